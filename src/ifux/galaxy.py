@@ -1,0 +1,38 @@
+"""A galaxy as it comes out of a file: its stars, where it stands, and what was done to it on the way in."""
+
+from dataclasses import dataclass, field
+
+from ifux.particles import Particles
+
+
+@dataclass(frozen=True)
+class Galaxy:
+    """What a reader returns. `telescope(galaxy.stars)` observes it.
+
+    It is no PyTree: names and counts would recompile the program for every galaxy.
+    """
+
+    stars: Particles
+    """Centred on the galaxy and at rest with it, in physical units at the time of the snapshot."""
+    redshift: float
+    """Redshift of the snapshot. The telescope's target has its own: a galaxy can be observed from anywhere."""
+    source: str = ""
+    """File and object that it was read from."""
+    format: str = "arrays"
+    """Layout of the file."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Particles left out, counted by reason."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """Particles kept with a changed value, counted by reason."""
+    notes: tuple[str, ...] = ()
+    """What a careful user should know: the centre that was found, ids that were rounded, headers that lie."""
+
+    def report(self) -> str:
+        """The summary that `ifux inspect` prints, one fact a line."""
+        lines = [f"{self.format} galaxy {self.source}".rstrip()]
+        lines += [f"  redshift {self.redshift:.5f}, {self.stars.count} star particles"]
+        lines += [f"  formed mass {float(self.stars.mass.sum()):.4e} Msun"] if self.stars.count else []
+        lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items() if count]
+        lines += [f"  changed {count}: {reason}" for reason, count in self.changed.items() if count]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""Star particles: in the frame of their galaxy, and as an observer sees them."""
+
+from abc import abstractmethod
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ifux.typing import real
+
+
+class AbstractGalaxy(eqx.Module):
+    """Anything that can be turned into star particles: particles themselves, a parametric model, a network."""
+
+    @abstractmethod
+    def particles(self) -> "Particles":
+        """The star particles in the galaxy frame."""
+
+
+@final
+class Particles(AbstractGalaxy):
+    """Star particles in the frame of their galaxy, centred and at rest. Every array can be differentiated."""
+
+    position: Float[Array, "particle 3"] = eqx.field(converter=real)
+    """Offset from the centre of the galaxy [kpc, physical]."""
+    velocity: Float[Array, "particle 3"] = eqx.field(converter=real)
+    """Velocity relative to the galaxy [km/s]."""
+    mass: Float[Array, " particle"] = eqx.field(converter=real)
+    """Stellar mass *as formed* [solar mass]."""
+    age: Float[Array, " particle"] = eqx.field(converter=real)
+    """Time since formation, at the time of the snapshot [Gyr]."""
+    metallicity: Float[Array, " particle"] = eqx.field(converter=real)
+    """Mass fraction of metals Z."""
+
+    def __check_init__(self):
+        shapes = {
+            "position": (self.count, 3),
+            "velocity": (self.count, 3),
+            "mass": (self.count,),
+            "age": (self.count,),
+            "metallicity": (self.count,),
+        }
+        for name, expected in shapes.items():
+            if (shape := getattr(self, name).shape) != expected:
+                raise ValueError(
+                    f"Particles.{name} has shape {shape}, but mass has {self.count} particles, "
+                    f"so {name} must have shape {expected}."
+                )
+
+    @property
+    def count(self) -> int:
+        """Number of particles."""
+        return self.mass.size
+
+    def particles(self) -> "Particles":
+        """The particles themselves."""
+        return self
+
+
+@final
+class Projected(eqx.Module):
+    """Star particles as the telescope sees them. (east, north, away) is right-handed."""
+
+    sky: Float[Array, "particle 2"]
+    """Offset from the centre of the field to the (east, north) [arcsec]."""
+    depth: Float[Array, " particle"]
+    """Distance behind the centre of the galaxy, away from the observer [kpc]."""
+    velocity: Float[Array, " particle"]
+    """Line-of-sight velocity relative to the systemic one, receding is positive [km/s]."""
+    mass: Float[Array, " particle"]
+    """Stellar mass as formed [solar mass]."""
+    age: Float[Array, " particle"]
+    """Time since formation [Gyr]."""
+    metallicity: Float[Array, " particle"]
+    """Mass fraction of metals Z."""
