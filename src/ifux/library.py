@@ -84,6 +84,4 @@ class SSPLibrary:
                 f"Library {self.name!r} reaches from {self.wavelength[0]:.1f} to {self.wavelength[-1]:.1f} angstrom: "
                 f"nothing between {low:.1f} and {high:.1f}."
             )
-        return replace(
-            self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside]
-        )
+        return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])

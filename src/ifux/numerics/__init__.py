@@ -1,0 +1,1 @@
+"""Pure functions on arrays, with no word of astronomy."""

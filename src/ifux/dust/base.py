@@ -1,0 +1,34 @@
+"""What dust does: it dims and reddens."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ifux.grids import Wavelengths
+from ifux.particles import Projected
+
+
+class AbstractDust(eqx.Module):
+    """An attenuation as a sum of products: a coefficient of the particle times a function of wavelength."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of terms."""
+
+    @abstractmethod
+    def coefficients(self, projected: Projected) -> Float[Array, "particle dust"]:
+        """How much of each term there is in front of each particle."""
+
+    @abstractmethod
+    def respond(self, spectra: Float[Array, "basis rest"], rest: Wavelengths) -> Float[Array, "dust basis rest"]:
+        """The spectra behind each term."""
+
+
+class AbstractCurve(eqx.Module):
+    """How attenuation depends on wavelength."""
+
+    @abstractmethod
+    def ratio(self, vacuum: Float[Array, " rest"]) -> Float[Array, " rest"]:
+        """A(lambda) / A(V) at rest-frame vacuum wavelengths [angstrom]."""

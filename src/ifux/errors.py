@@ -1,0 +1,9 @@
+"""Errors that the user can mend."""
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used.
+
+    The message is one sentence: what is wrong, where, and what would do. The command line prints it and leaves with
+    status 2.
+    """

@@ -1,0 +1,4 @@
+"""How light is shifted."""
+
+from ifux.kinematics.base import AbstractKinematics as AbstractKinematics
+from ifux.kinematics.channels import VelocityChannels as VelocityChannels

@@ -1,0 +1,37 @@
+"""What the kinematics do: they shift spectra by the line-of-sight velocity of the stars."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ifux.grids import Wavelengths
+from ifux.numerics.stencil import Stencil
+from ifux.particles import Projected
+
+
+class AbstractKinematics(eqx.Module):
+    """A grid along the line-of-sight velocity, and the spectra seen at its nodes."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of velocity nodes."""
+
+    @abstractmethod
+    def locate(self, projected: Projected) -> Stencil:
+        """The velocity nodes that each particle touches."""
+
+    @abstractmethod
+    def respond(
+        self,
+        spectra: Float[Array, "basis rest"],
+        rest: Wavelengths,
+        wavelengths: Wavelengths,
+        redshift: Float[Array, ""],
+    ) -> Float[Array, "velocity basis wave"]:
+        """Rest-frame spectra as the detector's pixels see them from every velocity node.
+
+        The mean flux density over a pixel per unit luminosity density: energy is neither made nor lost, so shifted
+        spectra are stretched and thinned by (1 + z) exp(u).
+        """

@@ -1,0 +1,68 @@
+"""What a line spread function does: it blurs along the wavelength."""
+
+import math
+from abc import abstractmethod
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ifux.grids import Wavelengths
+from ifux.numerics.convolve import blur_line
+
+FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
+"""Full width at half maximum of a Gaussian in units of its standard deviation."""
+
+
+class AbstractLSF(eqx.Module):
+    """The spectral resolution of the instrument, of which the library already has a part."""
+
+    @abstractmethod
+    def broaden(
+        self,
+        spectra: Float[Array, "basis rest"],
+        rest: Wavelengths,
+        fwhm: Float[Array, " rest"],
+        redshift: Float[Array, ""],
+    ) -> Float[Array, "basis rest"]:
+        """Rest-frame spectra of a library with resolution `fwhm` [angstrom], at the instrument's resolution."""
+
+    @abstractmethod
+    def excess(
+        self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]
+    ) -> Float[Array, " rest"]:
+        """Variance that is left to add, in the rest frame [angstrom^2]: negative where the library is too coarse."""
+
+
+class AbstractGaussianLSF(AbstractLSF):
+    r"""A Gaussian line spread function.
+
+    $$\sigma^2 = \left[\sigma_\mathrm{telescope} / (1 + z)\right]^2 - \sigma_\mathrm{library}^2$$
+
+    in the rest frame, at every wavelength. It is evaluated at the systemic redshift, and so wrong by a fraction
+    $v/c$ of itself for a star that moves at $v$. Where the library is coarser than the telescope it stays as it is:
+    `Telescope.examine` tells.
+    """
+
+    @abstractmethod
+    def width(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
+        """Full width at half maximum at observed wavelengths, both [angstrom]."""
+
+    def excess(
+        self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]
+    ) -> Float[Array, " rest"]:
+        """Telescope minus library, in quadrature."""
+        stretch = 1 + redshift
+        width = self.width(jnp.asarray(rest.centres(), fwhm.dtype) * stretch) / stretch
+        return (width**2 - fwhm**2) / FWHM_OF_GAUSSIAN**2
+
+    def broaden(
+        self,
+        spectra: Float[Array, "basis rest"],
+        rest: Wavelengths,
+        fwhm: Float[Array, " rest"],
+        redshift: Float[Array, ""],
+    ) -> Float[Array, "basis rest"]:
+        """Convolution with a Gaussian of varying width."""
+        variance = jnp.maximum(self.excess(rest, fwhm, redshift), 0) / rest.step**2
+        return blur_line(spectra, variance)

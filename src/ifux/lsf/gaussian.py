@@ -1,0 +1,22 @@
+"""A Gaussian line spread function of constant width."""
+
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ifux.lsf.base import AbstractGaussianLSF
+from ifux.typing import real
+
+
+@final
+class GaussianLSF(AbstractGaussianLSF):
+    """The same width in angstrom at all wavelengths."""
+
+    fwhm: Float[Array, ""] = eqx.field(converter=real)
+    """Full width at half maximum [angstrom, observed]."""
+
+    def width(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
+        """The constant."""
+        return jnp.full_like(wave, self.fwhm)

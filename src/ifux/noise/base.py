@@ -1,0 +1,38 @@
+"""What noise does: it makes a measurement of a prediction."""
+
+import math
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+
+class AbstractNoise(eqx.Module):
+    """The distribution of the data, given the noiseless cube."""
+
+    @abstractmethod
+    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+        """Variance of the noise that `sample` draws, in squared units of the cube."""
+
+    @abstractmethod
+    def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
+        """The cube with noise. Differentiable in the cube and in the stage, for a fixed key."""
+
+    @abstractmethod
+    def log_prob(self, data: Float[Array, "y x wave"], cube: Float[Array, "y x wave"]) -> Float[Array, ""]:
+        """Log-likelihood of the data, given the noiseless cube."""
+
+
+class AbstractGaussianNoise(AbstractNoise):
+    """Independent normal noise in every voxel."""
+
+    def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
+        """The cube plus its standard deviation times standard normal numbers."""
+        return cube + jnp.sqrt(self.variance(cube)) * jax.random.normal(key, cube.shape, cube.dtype)
+
+    def log_prob(self, data: Float[Array, "y x wave"], cube: Float[Array, "y x wave"]) -> Float[Array, ""]:
+        """The normal log-likelihood, its normalisation included."""
+        variance = self.variance(cube)
+        return -0.5 * jnp.sum((data - cube) ** 2 / variance + jnp.log(2 * math.pi * variance))

@@ -1,0 +1,25 @@
+"""Noise for a wanted signal-to-noise ratio."""
+
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ifux.noise.base import AbstractGaussianNoise
+from ifux.typing import real
+
+
+@final
+class TargetSNRNoise(AbstractGaussianNoise):
+    """The same noise in every voxel, at the level that gives the brightest spaxel a signal-to-noise ratio per channel.
+
+    The signal of a spaxel is its mean over wavelength.
+    """
+
+    snr: Float[Array, ""] = eqx.field(converter=real)
+    """Signal-to-noise ratio per channel in the brightest spaxel."""
+
+    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+        """The squared ratio of the brightest mean and the signal-to-noise ratio."""
+        return jnp.full_like(cube, (cube.mean(axis=2).max() / self.snr) ** 2)

@@ -1,0 +1,35 @@
+"""What an orientation does: it turns the galaxy towards the observer."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ifux.particles import Particles, Projected
+
+
+class AbstractOrientation(eqx.Module):
+    """A rotation from the galaxy frame to the sky frame (east, north, away), of determinant one."""
+
+    @abstractmethod
+    def rotation(self) -> Float[Array, "3 3"]:
+        """The rotation matrix: its columns are the axes of the galaxy frame on the sky."""
+
+    @abstractmethod
+    def aligned_to(self, particles: Particles) -> "AbstractOrientation":
+        """This orientation, its angles counted from the principal axes of the particles if it has to do with them.
+
+        Called once for a galaxy, on concrete arrays. The alignment is then a constant: it is the same for every block
+        and device, and moving a particle does not turn the others.
+        """
+
+    def __call__(self, particles: Particles, arcsec_per_kpc: Float[Array, ""]) -> Projected:
+        """Particles as an observer sees them."""
+        turn = self.rotation().T
+        place = jnp.matmul(particles.position, turn, precision=jax.lax.Precision.HIGHEST)
+        motion = jnp.matmul(particles.velocity, turn[:, 2], precision=jax.lax.Precision.HIGHEST)
+        return Projected(
+            place[:, :2] * arcsec_per_kpc, place[:, 2], motion, particles.mass, particles.age, particles.metallicity
+        )

@@ -1,0 +1,45 @@
+"""Inclination and position angle of a disc."""
+
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ifux.orientation.alignment import principal_axes
+from ifux.orientation.base import AbstractOrientation
+from ifux.particles import Particles
+from ifux.typing import real
+from ifux.units import DEGREE
+
+
+@final
+class InclinedOrientation(AbstractOrientation):
+    """The galaxy turned to an inclination and a position angle, counted from its principal axes.
+
+    At inclination 0 the spin points at the observer, at 90 it lies in the sky. The position angle is that of the
+    receding half of the major axis.
+    """
+
+    inclination: Float[Array, ""] = eqx.field(converter=real)
+    """Angle between the spin and the direction to the observer [degree]."""
+    position_angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    """Angle of the receding half of the major axis, north through east [degree]."""
+    axes: Float[Array, "3 3"] = eqx.field(converter=real, default_factory=lambda: np.eye(3))
+    """Rows: major axis, intermediate axis and spin in the galaxy frame. Held constant: it has no gradient."""
+
+    def rotation(self) -> Float[Array, "3 3"]:
+        """Major axis, intermediate axis and spin on the sky, times the alignment."""
+        i, angle = self.inclination * DEGREE, self.position_angle * DEGREE
+        zero = jnp.zeros_like(i)
+        receding = jnp.stack([jnp.sin(angle), jnp.cos(angle), zero])
+        spin = jnp.stack([jnp.sin(i) * jnp.cos(angle), -jnp.sin(i) * jnp.sin(angle), -jnp.cos(i)])
+        between = jnp.stack([jnp.cos(i) * jnp.cos(angle), -jnp.cos(i) * jnp.sin(angle), jnp.sin(i)])
+        turn = jnp.stack([receding, between, spin], axis=1)
+        return jnp.matmul(turn, jax.lax.stop_gradient(self.axes), precision=jax.lax.Precision.HIGHEST)
+
+    def aligned_to(self, particles: Particles) -> "InclinedOrientation":
+        """The same angles, counted from the principal axes of these particles."""
+        return eqx.tree_at(lambda o: o.axes, self, real(principal_axes(particles)))

@@ -1,0 +1,40 @@
+"""A Moffat point spread function."""
+
+import math
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ifux.psf.base import AbstractKernelPSF
+from ifux.typing import real
+
+
+@final
+class MoffatPSF(AbstractKernelPSF):
+    r"""Seeing, with the broad wings of atmospheric turbulence.
+
+    $$P(r) = \frac{\beta - 1}{\pi a^2} \left[1 + (r/a)^2\right]^{-\beta}, \quad \mathrm{FWHM} = 2 a \sqrt{2^{1/\beta} - 1}$$
+
+    A share $[1 + (r/a)^2]^{1-\beta}$ of the light lies beyond a radius r: 1.3 per cent beyond three FWHM for a slope
+    of 2.8, 0.1 per cent beyond 6.4.
+
+    References: Moffat (1969), A&A 3, 455.
+    """
+
+    fwhm: Float[Array, ""] = eqx.field(converter=real)
+    """Full width at half maximum [arcsec]."""
+    beta: Float[Array, ""] = eqx.field(converter=real, default=2.8)
+    """Slope of the wings; a Gaussian in the limit of large values."""
+    reach: int = eqx.field(static=True, default=24)
+    """Half-size of the sampled kernel [spaxel]."""
+
+    def __check_init__(self):
+        if self.reach < 1:
+            raise ValueError(f"MoffatPSF.reach must be at least one spaxel, got {self.reach}.")
+
+    def profile(self, square: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The Moffat function."""
+        core = self.fwhm**2 / (4 * (2 ** (1 / self.beta) - 1))
+        return (self.beta - 1) / (math.pi * core) * (1 + square / core) ** (-self.beta)

@@ -1,0 +1,4 @@
+"""Where light lands."""
+
+from ifux.spaxels.base import AbstractSpaxels as AbstractSpaxels
+from ifux.spaxels.square import SquareSpaxels as SquareSpaxels

@@ -1,0 +1,5 @@
+"""What stars shine like."""
+
+from ifux.ssp.base import AbstractSSP as AbstractSSP
+from ifux.ssp.grid import GridSSP as GridSSP
+from ifux.ssp.lowrank import LowRankSSP as LowRankSSP

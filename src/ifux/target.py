@@ -1,0 +1,94 @@
+"""Where the galaxy stands: its redshift and its distances."""
+
+from abc import abstractmethod
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ifux.typing import real
+from ifux.units import ARCSEC, FLUX_OF_ONE_SUN, SPEED_OF_LIGHT
+
+
+class AbstractTarget(eqx.Module):
+    """Redshift and distance of the galaxy that is observed."""
+
+    redshift: eqx.AbstractVar[Float[Array, ""]]
+
+    @abstractmethod
+    def luminosity_distance(self) -> Float[Array, ""]:
+        """[Mpc]."""
+
+    def arcsec_per_kpc(self) -> Float[Array, ""]:
+        """Apparent size of a physical length, by the angular diameter distance D_L / (1 + z)^2."""
+        return (1 + self.redshift) ** 2 / self.luminosity_distance() * (1e-3 / ARCSEC)
+
+    def flux_per_luminosity(self) -> Float[Array, ""]:
+        """Flux of one solar luminosity, 1 / (4 pi D_L^2) [1e-20 erg/s/cm2]."""
+        return FLUX_OF_ONE_SUN / self.luminosity_distance() ** 2
+
+
+@final
+class FlatLambdaCDM(eqx.Module):
+    """A flat universe of matter, a cosmological constant, radiation and three neutrinos, by default Planck15.
+
+    References: Planck Collaboration XIII (2016), A&A 594, A13, table 4; neutrinos after Komatsu et al. (2011),
+    ApJS 192, 18, eq. 26.
+    """
+
+    hubble: Float[Array, ""] = eqx.field(converter=real, default=67.74)
+    """Expansion rate today [km/s/Mpc]."""
+    matter: Float[Array, ""] = eqx.field(converter=real, default=0.3075)
+    """Density of matter today, neutrinos apart, over the critical density."""
+    temperature: Float[Array, ""] = eqx.field(converter=real, default=2.7255)
+    """Temperature of the microwave background today [K]; zero for a universe without radiation."""
+    neutrino_mass: float = eqx.field(static=True, default=0.06)
+    """Mass of the heaviest neutrino [eV]; the other two have none."""
+
+    def radiation(self, redshift: Float[Array, " node"]) -> Float[Array, " node"]:
+        """Density of photons and neutrinos over today's critical density, divided by (1 + z)^4."""
+        photons = 2.472823e-5 * (self.temperature / 2.7255) ** 4 / (self.hubble / 100) ** 2
+        # k_B T of the neutrinos today, T_nu = 0.7137658555036082 T
+        energy = 0.7137658555036082 * 8.617333262e-5 * jnp.maximum(self.temperature, 1e-6) * (1 + redshift)
+        massive = (1 + (0.3173 * self.neutrino_mass / energy) ** 1.83) ** 0.54644808743
+        return photons * (1 + 0.22710731766 * (3.046 / 3) * (2 + massive))
+
+    def comoving_distance(self, redshift: Float[Array, ""]) -> Float[Array, ""]:
+        """Line-of-sight comoving distance [Mpc], by Gauss-Legendre quadrature in log(1 + z)."""
+        nodes, shares = np.polynomial.legendre.leggauss(24)
+        end = jnp.log1p(redshift)
+        z = jnp.expm1(end * jnp.asarray((nodes + 1) / 2, end.dtype))
+        relativistic = self.radiation(z)
+        vacuum = 1 - self.matter - self.radiation(jnp.zeros(1, z.dtype))[0]
+        expansion = jnp.sqrt(self.matter * (1 + z) ** 3 + relativistic * (1 + z) ** 4 + vacuum)
+        integral = jnp.sum(jnp.asarray(shares / 2, end.dtype) * (1 + z) / expansion) * end
+        return SPEED_OF_LIGHT / self.hubble * integral
+
+
+@final
+class CosmologicalTarget(AbstractTarget):
+    """A galaxy in the Hubble flow: its redshift gives its distance."""
+
+    redshift: Float[Array, ""] = eqx.field(converter=real)
+    """Systemic redshift."""
+    cosmology: FlatLambdaCDM = eqx.field(default_factory=FlatLambdaCDM)
+
+    def luminosity_distance(self) -> Float[Array, ""]:
+        """(1 + z) times the comoving distance [Mpc]."""
+        return (1 + self.redshift) * self.cosmology.comoving_distance(self.redshift)
+
+
+@final
+class FixedTarget(AbstractTarget):
+    """A galaxy whose distance is known apart from its redshift."""
+
+    redshift: Float[Array, ""] = eqx.field(converter=real)
+    """Systemic redshift."""
+    distance: Float[Array, ""] = eqx.field(converter=real)
+    """Luminosity distance [Mpc]."""
+
+    def luminosity_distance(self) -> Float[Array, ""]:
+        """[Mpc]."""
+        return self.distance

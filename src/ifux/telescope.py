@@ -1,0 +1,149 @@
+"""The whole instrument: eight stages, and the three products that make a cube of them."""
+
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ifux.dust.base import AbstractDust
+from ifux.grids import Wavelengths
+from ifux.kinematics.base import AbstractKinematics
+from ifux.lsf.base import AbstractLSF
+from ifux.noise.base import AbstractNoise
+from ifux.numerics.blocks import accumulate
+from ifux.numerics.deposit import deposit
+from ifux.numerics.stencil import dense
+from ifux.orientation.base import AbstractOrientation
+from ifux.particles import AbstractGalaxy, Particles, Projected
+from ifux.psf.base import AbstractPSF
+from ifux.spaxels.base import AbstractSpaxels
+from ifux.ssp.base import AbstractSSP
+from ifux.target import AbstractTarget
+
+
+@final
+class Coverage(eqx.Module):
+    """The fractions of the mass of a galaxy that the telescope represents."""
+
+    field: Float[Array, ""]
+    """On the field of view, before the PSF."""
+    channels: Float[Array, ""]
+    """Within the velocity channels."""
+    library: Float[Array, ""]
+    """Within the ages and metallicities of the stellar library; the rest is held at its edge, not lost."""
+
+
+@final
+class Telescope(eqx.Module):
+    r"""A differentiable integral field unit.
+
+    A particle is a place (spaxels x velocity: sparse) and a mixture (dust x basis spectra: small). The noiseless cube
+    is the product of three linear maps, and no array has both a particle and a wavelength axis:
+
+        weights   = deposit(place, mixture)       # [y x kind]     particles, no wavelengths
+        templates = respond(basis spectra)        # [kind wave]    wavelengths, no particles
+        cube      = observe(weights, templates)   # [y x wave]
+
+    with kind = velocity x dust x basis. Each of the three can be computed once and kept while the leaves that it
+    depends on stay as they are.
+    """
+
+    wavelengths: Wavelengths
+    """Pixels along the wavelength axis, observed."""
+    target: AbstractTarget
+    orientation: AbstractOrientation
+    spaxels: AbstractSpaxels
+    kinematics: AbstractKinematics
+    ssp: AbstractSSP
+    dust: AbstractDust
+    psf: AbstractPSF
+    lsf: AbstractLSF
+    noise: AbstractNoise
+
+    def __call__(self, particles: Particles, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
+        """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise."""
+        cube = self.observe(self.weights(particles), self.templates())
+        return cube if key is None else self.noise.sample(cube, key=key)
+
+    def project(self, particles: Particles) -> Projected:
+        """The particles as seen on the sky."""
+        return self.orientation(particles, self.target.arcsec_per_kpc())
+
+    def weights(self, particles: Particles, *, block: int = 8192) -> Float[Array, "tall wide kind"]:
+        """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
+
+        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles.
+        """
+        margin = self.psf.margin
+        projected = self.project(particles)
+
+        def add(projected: Projected) -> Float[Array, "place basis"]:
+            place = self.spaxels.locate(projected, margin).outer(self.kinematics.locate(projected))
+            place = place.outer(dense(self.dust.coefficients(projected)))
+            return deposit(place, self.ssp.coefficients(projected), projected.mass)
+
+        return accumulate(add, projected, block).reshape(*self.spaxels.shape(margin), -1)
+
+    def templates(self) -> Float[Array, "kind wave"]:
+        """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
+        rest, redshift = self.ssp.rest, self.target.redshift
+        spectra = self.dust.respond(self.ssp.spectra(), rest)
+        spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
+        spectra = self.lsf.broaden(spectra, rest, self.ssp.fwhm, redshift)
+        return self.kinematics.respond(spectra, rest, self.wavelengths, redshift).reshape(-1, self.wavelengths.size)
+
+    def observe(
+        self, weights: Float[Array, "tall wide kind"], templates: Float[Array, "kind wave"]
+    ) -> Float[Array, "y x wave"]:
+        """The noiseless cube of a population-kinematic distribution, linear in it.
+
+        The PSF acts on whichever has fewer maps, the weights or the cube.
+        """
+        share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
+
+        def blur(maps: Float[Array, "tall wide channel"]) -> Float[Array, "term y x channel"]:
+            return self.psf.blur(maps, self.spaxels.pitch, self.spaxels.degree)
+
+        def contract(maps: Float[Array, "tall wide kind"]) -> Float[Array, "tall wide wave"]:
+            return jnp.matmul(maps, templates, precision=jax.lax.Precision.HIGHEST)
+
+        if templates.shape[0] <= templates.shape[1]:
+            terms = jnp.stack([contract(term) for term in blur(weights)])
+        else:
+            terms = blur(contract(weights))
+        return jnp.sum(terms * share[:, None, None, :], axis=0)
+
+    def aligned_to(self, particles: Particles) -> "Telescope":
+        """This telescope, its orientation counted from the principal axes of the particles if its angles are.
+
+        Call it once for a galaxy, on concrete arrays, before `jit` or `grad`.
+        """
+        return eqx.tree_at(lambda t: t.orientation, self, self.orientation.aligned_to(particles))
+
+    def coverage(self, particles: Particles) -> Coverage:
+        """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
+        projected = self.project(particles)
+
+        def fraction(weight: Float[Array, " particle"]) -> Float[Array, ""]:
+            return jnp.sum(projected.mass * weight) / jnp.sum(projected.mass)
+
+        return Coverage(
+            fraction(self.spaxels.locate(projected, 0).total()),
+            fraction(self.kinematics.locate(projected).total()),
+            fraction(self.ssp.covers(projected).astype(projected.mass.dtype)),
+        )
+
+
+@final
+class Observation(eqx.Module):
+    """A telescope and the galaxy that it looks at, as one tree: every gradient at once."""
+
+    telescope: Telescope
+    galaxy: AbstractGalaxy
+    """Particles, or a model that makes them."""
+
+    def __call__(self, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
+        """The data cube [1e-20 erg/s/cm2/angstrom per spaxel]."""
+        return self.telescope(self.galaxy.particles(), key=key)
