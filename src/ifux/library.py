@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from ifux.grids import Medium, Wavelengths
-from ifux.units import SOLAR_LUMINOSITY
+from ifux.errors import InputError
+from ifux.grids import Medium, Wavelengths, to_air, to_vacuum
+from ifux.units import SOLAR_LUMINOSITY, SPEED_OF_LIGHT
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,38 @@ class SSPLibrary:
                 f"nothing between {low:.1f} and {high:.1f}."
             )
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
+
+    def matched(
+        self, wavelengths: Wavelengths, redshift: float, speed: float, *, trim: bool = False
+    ) -> tuple["SSPLibrary", Wavelengths]:
+        """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
+
+        All of the library is kept that stars with up to a line-of-sight speed [km/s] at a redshift shift onto the
+        detector, and 0.6 per cent more on either side for what blurs into it. With `trim`, the wavelengths are cut to
+        what the library covers.
+
+        Raises:
+            InputError: the library does not cover the wavelengths, or with `trim` none of them.
+        """
+        pixel = np.diff(self.wavelength)
+        ends = np.array([self.wavelength[0] - pixel[0] / 2, self.wavelength[-1] + pixel[-1] / 2])
+        shift = np.array([1 + redshift, 1 + redshift]) * np.exp(np.arctanh(speed / SPEED_OF_LIGHT) * np.array([1, -1]))
+        seen = (to_vacuum(ends) if self.medium == "air" else ends) * shift
+        seen = to_air(seen) if wavelengths.medium == "air" else seen
+        edges = wavelengths.edges()
+        if edges[0] < seen[0] or edges[-1] > seen[1]:
+            ranges = (
+                f"the library {self.name!r} covers {seen[0]:.1f} to {seen[1]:.1f} angstrom ({wavelengths.medium}) at "
+                f"redshift {redshift:.4f} for speeds up to {speed:.0f} km/s, the telescope observes "
+                f"{edges[0]:.1f} to {edges[-1]:.1f}"
+            )
+            if edges[0] + wavelengths.step > seen[1] or edges[-1] - wavelengths.step < seen[0]:
+                raise InputError(f"{ranges}: they have nothing in common; take another library or redshift.")
+            if not trim:
+                raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
+            wavelengths = wavelengths.cut(float(seen[0]), float(seen[1]))
+        needed = wavelengths.vacuum_edges()[[0, -1]] / shift[::-1] * np.array([1 - 0.006, 1 + 0.006])
+        needed = to_air(needed) if self.medium == "air" else needed
+        library = self.cut(float(needed[0]), float(needed[1]))
+        steps = np.diff(library.wavelength)
+        return (library if np.ptp(steps) < 1e-6 * steps.mean() else library.resampled(float(steps.min()))), wavelengths

@@ -13,6 +13,9 @@ from ifux.particles import Projected
 class AbstractKinematics(eqx.Module):
     """A grid along the line-of-sight velocity, and the spectra seen at its nodes."""
 
+    reach: eqx.AbstractVar[float]
+    """Largest speed along the line of sight that is represented [km/s]."""
+
     @property
     @abstractmethod
     def size(self) -> int:

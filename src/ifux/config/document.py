@@ -1,0 +1,108 @@
+"""Descriptions as documents: read, changed by settings, completed, and checked at the top."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from ifux import instruments
+from ifux.config.build import check_keys, check_type, choose
+from ifux.config.table import DEFAULTS, KINDS
+from ifux.errors import InputError
+
+SECTIONS = ["galaxy", "library", "telescope", "seed"]
+FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "lsf", "noise"]
+CHOICES = ["trim", "accept_coarse_library"]
+
+
+def load(path: str | Path) -> dict:
+    """A configuration from a JSON file; paths in it are relative to the folder of the file.
+
+    Raises:
+        InputError: the file is missing or is not a JSON object.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a configuration: {error}") from error
+    try:
+        description = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    if not isinstance(description, dict):
+        raise InputError(f"{path} must hold a JSON object with {SECTIONS}, not a {type(description).__name__}")
+    for section in ("galaxy", "library"):
+        inner = description.get(section)
+        if isinstance(inner, dict) and isinstance(inner.get("path"), str):
+            inner["path"] = str(path.parent / Path(inner["path"]).expanduser())
+    return description
+
+
+def with_settings(description: dict, settings: list[str]) -> dict:
+    """The description with settings such as "telescope.psf.fwhm=0.8"; values are JSON, or text where they are not."""
+    description = deepcopy(description)
+    for setting in settings:
+        path, separator, text = setting.partition("=")
+        *parents, last = path.split(".")
+        if not separator or not all([*parents, last]):
+            raise InputError(f"--set {setting}: a setting is like telescope.psf.fwhm=0.8")
+        try:
+            value: Any = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        place = description
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise InputError(f"--set {setting}: {parent} holds {place!r}, which has no keys")
+        place[last] = value
+    return description
+
+
+def overlaid(base: dict, changes: dict) -> dict:
+    """A telescope with some keys changed; a stage of another kind replaces the old one whole."""
+    result = deepcopy(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        same = isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
+        result[key] = {**old, **value} if same else value
+    return result
+
+
+def resolved(description: dict) -> dict:
+    """The description with nothing left to guess: the instrument's numbers and all defaults written out.
+
+    Resolving it again changes nothing, so that the header of a cube is a configuration.
+
+    Raises:
+        InputError: a section or a stage is unknown or missing.
+    """
+    check_keys(description, SECTIONS, "configuration", "a configuration")
+    for section in ("galaxy", "library", "telescope"):
+        if not isinstance(description.get(section), dict):
+            raise InputError(f"configuration.{section}: it must hold keys, and is {description.get(section)!r}")
+    given = dict(description["telescope"])
+    name = given.pop("instrument", None)
+    check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"telescope.instrument: {name!r} is not the name of an instrument")
+    preset = instruments.load(name)["telescope"] if name else {}
+    telescope = overlaid(overlaid(DEFAULTS, preset), given)
+    for family in [*FAMILIES, "wavelengths"]:
+        if family not in telescope:
+            kinds = f" with a kind of {[*KINDS[family]]}" if family in KINDS else ""
+            raise InputError(f"telescope.{family}: it is missing; give it{kinds}, or an instrument")
+    for key in CHOICES:
+        check_type(telescope.setdefault(key, False), bool, f"telescope.{key}")
+    galaxy, library = description["galaxy"], description["library"]
+    choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
+    choose(library.get("kind"), ["embedded", "file"], "library.kind")
+    for section, entry in (("galaxy", galaxy), ("library", library)):
+        if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
+            raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
+    seed = description.get("seed", 0)
+    check_type(seed, int, "seed")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed: {seed} is not between 0 and 2^63 - 1")
+    return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "seed": seed})

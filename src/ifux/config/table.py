@@ -1,0 +1,50 @@
+"""Which names in a description stand for which modules."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+
+from ifux import dust, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
+from ifux.galaxies import DiscBulge
+
+KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
+    "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
+    "orientation": {"euler": orientation.EulerOrientation, "inclined": orientation.InclinedOrientation},
+    "spaxels": {"square": spaxels.SquareSpaxels},
+    "kinematics": {"channels": kinematics.VelocityChannels},
+    "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
+    "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
+    "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF},
+    "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
+    "noise": {"none": noise.NoNoise, "constant": noise.ConstantNoise, "target-snr": noise.TargetSNRNoise},
+    "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
+    "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
+    "model": {"disc-bulge": DiscBulge},
+}
+"""Family and kind to what is called with the other keys. To add a stage, add its line here."""
+
+GIVEN = {"library", "axes"}
+"""Arguments that do not come from the description."""
+
+DEFAULTS = {
+    "orientation": {"kind": "inclined", "inclination": 0.0},
+    "kinematics": {"kind": "channels"},
+    "ssp": {"kind": "low-rank"},
+    "dust": {"kind": "none"},
+    "psf": {"kind": "none"},
+    "lsf": {"kind": "none"},
+    "noise": {"kind": "none"},
+}
+"""Stages of a telescope that a description leaves out."""
+
+POSITIVE = {
+    "fwhm", "pitch", "distance", "level", "snr", "beta", "rv", "hubble", "matter", "spacing", "reach", "tolerance",
+    "step", "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
+}  # fmt: skip
+"""Keys whose numbers must be greater than zero."""
+
+NOT_NEGATIVE = {
+    "redshift", "depth", "temperature", "neutrino_mass", "disc_dispersion", "bulge_dispersion", "age_scatter",
+    "metallicity", "metallicity_scatter", "bulge_fraction", "seed",
+}  # fmt: skip
+"""Keys whose numbers must not be below zero."""

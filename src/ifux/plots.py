@@ -1,0 +1,71 @@
+"""Pictures of cubes."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ifux.io.files import replacing
+from ifux.io.fits import Cube
+
+SURFACE, INK, MUTED = "#fcfcfb", "#0b0b0b", "#52514e"
+
+
+def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
+    """One PNG: the flux image, the velocity and dispersion maps, and three spectra at growing radius."""
+    figure = Figure(figsize=(12, 7.5), layout="constrained", facecolor=SURFACE)
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2, 3, height_ratios=[1.15, 1])
+    _, tall, wide = cube.flux.shape
+    extent = np.array([wide, -wide, -tall, tall]) / 2 * cube.pitch
+    image = cube.flux.mean(axis=0)
+    bright = image > 0.003 * image.max()
+    rings = radii(image, bright, cube.pitch)
+    panels = (
+        ("flux", np.log10(np.maximum(image, image.max() * 1e-4)), r"$\log_{10}$ mean flux", "Greys_r", None),
+        ("velocity", cube.maps["VELOCITY"][0], "true mean velocity [km/s]", "RdBu_r", "even"),
+        ("dispersion", cube.maps["DISPERSION"][0], "true velocity dispersion [km/s]", "viridis", "low"),
+    )
+    for column, (_, values, label, colours, limits) in enumerate(panels):
+        axes = figure.add_subplot(grid[0, column], facecolor="#e9e8e4")
+        shown = values if limits is None else np.where(bright, values, np.nan)
+        low, high = (None, None) if limits is None else np.nanpercentile(shown, [1, 99])
+        if limits == "even":
+            high = max(abs(low), abs(high))
+            low = -high
+        artist = axes.imshow(shown, origin="lower", extent=tuple(extent), cmap=colours, vmin=low, vmax=high)
+        figure.colorbar(artist, ax=axes, orientation="horizontal", shrink=0.85, label=label)
+        axes.set_xlabel("east [arcsec]", color=MUTED)
+        axes.set_ylabel("north [arcsec]" if column == 0 else "", color=MUTED)
+    axes = figure.add_subplot(grid[1, :], facecolor=SURFACE)
+    wave = cube.wavelengths.centres()
+    distance = from_centre(image.shape, cube.pitch)
+    for (low, high), colour in zip(rings, ("#2a78d6", "#1baf7a", "#e34948"), strict=True):
+        inside = (distance >= low) & (distance < high)
+        spectrum = cube.flux[:, inside].mean(axis=1)
+        middle = np.median(spectrum)
+        axes.plot(wave, spectrum / middle, color=colour, lw=0.8, label=f"{low:.1f} to {high:.1f} arcsec")
+    axes.set_xlim(wave[0], wave[-1])
+    axes.set_xlabel(f"observed wavelength [Å, {cube.wavelengths.medium}]", color=MUTED)
+    axes.set_ylabel("flux density / its median", color=MUTED)
+    axes.legend(title="distance from the centre", frameon=False, ncols=3)
+    axes.grid(color="#e4e3df", lw=0.6)
+    figure.suptitle(f"{cube.title or 'cube'}: {wide} x {tall} spaxels of {cube.pitch:g} arcsec", color=INK)
+    for i, note in enumerate(note for note in cube.notes if "illustrative" in note):
+        figure.text(0.005, 0.005 + 0.02 * i, note, color=MUTED, fontsize=8)
+    with replacing(path, overwrite=overwrite) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+
+
+def from_centre(shape: tuple[int, int], pitch: float) -> Float[np.ndarray, "y x"]:
+    """Distance of each spaxel from the centre of the field [arcsec]."""
+    y, x = (np.arange(length) - (length - 1) / 2 for length in shape)
+    return np.hypot(y[:, None], x[None, :]) * pitch
+
+
+def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[float, float]]:
+    """Three rings: out to a tenth, around a third and around two thirds of the bright part of the image [arcsec]."""
+    edge = max(float(from_centre(image.shape, pitch)[bright].max()), 6 * pitch)
+    return [(0.0, 0.1 * edge), (0.25 * edge, 0.4 * edge), (0.55 * edge, 0.8 * edge)]
