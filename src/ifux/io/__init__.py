@@ -1,0 +1,12 @@
+"""Files: galaxies, libraries of stellar populations, cubes. Units are converted here and nowhere else."""
+
+from ifux.io.cache import embedded_library as embedded_library
+from ifux.io.files import replacing as replacing
+from ifux.io.galaxies.arrays import galaxy_from_arrays as galaxy_from_arrays
+from ifux.io.galaxies.native import write_galaxy as write_galaxy
+from ifux.io.galaxies.read import GALAXY_FORMATS as GALAXY_FORMATS
+from ifux.io.galaxies.read import read_galaxy as read_galaxy
+from ifux.io.inspect import describe as describe
+from ifux.io.libraries.native import write_ssp as write_ssp
+from ifux.io.libraries.read import LIBRARY_FORMATS as LIBRARY_FORMATS
+from ifux.io.libraries.read import read_ssp as read_ssp

@@ -1,0 +1,1 @@
+"""Galaxies in many layouts."""

@@ -1,0 +1,125 @@
+"""What is in a file, in a few lines that a human can check."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from ifux.errors import InputError
+from ifux.galaxy import Galaxy
+from ifux.io.galaxies.centre import distances, half_mass_radius
+from ifux.io.galaxies.read import galaxy_format, read_galaxy
+from ifux.io.galaxies.read import unrecognised as no_galaxy
+from ifux.io.hdf5 import beginning, is_hdf5, regular
+from ifux.io.libraries.read import library_format, read_ssp
+from ifux.library import SSPLibrary
+
+MAGIC = b"SIMPLE  ="
+
+
+def describe(path: str | Path) -> str:
+    """Lines about a galaxy, a library of stellar populations, or a cube.
+
+    Raises:
+        InputError: the file is none of these, or is damaged.
+    """
+    path = regular(path)
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC))
+    if start == MAGIC:
+        return describe_fits(path)
+    if not is_hdf5(path):
+        raise InputError(f"{path} is neither HDF5 nor FITS: {beginning(path)}.")
+    if galaxy_format(path) is not None:
+        return describe_galaxy(read_galaxy(path))
+    if library_format(path) is not None:
+        return describe_library(read_ssp(path))
+    raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
+
+
+def describe_galaxy(galaxy: Galaxy) -> str:
+    """What was read of a galaxy, and the ranges of its stars."""
+    position = np.asarray(galaxy.stars.position, dtype=np.float64)
+    velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)
+    mass = np.asarray(galaxy.stars.mass, dtype=np.float64)
+    age, metallicity = np.asarray(galaxy.stars.age), np.asarray(galaxy.stars.metallicity)
+    radius = distances(position)
+    half = half_mass_radius(radius, mass)
+    inner = radius <= half
+    dispersion = np.sqrt(np.average(velocity[inner] ** 2, axis=0, weights=mass[inner]).mean())
+    return "\n".join(
+        [
+            galaxy.report(),
+            f"  half of the formed mass inside {half:.4g} kpc, the farthest star at {radius.max():.4g} kpc",
+            f"  random and ordered motion inside it {dispersion:.4g} km/s along an axis",
+            f"  mass of a particle {mass.min():.4g} to {mass.max():.4g} Msun",
+            f"  age {age.min():.4g} to {age.max():.4g} Gyr, weighted by mass {np.average(age, weights=mass):.4g} Gyr",
+            f"  metallicity Z {metallicity.min():.4g} to {metallicity.max():.4g}, "
+            f"weighted by mass {np.average(metallicity, weights=mass):.4g}",
+        ]
+    )
+
+
+def describe_library(library: SSPLibrary) -> str:
+    """The axes of a library and what its numbers mean."""
+    lines = [
+        f"library {library.name}",
+        f"  wavelength {span(library.wavelength)} angstrom in {library.medium}",
+        f"  resolution {span(library.fwhm)} angstrom FWHM",
+        f"  age {span(library.age)} Gyr",
+        f"  metallicity Z {span(library.metallicity)}",
+        f"  flux in solar luminosities of {library.solar_luminosity:.4g} erg/s per angstrom and solar mass formed",
+        f"  initial mass function {library.imf}",
+        f"  cite {library.citation}",
+    ]
+    if library.illustrative:
+        lines.append("  illustrative: not for science")
+    return "\n".join(lines)
+
+
+def span(values: np.ndarray) -> str:
+    """First, last and number."""
+    return f"{values[0]:.6g} to {values[-1]:.6g} ({values.size} values)"
+
+
+def describe_fits(path: Path) -> str:
+    """The extensions of a FITS file, and the axes of its cubes."""
+    try:
+        with fits.open(path, memmap=True, lazy_load_hdus=False) as file:
+            headers = [(hdu.name, dict(hdu.header)) for hdu in list[Any](file)]
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{path} begins as FITS does but is truncated or damaged ({error}).") from error
+    lines = [f"FITS file {path.name}"]
+    for name, header in headers:
+        shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
+        size = " x ".join(str(length) for length in shape) or "header only"
+        lines.append(f"  {name or 'unnamed'}: {size} {header.get('BUNIT', '')}".rstrip())
+        for keyword in ("CREATOR", "ORIGIN", "DATE", "SEED", "OBJECT", "INSTRUME"):
+            if keyword in header:
+                lines.append(f"    {keyword} {header[keyword]}")
+        lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
+        if len(shape) == 3:
+            lines += [f"    {line}" for line in axes(header)]
+    return "\n".join(lines)
+
+
+def axes(header: Mapping[str, Any]) -> list[str]:
+    """The world coordinates of a cube: wavelengths and the size of a spaxel."""
+    lines = []
+    step = header.get("CD3_3", header.get("CDELT3"))
+    if step is not None and "CRVAL3" in header:
+        first = header["CRVAL3"] + (1 - header.get("CRPIX3", 1)) * step
+        last = first + (header["NAXIS3"] - 1) * step
+        medium = {"AWAV": "in air", "WAVE": "in vacuum"}.get(str(header.get("CTYPE3", "")).strip()[:4], "")
+        lines.append(
+            f"wavelength {first:.6g} to {last:.6g}, step {step:.6g} {header.get('CUNIT3', 'of unstated unit')} {medium}"
+        )
+    across = [
+        np.hypot(header.get(f"CD1_{axis}", 0), header.get(f"CD2_{axis}", 0)) or abs(header.get(f"CDELT{axis}", 0))
+        for axis in (1, 2)
+    ]
+    if all(across) and header.get("CUNIT1", "deg") == "deg":
+        lines.append(f"spaxel {3600 * across[0]:.6g} x {3600 * across[1]:.6g} arcsec")
+    return lines

@@ -1,0 +1,1 @@
+"""Libraries of stellar populations in many layouts."""

@@ -1,0 +1,64 @@
+"""What the table of library formats holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ifux.errors import InputError
+from ifux.io.hdf5 import is_hdf5, opened
+from ifux.library import SSPLibrary
+
+
+@dataclass(frozen=True)
+class LibraryFormat:
+    """A layout of library files: how it is recognised by content, and how it is read."""
+
+    name: str
+    recognises: Callable[[Path], bool]
+    read: Callable[..., SSPLibrary]
+    options: tuple[str, ...] = ()
+    """Keyword arguments of `read` besides the path."""
+
+
+def hdf5_format(
+    name: str,
+    recognises: Callable[[h5py.File], bool],
+    read: Callable[..., SSPLibrary],
+    options: tuple[str, ...] = (),
+) -> LibraryFormat:
+    """A format inside HDF5, from functions of an open file."""
+
+    def recognises_path(path: Path) -> bool:
+        if not is_hdf5(path):
+            return False
+        with opened(path) as file:
+            return recognises(file)
+
+    def read_path(path: Path, **chosen) -> SSPLibrary:
+        with opened(path) as file:
+            return read(file, **chosen)
+
+    return LibraryFormat(name, recognises_path, read_path, options)
+
+
+def check_axes(
+    path: str,
+    *,
+    metallicity: np.ndarray,
+    age: np.ndarray,
+    wavelength: np.ndarray,
+    fwhm: np.ndarray,
+    flux: np.ndarray,
+):
+    """Raises an error unless the arrays of a library fit together and its resolution is one."""
+    for name, axis in (("metallicity", metallicity), ("age", age), ("wavelength", wavelength)):
+        if axis.ndim != 1 or axis.size < 2:
+            raise InputError(f"{path}: {name} has shape {axis.shape}, but it must be a list of two values or more.")
+    shape = (metallicity.size, age.size, wavelength.size)
+    if flux.shape != shape:
+        raise InputError(f"{path}: flux has shape {flux.shape}, but metallicity, age and wavelength make it {shape}.")
+    if fwhm.shape != wavelength.shape or not np.all(np.isfinite(fwhm) & (fwhm > 0)):
+        raise InputError(f"{path}: fwhm must be a positive width for each of {wavelength.size} wavelengths.")

@@ -1,0 +1,107 @@
+"""ifux's own library file, simple enough to be written by any other program.
+
+    /             attributes: format = "ifux library", version = 1, name, medium = "air" or "vacuum", imf, citation,
+                  solar_luminosity [erg/s]; optional: solar_metallicity (mass fraction), illustrative (0 or 1),
+                  ifux (version that wrote the file)
+    /metallicity  (metallicity,)             attribute unit = ""          mass fraction, increasing
+    /age          (age,)                     attribute unit = "Gyr"       increasing
+    /wavelength   (wave,)                    attribute unit = "angstrom"  centres of the pixels, increasing
+    /fwhm         (wave,)                    attribute unit = "angstrom"  resolution
+    /flux         (metallicity, age, wave)   attribute unit = "Lsun / (Msun angstrom)"  per solar mass formed
+
+The unit attributes are obligatory, and any unit that astropy can convert will do. One Lsun of the flux is the solar
+luminosity that the file states.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import h5py
+
+from ifux.errors import InputError
+from ifux.io.files import replacing
+from ifux.io.hdf5 import column, fixed, number, text
+from ifux.io.libraries.format import check_axes, hdf5_format
+from ifux.library import SSPLibrary
+
+FORMAT = "ifux library"
+VERSION = 1
+UNITS = {
+    "metallicity": "",
+    "age": "Gyr",
+    "wavelength": "angstrom",
+    "fwhm": "angstrom",
+    "flux": "Lsun / (Msun angstrom)",
+}
+REMEDY = f"the docstring of {__name__} shows the layout"
+
+
+def recognises(file: h5py.File) -> bool:
+    """The file says what it is."""
+    return text(file, "format") == FORMAT
+
+
+def read(file: h5py.File) -> SSPLibrary:
+    """The library."""
+    if (found := number(file, "version")) != VERSION:
+        raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not {VERSION}: update ifux.")
+    metallicity, age, wavelength, fwhm, flux = (column(file, name, unit, REMEDY) for name, unit in UNITS.items())
+    check_axes(file.filename, metallicity=metallicity, age=age, wavelength=wavelength, fwhm=fwhm, flux=flux)
+    sun, medium = number(file, "solar_luminosity"), text(file, "medium")
+    if sun is None or medium not in ("air", "vacuum"):
+        raise InputError(
+            f"{file.filename}: solar_luminosity ({sun}) must be a number and medium ({medium!r}) 'air' or 'vacuum': "
+            f"{REMEDY}."
+        )
+    return SSPLibrary(
+        name=text(file, "name", Path(file.filename).name),
+        metallicity=metallicity,
+        age=age,
+        wavelength=wavelength,
+        flux=flux,
+        fwhm=fwhm,
+        medium=medium,
+        imf=text(file, "imf", "not stated"),
+        citation=text(file, "citation", "not stated"),
+        solar_luminosity=sun,
+        solar_metallicity=number(file, "solar_metallicity"),
+        illustrative=bool(number(file, "illustrative")),
+    )
+
+
+def write_ssp(
+    path: str | Path,
+    library: SSPLibrary,
+    *,
+    overwrite: bool = False,
+    precision: Literal["float32", "float64"] = "float64",
+):
+    """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision."""
+    with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["version"] = VERSION
+        file.attrs["solar_luminosity"] = library.solar_luminosity
+        file.attrs["illustrative"] = int(library.illustrative)
+        words = {"format": FORMAT, "ifux": version("ifux")}
+        words |= {name: getattr(library, name) for name in ("name", "medium", "imf", "citation")}
+        for name, word in words.items():
+            file.attrs[name] = fixed(word)
+        if library.solar_metallicity is not None:
+            file.attrs["solar_metallicity"] = library.solar_metallicity
+        for name, unit in UNITS.items():
+            values = getattr(library, name)
+            if name == "flux":
+                values = values.astype(precision)
+            dataset = file.create_dataset(
+                name,
+                data=values,
+                chunks=(1, *values.shape[1:]) if name == "flux" else values.shape,
+                compression="gzip",
+                compression_opts=1,
+                shuffle=True,
+                fletcher32=True,
+            )
+            dataset.attrs["unit"] = fixed(unit)
+
+
+IFUX = hdf5_format("ifux", recognises, read)

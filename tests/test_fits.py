@@ -1,0 +1,330 @@
+"""A cube on disk is what other programs take it for, and says how it was made."""
+
+import json
+import tracemalloc
+import warnings
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.wcs import WCS
+
+import ifux.io.fits
+from ifux.errors import InputError
+from ifux.grids import Wavelengths
+from ifux.io.fits import UNIT, Cube, read_configuration, read_cube, versions, write_cube
+
+# the FITS standard discourages units with two slashes, and the MUSE pipeline writes them
+two_slashes = pytest.mark.filterwarnings("ignore:.*contains multiple slashes:astropy.units.UnitsWarning")
+
+HISTORY = {
+    "telescope": {
+        "psf": {"kind": "moffat", "fwhm": 0.1 + 0.2, "beta": 2.8},
+        "size": [9, 7],
+        "trim": True,
+        "dust": None,
+    },
+    "numbers": [1e-300, 5e-324, 1.7976931348623157e308, -0.0, 2**70, 1 / 3, 4700.15],
+    "words": [
+        "Å ngström's",
+        "50 % & more &",
+        "back\\slash \"quoted\" '' / ",
+        "tab\tline\n",
+        "日本",
+        "\x7f",
+        " " * 200,
+        "",
+    ],
+}
+
+
+@pytest.fixture
+def cube():
+    rng = np.random.default_rng(5)
+    flux = rng.normal(size=(12, 7, 9)).astype(np.float32)
+    return Cube(
+        flux=flux,
+        wavelengths=Wavelengths(4700.15, 1.25, 12, "air"),
+        pitch=0.2,
+        variance=flux**2 + 1,
+        maps={
+            "mass": (rng.random((7, 9)), "solMass", "formed mass in each spaxel"),
+            "VELOCITY": (rng.random((7, 9)).astype(np.float32), "km/s", "mean velocity, receding is positive"),
+            "count": (rng.integers(0, 99, (7, 9)), "", "number of particles"),
+        },
+        history=HISTORY,
+        seed=2**40 + 1,
+        title="Galáxia 1",
+        notes=("the embedded library is illustrative: not for science", "a note so long that it needs more cards " * 4),
+        position=(150.5, -30.25),
+    )
+
+
+@pytest.fixture
+def path(cube, tmp_path):
+    write_cube(tmp_path / "cube.fits", cube)
+    return tmp_path / "cube.fits"
+
+
+def test_everything_comes_back(cube, path):
+    again = read_cube(path)
+    for field in fields(Cube):
+        before, after = getattr(cube, field.name), getattr(again, field.name)
+        if field.name in ("flux", "variance"):
+            assert after.dtype == np.dtype("=f4") and np.array_equal(before, after)
+        elif field.name == "maps":
+            assert list(before) == list(after)
+            for name in before:
+                assert np.array_equal(before[name][0], after[name][0]) and before[name][1:] == after[name][1:]
+                assert before[name][0].dtype == after[name][0].dtype
+        else:
+            assert before == after, field.name
+
+
+def test_configuration_comes_back_byte_for_byte(path):
+    assert json.dumps(read_configuration(path)) == json.dumps(HISTORY)
+
+
+@pytest.mark.parametrize("character", [" ", "'", "&", "\\", "é", "/"])
+def test_record_survives_wherever_it_is_cut(cube, tmp_path, character):
+    plain = Cube(cube.flux, cube.wavelengths, cube.pitch)
+    for length in range(ifux.io.fits.PIECE + 3):
+        history = {"a": "x" * length + character * 3 + "x" * 70 + character * 140}
+        write_cube(tmp_path / "a.fits", replace(plain, history=history), overwrite=True)
+        assert read_configuration(tmp_path / "a.fits") == history
+
+
+def test_configuration_comes_back_as_text_without_ifux(path):
+    """The recipe of the documentation, for a reader who has only the header."""
+    header = fits.getheader(path)
+    pieces = [header[key] for key in sorted(header) if key.startswith("IFUX")]
+    record = json.loads("".join(piece.ljust(68) for piece in pieces))
+    assert record["configuration"] == HISTORY
+
+
+def test_file_keeps_to_the_standard(path):
+    raw = path.read_bytes()
+    assert len(raw) % 2880 == 0
+    with fits.open(path) as file:
+        file.verify("exception")
+        assert [hdu.name for hdu in file] == ["PRIMARY", "DATA", "STAT", "mass", "VELOCITY", "count"]
+        assert file[0].data is None and file["DATA"].header["BITPIX"] == -32
+        cards = [card.image for hdu in file for card in hdu.header.cards]
+    assert not any(card.startswith("CONTINUE") for card in cards)
+    assert all(len(card) % 80 == 0 for card in cards)
+
+
+def test_header_speaks_to_people(path):
+    header = fits.getheader(path)
+    assert header["OBJECT"] == "Galaxia 1" and header["SEED"] == 2**40 + 1
+    assert [header[f"PKG{place}"] for place in range(1, 6)] == [f"{name} {v}" for name, v in versions().items()]
+    assert "illustrative" in str(header["COMMENT"]) and header["DATE"].startswith("20")
+    assert "not an observation" in header.comments["CREATOR"]
+
+
+def test_versions_are_those_that_decide_the_numbers():
+    assert list(versions()) == ["ifux", "jax", "equinox", "numpy", "astropy"]
+    assert versions()["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize("medium", ["air", "vacuum"])
+def test_wavelengths_keep_their_medium(cube, tmp_path, medium):
+    wavelengths = Wavelengths(3622.0, 1.0, 12, medium)
+    write_cube(tmp_path / "a.fits", replace(cube, wavelengths=wavelengths))
+    header = fits.getheader(tmp_path / "a.fits", "DATA")
+    assert header["CTYPE3"] == {"air": "AWAV", "vacuum": "WAVE"}[medium]
+    assert (header["CUNIT3"], header["CRVAL3"], header["CRPIX3"], header["CD3_3"]) == ("Angstrom", 3622.0, 1.0, 1.0)
+    assert not any(key.startswith(("CDELT", "PC")) and key != "PCOUNT" for key in header)
+    assert read_cube(tmp_path / "a.fits").wavelengths == wavelengths
+
+
+def test_world_coordinates(path):
+    """North is up, east is left, and the pitch is that asked for."""
+    wcs = WCS(fits.getheader(path, "DATA"))
+    ra, dec, wave = wcs.wcs_pix2world([[4, 3, 0], [5, 3, 0], [4, 4, 0], [4, 3, 11]], 0).T
+    assert (ra[0], dec[0]) == (pytest.approx(150.5), pytest.approx(-30.25))
+    assert (ra[1] - ra[0]) * np.cos(np.radians(dec[0])) * 3600 == pytest.approx(-0.2, rel=1e-6)
+    assert dec[1] == pytest.approx(dec[0]) and ra[2] == pytest.approx(ra[0])
+    assert (dec[2] - dec[0]) * 3600 == pytest.approx(0.2, rel=1e-6)
+    scale = wcs.wcs.cunit[2].to(u.AA)
+    assert wave[[0, 3]] * scale == pytest.approx([4700.15, 4700.15 + 11 * 1.25], rel=1e-12)
+    for name in ("mass", "STAT"):
+        other = WCS(fits.getheader(path, name)).celestial
+        assert other.wcs_pix2world([[0, 0]], 0)[0] == pytest.approx(wcs.celestial.wcs_pix2world([[0, 0]], 0)[0])
+
+
+@two_slashes
+def test_units_are_those_of_the_numbers(path):
+    flux, variance = (u.Unit(fits.getheader(path, name)["BUNIT"]) for name in ("DATA", "STAT"))
+    assert fits.getheader(path, "DATA")["BUNIT"] == UNIT
+    assert flux.to(u.erg / u.s / u.cm**2 / u.AA) == pytest.approx(1e-20)
+    assert variance == flux**2
+    assert fits.getheader(path, "mass")["BUNIT"] == "solMass"
+
+
+@two_slashes
+def test_mpdaf_reads_the_cube(cube, path):
+    pytest.importorskip("mpdaf")
+    from mpdaf.obj import Cube as Other
+
+    other = Other(str(path))
+    assert np.array_equal(other.data.data, cube.flux) and np.array_equal(other.var.data, cube.variance)
+    assert (other.wave.get_start(u.AA), other.wave.get_step(u.AA)) == (pytest.approx(4700.15), pytest.approx(1.25))
+    assert other.wave.get_ctype() == "AWAV"
+    assert other.unit.to(u.erg / u.s / u.cm**2 / u.AA) == pytest.approx(1e-20)
+    assert other.get_step(unit_wcs=u.arcsec)[1:] == pytest.approx([0.2, 0.2])
+    assert other.wcs.get_rot() == pytest.approx(0, abs=1e-9)
+    assert other.primary_header["OBJECT"] == "Galaxia 1"
+
+
+# spectral_cube 0.7 still imports a constant that astropy 8 is about to drop
+@pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED:astropy.utils.exceptions.AstropyPendingDeprecationWarning")
+@two_slashes
+def test_spectral_cube_reads_the_cube(cube, path):
+    spectral_cube = pytest.importorskip("spectral_cube")
+    other = spectral_cube.SpectralCube.read(str(path), hdu=1)
+    assert np.array_equal(other.unmasked_data[:].value, cube.flux)
+    assert other.spectral_axis.to(u.AA).value == pytest.approx(cube.wavelengths.centres(), rel=1e-12)
+    assert other.unit.to(u.erg / u.s / u.cm**2 / u.AA) == pytest.approx(1e-20)
+
+
+@two_slashes
+def test_specutils_reads_the_cube(cube, path):
+    """No loader claims the layout of MUSE; the one for FITS spectra reads it when told which extension is which."""
+    specutils = pytest.importorskip("specutils")
+    other = specutils.Spectrum.read(
+        str(path), format="wcs1d-fits", hdu="DATA", uncertainty_hdu="STAT", uncertainty_type="var"
+    )
+    assert np.array_equal(other.flux.value, cube.flux) and other.spectral_axis_index == 0
+    assert np.array_equal(other.uncertainty.array, cube.variance)
+    assert other.spectral_axis.to(u.AA).value == pytest.approx(cube.wavelengths.centres(), rel=1e-12)
+    assert other.flux.unit.to(u.erg / u.s / u.cm**2 / u.AA) == pytest.approx(1e-20)
+
+
+def test_cube_without_noise_has_no_variance(cube, tmp_path):
+    write_cube(tmp_path / "a.fits", replace(cube, variance=None, maps={}, seed=None, notes=()))
+    with fits.open(tmp_path / "a.fits") as file:
+        assert [hdu.name for hdu in file] == ["PRIMARY", "DATA"] and "SEED" not in file[0].header
+    again = read_cube(tmp_path / "a.fits")
+    assert again.variance is None and again.seed is None and again.maps == {} and again.notes == ()
+
+
+def test_cube_in_the_layout_of_muse_is_read(cube, tmp_path):
+    """A cube that ifux did not write: a reference pixel elsewhere, wavelengths in nm, no record."""
+    header = fits.Header(
+        {
+            "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CTYPE3": "AWAV", "CUNIT1": "deg", "CUNIT2": "deg",
+            "CUNIT3": "nm", "CRVAL1": 10.0, "CRVAL2": 0.0, "CRVAL3": 475.0, "CRPIX1": 1.0, "CRPIX2": 4.0, "CRPIX3": 3.0,
+            "CD1_1": -0.2 / 3600, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.2 / 3600, "CD3_3": 0.125,
+            "CD1_3": 0.0, "CD2_3": 0.0, "CD3_1": 0.0, "CD3_2": 0.0, "EXTNAME": "DATA",
+        }
+    )  # fmt: skip
+    primary = fits.PrimaryHDU()
+    primary.header["OBJECT"] = "NGC 1"
+    fits.HDUList([primary, fits.ImageHDU(cube.flux, header)]).writeto(tmp_path / "muse.fits")
+    again = read_cube(tmp_path / "muse.fits")
+    assert again.wavelengths.centres() == pytest.approx(4750 + 1.25 * (np.arange(12) - 2))
+    assert again.pitch == 0.2 and again.title == "NGC 1" and again.history == {} and again.versions == {}
+    assert again.position == (pytest.approx(10 - 4 * 0.2 / 3600), pytest.approx(0, abs=1e-9))
+    with pytest.raises(InputError, match="does not say how it was made"):
+        read_configuration(tmp_path / "muse.fits")
+
+
+def test_existing_file_is_not_overwritten(cube, path):
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="exists"):
+        write_cube(path, cube)
+    assert path.read_bytes() == before
+    write_cube(path, replace(cube, title="other"), overwrite=True)
+    assert read_cube(path).title == "other"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_failure_leaves_nothing_behind(cube, tmp_path, monkeypatch, overwrite):
+    target = tmp_path / "cube.fits"
+    if overwrite:
+        write_cube(target, cube)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    append = ifux.io.fits._append
+
+    def full_disk(file, cards, array, dtype):
+        append(file, cards, array, dtype)
+        if ("EXTNAME", "STAT") in cards:
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(ifux.io.fits, "_append", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        write_cube(target, cube, overwrite=overwrite)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_cube_is_not_held_twice(tmp_path):
+    flux = np.ones((200, 250, 300), np.float32)
+    flux.flags.writeable = False  # as arrays of JAX are
+    cube = Cube(flux, Wavelengths(4700.0, 1.25, 200, "air"), 0.2)
+    tracemalloc.start()
+    write_cube(tmp_path / "a.fits", cube)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.4 * flux.nbytes
+    assert not flux.flags.writeable and np.all(flux == 1)
+    assert (tmp_path / "a.fits").stat().st_size < 1.01 * flux.nbytes
+
+
+def test_double_precision_is_written_single(cube, tmp_path):
+    write_cube(tmp_path / "a.fits", replace(cube, flux=cube.flux.astype(np.float64)))
+    assert np.array_equal(read_cube(tmp_path / "a.fits").flux, cube.flux)
+
+
+@pytest.mark.parametrize("history", [{"x": float("nan")}, {"x": np.float32(1)}, {"x": {1, 2}}, {"x": "y" * 700_000}])
+def test_configuration_beyond_json_or_a_header_is_refused(cube, tmp_path, history):
+    with pytest.raises(InputError, match=r"JSON|too long"):
+        write_cube(tmp_path / "a.fits", replace(cube, history=history))
+    assert not list(tmp_path.iterdir())
+
+
+def test_shapes_that_disagree_are_refused(cube):
+    image = np.zeros((7, 9))
+    with pytest.raises(InputError, match="12 wavelengths"):
+        replace(cube, flux=cube.flux[:5], variance=None)
+    for name in ("DATA", "stat", "Mass", "", "vitesse moyenne é"):
+        with pytest.raises(InputError, match="Map"):
+            replace(cube, maps={**cube.maps, name: (image, "", "")})
+    with pytest.raises(InputError, match="holds bool"):
+        replace(cube, maps={"seen": (image > 0, "", "")})
+    # the import hook of the tests refuses shapes that disagree before the class itself does
+    with pytest.raises((InputError, TypeError)):
+        replace(cube, variance=cube.flux[:, :5])
+    with pytest.raises((InputError, TypeError)):
+        replace(cube, maps={"mass": (image[:3], "", "")})
+
+
+def test_file_without_a_cube_is_refused(tmp_path):
+    fits.PrimaryHDU(np.zeros((3, 3))).writeto(tmp_path / "a.fits")
+    with pytest.raises(InputError, match="no extension DATA"):
+        read_cube(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize(("key", "value"), [("CTYPE3", "VELO"), ("CTYPE3", "AWAV-LOG"), ("CUNIT3", "Hz")])
+def test_axis_of_another_kind_is_refused(path, key, value):
+    with fits.open(path, mode="update") as file:
+        file["DATA"].header[key] = value
+    with pytest.raises(InputError, match=f"third axis.*{value}"):
+        read_cube(path)
+
+
+def test_broken_record_is_named(path):
+    with fits.open(path, mode="update") as file:
+        file[0].header["IFUX0002"] = "scribble"
+    with pytest.raises(InputError, match="IFUX0001 to IFUX"):
+        read_configuration(path)
+
+
+def test_writing_is_silent(cube, tmp_path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        write_cube(tmp_path / "a.fits", cube)
+        read_cube(tmp_path / "a.fits")
+    assert not caught
