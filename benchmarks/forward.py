@@ -1,0 +1,136 @@
+"""How long does a cube take?
+
+    python benchmarks/forward.py [--particles 10000 100000 1000000] [--exact] [--runs 5]
+
+A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF, noise),
+with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. One JSON line for each
+number of particles: seconds after a warm-up with the device synchronised, of the whole and of its three products; peak
+memory of the process; and, from the same run, the largest error of a small cube against the specification in `tests/`.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import ifux
+from ifux.galaxies import DiscBulge
+from ifux.io import embedded_library
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from specification import Specification, moffat
+
+REDSHIFT = 0.03
+
+
+def regridded(library: ifux.SSPLibrary, metallicities: int = 12, ages: int = 53, pixels: int = 4300):
+    """The library on a grid of a given size, over the rest-frame range of MUSE at the redshift."""
+    grid = [
+        np.geomspace(nodes[0], nodes[-1], count)
+        for nodes, count in ((library.metallicity, metallicities), (library.age, ages))
+    ]
+    flux = library.flux
+    for axis, (old, new) in enumerate(zip((library.metallicity, library.age), grid, strict=True)):
+        place = np.interp(np.log(new), np.log(old), np.arange(old.size))
+        low = np.clip(place.astype(int), 0, old.size - 2)
+        share = (place - low).reshape(-1, *(1,) * (2 - axis))
+        flux = np.take(flux, low, axis) * (1 - share) + np.take(flux, low + 1, axis) * share
+    library = replace(library, metallicity=grid[0], age=grid[1], flux=flux)
+    return library.cut(4500.0, 9180.0).resampled((9180.0 - 4500.0) / pixels)
+
+
+def telescope(library: ifux.SSPLibrary, size: tuple[int, int], wavelengths: ifux.Wavelengths, exact: bool):
+    """MUSE before a galaxy at the redshift."""
+    library, wavelengths = library.matched(wavelengths, REDSHIFT, 600.0)
+    return ifux.Telescope(
+        wavelengths=wavelengths,
+        target=ifux.CosmologicalTarget(REDSHIFT),
+        orientation=ifux.InclinedOrientation(50.0, 30.0),
+        spaxels=ifux.SquareSpaxels(0.2, size),
+        kinematics=ifux.VelocityChannels(),
+        ssp=(ifux.GridSSP if exact else ifux.LowRankSSP).from_library(library),
+        dust=ifux.NoDust(),
+        psf=ifux.MoffatPSF(0.8),
+        lsf=ifux.GaussianLSF(2.65),
+        noise=ifux.TargetSNRNoise(30.0),
+    )
+
+
+def seconds(function, runs: int) -> dict[str, float]:
+    """Minimum and median of several runs, after one that compiles."""
+    start = time.perf_counter()
+    jax.block_until_ready(function())
+    first = time.perf_counter() - start
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        times.append(time.perf_counter() - start)
+    return {"minimum": round(min(times), 4), "median": round(median(times), 4), "first": round(first, 2)}
+
+
+def accuracy(library: ifux.SSPLibrary, exact: bool) -> dict[str, float]:
+    """Largest error over the peak of its spaxel's spectrum: 2,000 particles on a small field, against the specification."""
+    particles = DiscBulge.sample(2000, key=jax.random.key(5), disc_scale=0.5, bulge_scale=0.2).particles()
+    wavelengths = ifux.Wavelengths(5000.0, 1.25, 400, "air")
+    small = telescope(library, (14, 12), wavelengths, exact)
+    library, _ = library.matched(wavelengths, REDSHIFT, 600.0)
+    truth = Specification(
+        library, wavelengths, REDSHIFT, float(small.target.luminosity_distance()), 50.0, 30.0, 0.2, (14, 12),
+        moffat(0.8, 2.8), 2.65,
+    ).cube(*(np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(particles)))  # fmt: skip
+    error = np.abs(np.asarray(small(particles)) - truth).max(axis=2) / truth.max(axis=2)
+    return {"largest": float(f"{error.max():.2e}"), "median": float(f"{np.median(error):.2e}")}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--particles", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
+    arguments.add_argument("--runs", type=int, default=5)
+    chosen = arguments.parse_args()
+    library = regridded(embedded_library())
+    muse = telescope(library, (100, 100), ifux.Wavelengths(4700.15, 1.25, 3721, "air"), chosen.exact)
+    reached = accuracy(library, chosen.exact)
+    whole = eqx.filter_jit(lambda t, p: t(p, key=jax.random.key(0)))
+    deposit, respond = eqx.filter_jit(lambda t, p: t.weights(p)), eqx.filter_jit(lambda t: t.templates())
+    observe = eqx.filter_jit(lambda t, w, s: t.observe(w, s))
+    for count in chosen.particles:
+        particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
+        weights, templates = deposit(muse, particles), respond(muse)
+        line = {
+            "benchmark": "forward",
+            "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
+            "device": str(jax.devices()[0].device_kind),
+            "machine": platform.machine(),
+            "particles": count,
+            "weights": weights.shape,
+            "templates": templates.shape,
+            "ssp": type(muse.ssp).__name__,
+            "seconds": {
+                "whole": seconds(lambda p=particles: whole(muse, p), chosen.runs),
+                "deposit": seconds(lambda p=particles: deposit(muse, p), chosen.runs),
+                "templates": seconds(lambda: respond(muse), chosen.runs),
+                "observe": seconds(lambda w=weights, s=templates: observe(muse, w, s), chosen.runs),
+            },
+            "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "device_peak_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
+            "error": reached,
+            "finite": bool(jnp.isfinite(templates).all()),
+        }
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
