@@ -2,10 +2,11 @@
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--exact] [--runs 5]
 
-A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF, noise),
-with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. One JSON line for each
-number of particles: seconds after a warm-up with the device synchronised, of the whole and of its three products; peak
-memory of the process; and, from the same run, the largest error of a small cube against the specification in `tests/`.
+A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
+noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. One JSON line
+for each number of particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient with
+respect to every array and of its three products; peak memory of the process; and, from the same run, the largest error
+of a small cube against the specification in `tests/`.
 """
 
 import argparse
@@ -81,7 +82,7 @@ def seconds(function, runs: int) -> dict[str, float]:
 
 
 def accuracy(library: ifux.SSPLibrary, exact: bool) -> dict[str, float]:
-    """Largest error over the peak of its spaxel's spectrum: 2,000 particles on a small field, against the specification."""
+    """Largest error over the peak of its spaxel's spectrum, for 2,000 particles, against the specification."""
     particles = DiscBulge.sample(2000, key=jax.random.key(5), disc_scale=0.5, bulge_scale=0.2).particles()
     wavelengths = ifux.Wavelengths(5000.0, 1.25, 400, "air")
     small = telescope(library, (14, 12), wavelengths, exact)
@@ -104,8 +105,12 @@ def main() -> None:
     muse = telescope(library, (100, 100), ifux.Wavelengths(4700.15, 1.25, 3721, "air"), chosen.exact)
     reached = accuracy(library, chosen.exact)
     whole = eqx.filter_jit(lambda t, p: t(p, key=jax.random.key(0)))
+    gradient = eqx.filter_jit(
+        eqx.filter_value_and_grad(lambda o, data: jnp.mean((o(key=jax.random.key(0)) - data) ** 2))
+    )
     deposit, respond = eqx.filter_jit(lambda t, p: t.weights(p)), eqx.filter_jit(lambda t: t.templates())
     observe = eqx.filter_jit(lambda t, w, s: t.observe(w, s))
+    data = jnp.zeros((100, 100, muse.wavelengths.size))
     for count in chosen.particles:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
         weights, templates = deposit(muse, particles), respond(muse)
@@ -120,6 +125,9 @@ def main() -> None:
             "ssp": type(muse.ssp).__name__,
             "seconds": {
                 "whole": seconds(lambda p=particles: whole(muse, p), chosen.runs),
+                "value and gradient": seconds(
+                    lambda p=particles: gradient(ifux.Observation(muse, p), data), chosen.runs
+                ),
                 "deposit": seconds(lambda p=particles: deposit(muse, p), chosen.runs),
                 "templates": seconds(lambda: respond(muse), chosen.runs),
                 "observe": seconds(lambda w=weights, s=templates: observe(muse, w, s), chosen.runs),
