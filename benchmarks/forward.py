@@ -53,7 +53,7 @@ def regridded(library: ifux.SSPLibrary, metallicities: int = 12, ages: int = 53,
 
 def telescope(library: ifux.SSPLibrary, size: tuple[int, int], wavelengths: ifux.Wavelengths, exact: bool):
     """MUSE before a galaxy at the redshift."""
-    library, wavelengths = library.matched(wavelengths, REDSHIFT, 600.0)
+    library, wavelengths = library.matched(wavelengths, REDSHIFT, 900.0)
     return ifux.Telescope(
         wavelengths=wavelengths,
         target=ifux.CosmologicalTarget(REDSHIFT),
@@ -86,7 +86,7 @@ def accuracy(library: ifux.SSPLibrary, exact: bool) -> dict[str, float]:
     particles = DiscBulge.sample(2000, key=jax.random.key(5), disc_scale=0.5, bulge_scale=0.2).particles()
     wavelengths = ifux.Wavelengths(5000.0, 1.25, 400, "air")
     small = telescope(library, (14, 12), wavelengths, exact)
-    library, _ = library.matched(wavelengths, REDSHIFT, 600.0)
+    library, _ = library.matched(wavelengths, REDSHIFT, 900.0)
     truth = Specification(
         library, wavelengths, REDSHIFT, float(small.target.luminosity_distance()), 50.0, 30.0, 0.2, (14, 12),
         moffat(0.8, 2.8), 2.65,

@@ -26,8 +26,8 @@ class Specification:
     position_angle: float
     pitch: float
     size: tuple
-    psf: object  # surface brightness(radius [arcsec]) that integrates to one, or None for perfect seeing
-    telescope_fwhm: float | None
+    psf: object  # surface brightness(radius [arcsec]) that integrates to one
+    telescope_fwhm: float | None  # None for the resolution of the library
     attenuation: object = None  # rest-frame transmission(wavelength)
 
     def cube(self, position, velocity, mass, age, metallicity):

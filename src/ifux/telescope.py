@@ -33,6 +33,8 @@ class Coverage(eqx.Module):
     """Within the velocity channels."""
     library: Float[Array, ""]
     """Within the ages and metallicities of the stellar library; the rest is held at its edge, not lost."""
+    wavelengths: Float[Array, ""]
+    """Of the channels of the detector, not of the mass: those that the library reaches at every velocity node."""
 
 
 @final
@@ -133,7 +135,14 @@ class Telescope(eqx.Module):
             fraction(self.spaxels.locate(projected, 0).total()),
             fraction(self.kinematics.locate(projected).total()),
             fraction(self.ssp.covers(projected).astype(projected.mass.dtype)),
+            self.reached().mean(),
         )
+
+    def reached(self) -> Float[Array, " wave"]:
+        """One for a channel that the library reaches at every velocity node, zero for one where it ends."""
+        rest, redshift = self.ssp.rest, self.target.redshift
+        flat = self.kinematics.respond(jnp.ones((1, rest.size), redshift.dtype), rest, self.wavelengths, redshift)
+        return (jnp.abs(flat[:, 0] * (1 + redshift) - 1).max(axis=0) < 0.02).astype(flat.dtype)
 
 
 @final

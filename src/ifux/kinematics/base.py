@@ -21,6 +21,11 @@ class AbstractKinematics(eqx.Module):
     def size(self) -> int:
         """Number of velocity nodes."""
 
+    @property
+    @abstractmethod
+    def span(self) -> float:
+        """Largest speed at which spectra are looked up [km/s]: the library must reach that far beyond the detector."""
+
     @abstractmethod
     def locate(self, projected: Projected) -> Stencil:
         """The velocity nodes that each particle touches."""

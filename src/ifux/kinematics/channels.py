@@ -52,6 +52,16 @@ class VelocityChannels(AbstractKinematics):
         """Number of velocity nodes."""
         return 2 * self.half + 1
 
+    @property
+    def margin(self) -> int:
+        """Nodes on either side of the grid that only serve to find the coefficients of a cubic spline on it."""
+        return 4 if self.degree == 3 else 0
+
+    @property
+    def span(self) -> float:
+        """The speed of the outermost node [km/s]."""
+        return SPEED_OF_LIGHT * math.tanh((self.half + self.margin) * self.spacing / SPEED_OF_LIGHT)
+
     def locate(self, projected: Projected) -> Stencil:
         """B-spline weights in the Doppler shift."""
         shift = jnp.arctanh(projected.velocity / SPEED_OF_LIGHT) * (SPEED_OF_LIGHT / self.spacing)
@@ -68,8 +78,8 @@ class VelocityChannels(AbstractKinematics):
         redshift: Float[Array, ""],
     ) -> Float[Array, "velocity basis wave"]:
         """Coefficients of the spline through the shifted spectra."""
-        margin = 4 if self.degree == 3 else 0
-        nodes = np.arange(-self.half - margin, self.half + margin + 1) * (self.spacing / SPEED_OF_LIGHT)
+        outermost = self.half + self.margin
+        nodes = np.arange(-outermost, outermost + 1) * (self.spacing / SPEED_OF_LIGHT)
         systemic = jnp.log1p(redshift)
         columns = spline_coefficients(spectra).T
 
@@ -77,5 +87,5 @@ class VelocityChannels(AbstractKinematics):
             return pixels_at_rest(rest, wavelengths, systemic + node).gather(columns)
 
         values = jax.lax.map(seen, jnp.asarray(nodes, spectra.dtype))
-        matrix = jnp.asarray(spline_values(self.size, margin, self.degree), spectra.dtype)
+        matrix = jnp.asarray(spline_values(self.size, self.margin, self.degree), spectra.dtype)
         return jnp.einsum("vn,nwb->vbw", matrix, values, precision=jax.lax.Precision.HIGHEST)

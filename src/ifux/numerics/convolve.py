@@ -45,7 +45,7 @@ def blur_line(
     low = jax.lax.stop_gradient(variance.min())
     high = jax.lax.stop_gradient(variance.max())
     middle = (low + high) / 2
-    half = jnp.maximum((high - low) / 2, 1e-3 * (1 + middle))
+    half = jnp.maximum((high - low) / 2, 0.01 * (1 + middle))
     pixels = lines.shape[-1]
     reach = min(pixels - 1, 256)
     mirrored = jnp.pad(lines, ((0, 0), (reach, reach)), mode="symmetric")
@@ -53,9 +53,14 @@ def blur_line(
     transform = jnp.fft.rfft(mirrored, length, axis=-1)
     square = jnp.asarray((2 * np.pi * np.fft.rfftfreq(length)) ** 2, lines.dtype)
     shares = chebyshev.weights((variance - middle) / half, nodes)
-    result = jnp.zeros_like(lines)
-    for share, node in zip(shares.T, chebyshev.points(nodes), strict=True):
-        damping = jnp.exp(-0.5 * (middle + half * float(node)) * square).astype(transform.dtype)
-        blurred = jnp.fft.irfft(transform * damping[None, :], length, axis=-1)
-        result = result + share[None, :] * blurred[:, reach : reach + pixels]
+
+    def line(response: Float[Array, " frequency"]) -> Float[Array, "line pixel"]:
+        blurred = jnp.fft.irfft(transform * response.astype(transform.dtype)[None, :], length, axis=-1)
+        return blurred[:, reach : reach + pixels]
+
+    # What differs from the middle is found apart from it: the gradient divides its rounding errors by a small number.
+    damping = jnp.exp(-0.5 * middle * square)
+    result = line(damping)
+    for share, node in zip(shares.T, chebyshev.points(nodes).tolist(), strict=True):
+        result = result + share[None, :] * line(damping * jnp.expm1(-0.5 * node * half * square))
     return result

@@ -1,0 +1,169 @@
+"""Every stage once, small: the laws of a family run over its whole list, and a new stage is one line here.
+
+Each entry makes its example when it is called, in the precision of the test that calls it.
+"""
+
+import numpy as np
+
+from ifux import (
+    CalzettiCurve,
+    CardelliCurve,
+    ConstantNoise,
+    CosmologicalTarget,
+    EulerOrientation,
+    FixedTarget,
+    GaussianLSF,
+    GaussianPSF,
+    GridSSP,
+    InclinedOrientation,
+    LowRankSSP,
+    MoffatPSF,
+    NoDust,
+    NoLSF,
+    NoNoise,
+    NoPSF,
+    Particles,
+    ScreenDust,
+    SquareSpaxels,
+    SSPLibrary,
+    TargetSNRNoise,
+    Telescope,
+    VelocityChannels,
+    Wavelengths,
+)
+from ifux.typing import real
+
+REST = Wavelengths(4700.0, 1.0, 240, "air")
+"""Pixels of the small library."""
+OBSERVED = Wavelengths(4836.0, 1.25, 120, "air")
+"""Pixels of the small telescope: at a redshift of 0.02 the library covers them for every velocity."""
+REDSHIFT = 0.02
+
+
+def library(rest=REST, metallicities=3, ages=4, fwhm=2.5, medium=None):
+    """A made-up library: a continuum that reddens with age and lines that deepen with metallicity.
+
+    Lines are as narrow as the resolution, so that it is as hard to shift as a real one.
+    """
+    wavelength = rest.centres()
+    metallicity = np.geomspace(0.0005, 0.03, metallicities)
+    age = np.geomspace(0.1, 12.0, ages)
+    m, a = np.log(metallicity / 0.01)[:, None, None], np.log(age)[None, :, None]
+    along = (wavelength - wavelength.mean()) / 100
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    rng = np.random.default_rng(7)
+    lines = 0.0
+    for centre in rng.uniform(wavelength[0], wavelength[-1], 12 + rest.size // 20):
+        depth = rng.uniform(0.02, 0.08) * (1 + 0.25 * rng.normal() * m + 0.25 * rng.normal() * a)
+        lines = lines + depth * np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)
+    flux = 1e-4 * np.exp(-0.7 * a + 0.05 * m + (0.1 * a + 0.05 * m) * along) * (1 - lines)
+    return SSPLibrary(
+        name="made up",
+        metallicity=metallicity,
+        age=age,
+        wavelength=wavelength,
+        flux=flux,
+        fwhm=np.full(wavelength.size, fwhm),
+        medium=medium or rest.medium,
+        imf="none",
+        citation="nobody",
+    )
+
+
+def particles(count=60, seed=1, spread=0.3):
+    """Random stars, some off the library's grid, at home in the small field [kpc]."""
+    rng = np.random.default_rng(seed)
+    return Particles(
+        position=rng.normal(size=(count, 3)) * spread,
+        velocity=rng.normal(size=(count, 3)) * 120,
+        mass=10 ** rng.normal(5, 0.3, count),
+        age=10 ** rng.uniform(-1.3, 1.2, count),
+        metallicity=10 ** rng.uniform(-3.5, -1.4, count),
+    )
+
+
+def telescope(**stages):
+    """A small telescope: two kpc on a dozen spaxels. Any stage can be given."""
+    return Telescope(
+        **{
+            "wavelengths": OBSERVED,
+            "target": FixedTarget(REDSHIFT, 90.0),
+            "orientation": InclinedOrientation(50.0, 30.0),
+            "spaxels": SquareSpaxels(0.4, (9, 8)),
+            "kinematics": VelocityChannels(reach=500.0, spacing=50.0),
+            "ssp": GridSSP.from_library(library()),
+            "dust": NoDust(),
+            "psf": GaussianPSF(1.2, reach=7),
+            "lsf": GaussianLSF(3.2),
+            "noise": NoNoise(),
+        }
+        | stages
+    )
+
+
+TARGETS = {
+    "cosmological": lambda: CosmologicalTarget(REDSHIFT),
+    "fixed": lambda: FixedTarget(REDSHIFT, 90.0),
+}
+ORIENTATIONS = {
+    "euler": lambda: EulerOrientation(20.0, 50.0, 70.0),
+    "inclined": lambda: InclinedOrientation(50.0, 30.0),
+}
+SPAXELS = {
+    "square, nearest": lambda: SquareSpaxels(0.4, (9, 8), degree=0),
+    "square, linear": lambda: SquareSpaxels(0.4, (9, 8), degree=1),
+    "square, quadratic": lambda: SquareSpaxels(0.4, (9, 8), degree=2),
+    "square, cubic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=3),
+}
+KINEMATICS = {
+    "channels, nearest": lambda: VelocityChannels(400.0, 50.0, degree=0),
+    "channels, linear": lambda: VelocityChannels(400.0, 50.0, degree=1),
+    "channels, cubic": lambda: VelocityChannels(400.0, 50.0, degree=3),
+}
+SSPS = {
+    "grid": lambda: GridSSP.from_library(library()),
+    "low rank": lambda: LowRankSSP.from_library(library(), 1e-3),
+}
+CURVES = {
+    "Calzetti": CalzettiCurve,
+    "Cardelli": CardelliCurve,
+}
+DUSTS = {
+    "none": NoDust,
+    "Calzetti screen": lambda: ScreenDust(0.7),
+    "Cardelli screen": lambda: ScreenDust(0.7, CardelliCurve()),
+}
+PSFS = {
+    "none": NoPSF,
+    "Gaussian": lambda: GaussianPSF(1.2, reach=7),
+    "Moffat": lambda: MoffatPSF(1.2, 2.8, reach=12),
+}
+LSFS = {
+    "none": NoLSF,
+    "Gaussian": lambda: GaussianLSF(3.2),
+}
+NOISES = {
+    "none": NoNoise,
+    "constant": lambda: ConstantNoise(0.3),
+    "target": lambda: TargetSNRNoise(20.0),
+}
+GALAXIES = {
+    "particles": particles,
+}
+FAMILIES = {
+    "AbstractTarget": TARGETS,
+    "AbstractOrientation": ORIENTATIONS,
+    "AbstractSpaxels": SPAXELS,
+    "AbstractKinematics": KINEMATICS,
+    "AbstractSSP": SSPS,
+    "AbstractCurve": CURVES,
+    "AbstractDust": DUSTS,
+    "AbstractPSF": PSFS,
+    "AbstractLSF": LSFS,
+    "AbstractNoise": NOISES,
+}
+
+
+def number(x):
+    """A scalar leaf, in the precision of the test."""
+    return real(x)

@@ -1,0 +1,89 @@
+"""Floors: every module stands on those below it, and on nothing else."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "ifux"
+
+FLOORS = {
+    "units": 0, "typing": 0, "errors": 0,
+    "numerics": 1,
+    "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2,
+    "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "lsf": 3, "noise": 3,
+    "telescope": 4,
+    "galaxies": 5, "maps": 5, "door": 5, "embedded": 5, "instruments": 5,
+    "config": 6, "io": 6,
+    "run": 7, "plots": 7,
+    "cli": 8,
+}  # fmt: skip
+"""Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""
+
+SHARED = {("library", "grids"), ("galaxy", "particles")}
+"""Arrows that may run along floor 2."""
+
+
+def imports(path: Path) -> set[tuple[str, ...]]:
+    """The modules of the package that a file imports anywhere, as parts of their names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ifux":
+            parts = tuple((node.module or "").split(".")[1:])
+            found |= {(*parts, alias.name) for alias in node.names} if not parts else {parts}
+        elif isinstance(node, ast.Import):
+            found |= {tuple(alias.name.split(".")[1:]) for alias in node.names if alias.name.split(".")[0] == "ifux"}
+    return {parts for parts in found if parts}
+
+
+def files() -> list[Path]:
+    """Every file of the package, apart from its own __init__."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def home(path: Path) -> str:
+    """The module or folder at the top of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_every_module_has_a_floor():
+    there = {home(path) for path in files()}
+    assert there == set(FLOORS), f"give {there ^ set(FLOORS)} a floor in {Path(__file__).name}, or take it out"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_arrow_runs_upward_or_sideways(path):
+    here = home(path)
+    for parts in imports(path):
+        there = parts[0]
+        assert there in FLOORS, f"{path.name} imports ifux.{'.'.join(parts)}, which has no floor"
+        if there != here and (here, there) not in SHARED:
+            assert FLOORS[there] < FLOORS[here], f"{here} (floor {FLOORS[here]}) imports {there} ({FLOORS[there]})"
+
+
+def test_the_telescope_knows_no_concrete_stage():
+    stages = {parts for parts in imports(PACKAGE / "telescope.py") if FLOORS[parts[0]] == 3}
+    assert {parts[1:] for parts in stages} == {("base",)}
+    assert {parts[0] for parts in stages} == {name for name, floor in FLOORS.items() if floor == 3}
+
+
+def test_the_front_door_leads_to_floors_up_to_the_telescope():
+    assert all(FLOORS[parts[0]] <= 4 for parts in imports(PACKAGE / "__init__.py"))
+
+
+def test_numerics_knows_no_astronomy():
+    for path in (PACKAGE / "numerics").glob("*.py"):
+        assert {parts[0] for parts in imports(path)} <= {"numerics"}, path.name
+
+
+def test_importing_computes_nothing_and_pulls_in_nothing_heavy():
+    program = (
+        "import sys, ifux; from jax._src import xla_bridge; "
+        "assert not xla_bridge._backends, 'a device was initialised'; "
+        "heavy = {'matplotlib', 'astropy', 'h5py', 'scipy.optimize', 'tqdm', 'optax'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,408 @@
+"""The pure functions keep what they promise: sums, moments, transposes, inverses, orders of convergence."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import convolve2d, resample
+
+from ifux.numerics import blocks, chebyshev, convolve, deposit, lowrank, rebin
+from ifux.numerics import stencil as stencils
+from ifux.numerics.convolve import fast_length
+from ifux.numerics.stencil import Stencil, spline_values, window
+from ifux.typing import real
+
+DEGREES = [0, 1, 2, 3]
+
+# One small program each instead of a dozen operations.
+bspline = jax.jit(stencils.bspline, static_argnums=(1, 2))
+between = jax.jit(stencils.between)
+dense = jax.jit(stencils.dense)
+integrate = jax.jit(rebin.integrate, static_argnums=(2, 3))
+spline_coefficients = jax.jit(rebin.spline_coefficients)
+step_response = jax.jit(rebin.step_response)
+blur_line = jax.jit(convolve.blur_line, static_argnames="nodes")
+blur_plane = jax.jit(convolve.blur_plane)
+chebyshev_weights = jax.jit(chebyshev.weights, static_argnums=1)
+put = jax.jit(deposit.deposit)
+gather = jax.jit(Stencil.gather)
+scatter = jax.jit(Stencil.scatter)
+total = jax.jit(Stencil.total)
+outer = jax.jit(Stencil.outer)
+
+
+def rounding(bits):
+    """A few units in the last place."""
+    return 8 * float(jnp.finfo(jnp.float32 if bits == 32 else jnp.float64).eps)
+
+
+# --- stencils ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+def test_spline_weights_sum_to_one_and_keep_the_mean_position(bits, degree):
+    position = real(np.random.default_rng(0).uniform(3, 16, 500))
+    stencil = bspline(position, 20, degree)
+    assert stencil.index.shape == (500, degree + 1)
+    assert np.allclose(total(stencil), 1, rtol=0, atol=rounding(bits))
+    assert np.all(np.asarray(stencil.weight) >= 0)
+    mean = np.sum(np.asarray(stencil.weight) * np.asarray(stencil.index), axis=1)
+    if degree == 0:
+        assert np.all(np.abs(mean - np.asarray(position)) <= 0.5)
+    else:
+        assert np.allclose(mean, position, rtol=0, atol=20 * rounding(bits))
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_spline_width_is_that_of_its_window(double, degree):
+    """The variance of a B-spline of degree d is (d + 1) / 12: read from the weights and from the transform."""
+    position = np.linspace(5, 6, 2001)
+    stencil = bspline(real(position), 12, degree)
+    offset = np.asarray(stencil.index) - position[:, None]
+    variance = np.mean(np.sum(np.asarray(stencil.weight) * offset**2, axis=1)[:-1])
+    assert variance == pytest.approx((degree + 1) / 12, abs=1e-6)
+    frequency = np.array([1e-3])
+    curvature = -2 * np.log(window(frequency, degree)) / (2 * np.pi * frequency) ** 2
+    assert curvature == pytest.approx((degree + 1) / 12, rel=1e-5)
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+def test_light_off_the_grid_is_lost_not_piled_up(bits, degree):
+    position = real([-1e30, -40.0, -3.0, 5.0, 15.0, 1e30])
+    stencil = bspline(position, 12, degree)
+    assert np.all((np.asarray(stencil.index) >= 0) & (np.asarray(stencil.index) < 12))
+    grid = np.asarray(scatter(stencil, jnp.ones_like(position)))
+    assert grid.sum() == pytest.approx(1, abs=rounding(bits))
+    assert np.all(grid[[0, 1, 10, 11]] == 0)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_light_leaves_the_grid_little_by_little(double, degree):
+    """A point on the outermost node has lost what its spline has beyond it; the loss is continuous."""
+    position = np.linspace(-4, 4, 4001)
+    kept = np.asarray(total(bspline(real(position), 12, degree)))
+    assert kept[0] == 0 and kept[-1] == 1
+    assert np.all(np.diff(kept) >= -1e-15) and np.max(np.diff(kept)) <= 1.01 * 0.002
+
+
+def test_scatter_is_the_adjoint_of_gather(double):
+    rng = np.random.default_rng(1)
+    stencil = outer(bspline(real(rng.uniform(-2, 14, 70)), 12, 3), bspline(real(rng.uniform(0, 6, 70)), 7, 1))
+    table, rows = real(rng.normal(size=(84, 5))), real(rng.normal(size=(70, 5)))
+    left, right = jnp.vdot(gather(stencil, table), rows), jnp.vdot(table, scatter(stencil, rows))
+    assert float(left) == pytest.approx(float(right), rel=1e-12)
+    (transpose,) = jax.linear_transpose(lambda table: gather(stencil, table), table)(rows)
+    assert np.allclose(transpose, scatter(stencil, rows), rtol=0, atol=1e-12)
+    (back,) = jax.linear_transpose(lambda rows: scatter(stencil, rows), rows)(table)
+    assert np.allclose(back, gather(stencil, table), rtol=0, atol=1e-12)
+
+
+def test_outer_stencil_is_the_product_of_both(double):
+    rng = np.random.default_rng(2)
+    one, two = bspline(real(rng.uniform(0, 5, 9)), 6, 2), dense(real(rng.normal(size=(9, 4))))
+    product = outer(one, two)
+    assert product.size == 24
+    matrix = [np.asarray(gather(s, jnp.eye(s.size))) for s in (one, two, product)]
+    assert np.allclose(matrix[2], np.einsum("pi,pj->pij", matrix[0], matrix[1]).reshape(9, 24), rtol=0, atol=1e-14)
+
+
+def test_linear_lookup_is_exact_for_lines_and_held_outside(bits):
+    nodes = real([0.1, 0.3, 1.0, 4.0])
+    inside = real([0.1, 0.2, 0.3, 0.9, 1.0, 3.3, 4.0])
+    assert np.allclose(gather(between(inside, nodes), nodes), inside, rtol=rounding(bits))
+    outside = between(real([-1e30, 0.0, 5.0, 1e30]), nodes)
+    assert np.allclose(gather(outside, nodes), [0.1, 0.1, 4.0, 4.0], rtol=rounding(bits))
+    assert np.allclose(total(outside), 1, rtol=rounding(bits))
+    at_node = np.asarray(gather(between(nodes, nodes), jnp.eye(4)))
+    assert np.array_equal(at_node, np.eye(4))
+
+
+def test_sparse_and_dense_mixtures_deposit_alike(double):
+    rng = np.random.default_rng(3)
+    place = bspline(real(rng.uniform(-1, 9, 50)), 9, 3)
+    mixture = between(real(rng.uniform(0, 4, 50)), real(np.arange(5.0)))
+    amount = real(rng.uniform(size=50))
+    sparse = put(place, mixture, amount)
+    rows = put(place, gather(mixture, jnp.eye(5)), amount)
+    assert sparse.shape == (9, 5) and np.allclose(sparse, rows, rtol=0, atol=1e-13)
+
+
+def test_more_weights_than_integers_is_an_error():
+    stencil = Stencil(jnp.zeros((1, 1), jnp.int32), jnp.ones((1, 1)), 2**16)
+    with pytest.raises(ValueError, match="use a low-rank basis, fewer spaxels or fewer velocity nodes"):
+        put(stencil, stencil, jnp.ones(1))
+
+
+def test_spline_goes_through_its_values(double):
+    """Cubic coefficients reproduce the values at the nodes, and between them to fourth order."""
+    errors = []
+    for step in (0.4, 0.2):
+        size = round(8 / step) + 1
+        margin = 12
+        nodes = step * np.arange(-margin, size + margin)
+        coefficients = spline_values(size + 2, margin - 1, 3) @ np.sin(nodes)
+        places = np.linspace(0, 8, 401)
+        smooth = gather(bspline(real(places / step + 1), size + 2, 3), real(coefficients))
+        errors.append(np.abs(np.asarray(smooth) - np.sin(places)).max())
+        at_nodes = gather(bspline(real(np.arange(size) + 1.0), size + 2, 3), real(coefficients))
+        # The natural ends are felt by 0.27 a node, eleven nodes away.
+        assert np.allclose(at_nodes, np.sin(nodes[margin:-margin]), rtol=0, atol=0.27**11)
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(4, abs=0.3)
+    assert np.array_equal(spline_values(4, 1, 1) @ np.arange(6.0), np.arange(1.0, 5.0))
+
+
+# --- rebinning --------------------------------------------------------------------------------------------------------
+
+
+def edges_of(values):
+    """Edges in two pieces, as `integrate` takes them."""
+    whole = np.floor(values).astype(np.int32)
+    return whole, values - whole
+
+
+def integrals(whole, part, lines, widest):
+    """Integrals between edges of the spline with these coefficients."""
+    return gather(integrate(jnp.asarray(whole), real(part), lines.shape[0], widest), lines)
+
+
+def test_step_response_is_the_integral_of_a_quadratic_spline(double):
+    distance = np.linspace(-1.5, 2.5, 4001)
+    response = np.asarray(step_response(real(distance)))
+    # A pixel mean of one in pixel [0, 1], as a spline: its share below each edge.
+    density = np.asarray(gather(bspline(real(distance + 2.5), 7, 2), real(np.eye(7)[3])))
+    integral = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(distance))])
+    assert np.allclose(response, integral, rtol=0, atol=1e-6)
+    assert response[0] == 0 and response[-1] == 1
+
+
+@pytest.mark.parametrize("width", [0.3, 1.0, 2.7])
+def test_rebinning_is_additive_and_keeps_the_total(bits, width):
+    rng = np.random.default_rng(4)
+    count = int(30 / width)
+    edges = 5.37 + width * np.arange(count + 1)
+    whole, part = edges_of(edges)
+    values = real(rng.normal(size=40))
+    narrow = integrals(whole, part, values, width)
+    together = integrals(whole[[0, -1]], part[[0, -1]], values, 31.0)
+    tolerance = 40 * rounding(bits)
+    assert float(narrow.sum()) == pytest.approx(float(together[0]), abs=tolerance)
+    three = integrals(whole[::3], part[::3], values, 3 * width)
+    assert np.allclose(three, np.asarray(narrow)[: 3 * three.size].reshape(-1, 3).sum(1), rtol=0, atol=tolerance)
+
+
+def test_rebinning_keeps_constants_and_shifts_by_a_pixel(bits):
+    rng = np.random.default_rng(5)
+    lines = real(rng.normal(size=(2, 60)))
+    columns = spline_coefficients(lines).T
+    whole, part = edges_of(np.arange(20.0, 41.0))
+    # The filter is cut where it has fallen to 1e-8.
+    exact = {"rtol": 0, "atol": 5e-8 + 4 * rounding(bits)}
+    assert np.allclose(integrals(whole, part, columns, 1.0).T, lines[:, 20:40], **exact)
+    assert np.allclose(integrals(whole + 1, part, columns, 1.0).T, lines[:, 21:41], **exact)
+    # The displacement may carry any number of pixels.
+    assert np.allclose(integrals(whole, part - 7, columns, 1.0).T, lines[:, 13:33], **exact)
+    widths = integrals(whole, part + 0.4, jnp.ones(60), 1.0)
+    assert np.allclose(widths, 1, rtol=0, atol=rounding(bits))
+
+
+def test_rebinning_equals_the_cubic_spline_of_the_cumulative(double):
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=80)
+    edges = 25 + np.cumsum(rng.uniform(0.2, 2.4, 20))
+    below = CubicSpline(np.arange(81.0), np.concatenate([[0], np.cumsum(values)]))
+    whole, part = edges_of(edges)
+    ours = integrals(whole, part, spline_coefficients(real(values[None]))[0], 2.5)
+    assert np.allclose(ours, np.diff(below(edges)), rtol=0, atol=1e-7)
+
+
+def test_nothing_lies_beyond_the_ends(bits):
+    whole, part = edges_of(np.arange(-8.0, 30.0))
+    stencil = integrate(jnp.asarray(whole), real(part), 20, 1.0)
+    assert np.all((np.asarray(stencil.index) >= 0) & (np.asarray(stencil.index) < 20))
+    assert float(gather(stencil, jnp.ones(20)).sum()) == pytest.approx(20, rel=rounding(bits))
+
+
+def test_single_precision_places_edges_as_double_does():
+    """Thousands of pixels from the origin, a displacement keeps the precision of a fraction of a pixel."""
+    edges, displacement = 1.37 * np.arange(4000), 11.123 + 1e-3 * np.arange(4000)
+    lines = np.random.default_rng(8).normal(size=6000)
+    results = []
+    for bits in (32, 64):
+        with jax.enable_x64(bits == 64):
+            whole, part = edges_of(edges)
+            results.append(np.asarray(integrals(whole, part + displacement, real(lines), 1.38), np.float64))
+    # Displacements of 15 pixels are rounded to 1e-6; the spline turns that into as much of its values.
+    assert np.max(np.abs(results[0] - results[1])) < 1e-5
+
+
+def test_spline_coefficients_invert_the_filter(bits):
+    lines = real(np.random.default_rng(9).normal(size=(3, 100)))
+    c = np.asarray(spline_coefficients(lines))
+    back = (c[:, :-2] + 4 * c[:, 1:-1] + c[:, 2:]) / 6
+    assert np.allclose(back, lines[:, 1:-1], rtol=0, atol=5e-8 + 2 * rounding(bits))
+    assert np.allclose(spline_coefficients(jnp.ones((1, 5))), 1, rtol=0, atol=rounding(bits))
+
+
+# --- blurring ---------------------------------------------------------------------------------------------------------
+
+
+def smooth_lines(pixels=160):
+    """Band-limited, their mirror images included: 3e-9 is left at the Nyquist frequency."""
+    rng = np.random.default_rng(10)
+    return gaussian_filter1d(rng.normal(size=(2, pixels)), 2.0, axis=1, mode="reflect", truncate=8)
+
+
+def explicit_blur(lines, variance, fine=8):
+    """The sum over a Gaussian on eight points a pixel, between which a band-limited line is known exactly."""
+    pixels = lines.shape[1]
+    mirrored = resample(np.concatenate([lines, lines[:, ::-1]], axis=1), 2 * pixels * fine, axis=1)
+    offsets = np.arange(-20 * fine, 20 * fine + 1)
+    kernels = np.exp(-0.5 * (offsets / fine) ** 2 / variance[:, None]) / np.sqrt(2 * np.pi * variance[:, None]) / fine
+    places = (fine * np.arange(pixels)[:, None] + offsets) % mirrored.shape[1]
+    return np.einsum("po,lpo->lp", kernels, mirrored[:, places])
+
+
+@pytest.mark.parametrize("sigma", [0.6, 2.3])
+def test_line_blur_is_a_gaussian_convolution(bits, sigma):
+    lines, variance = smooth_lines(), np.full(160, sigma**2)
+    blurred = blur_line(real(lines), real(variance))
+    # A narrow Gaussian is cut at the Nyquist frequency: its tail feels the end of the mirror images.
+    tail = sigma**2 * np.exp(-0.5 * (np.pi * sigma) ** 2) / 159**2
+    # 1e-8 for what the lines have there and for the interpolation between nodes in the variance.
+    tolerance = 2 * np.abs(lines).max() * tail + 1e-8 + 4 * rounding(bits)
+    assert np.allclose(blurred, explicit_blur(lines, variance), rtol=0, atol=tolerance)
+
+
+def test_line_blur_of_no_width_is_the_identity(bits):
+    lines = real(np.random.default_rng(11).normal(size=(2, 75)))
+    assert np.allclose(blur_line(lines, jnp.zeros(75)), lines, rtol=0, atol=1e-9 + 10 * rounding(bits))
+
+
+def test_line_blur_is_smooth_down_to_no_width(bits):
+    """The variance has a finite gradient at zero: half of the second derivative."""
+    lines = smooth_lines()
+    weights = np.random.default_rng(12).normal(size=lines.shape)
+
+    @jax.jit
+    @jax.grad
+    def gradient(variance, lines, weights):
+        return jnp.vdot(weights, blur_line(lines, variance))
+
+    frequency = 2 * np.pi * np.fft.rfftfreq(320)
+    mirrored = np.concatenate([lines, lines[:, ::-1]], axis=1)
+    curvature = np.fft.irfft(-(frequency**2) * np.fft.rfft(mirrored))[:, :160]
+    error = np.abs(gradient(jnp.zeros(160), real(lines), real(weights)) - np.sum(weights * curvature / 2, axis=0))
+    # The second derivative of a sinc at n is 2 / n^2: so much is felt of the end of the mirror images, 159 pixels away.
+    ringing = 2 * np.abs(lines).max() / 159**2
+    # Nodes 0.03 apart divide rounding errors.
+    assert np.all(error < np.abs(weights).sum(axis=0) * (ringing + rounding(bits) / 0.03))
+
+
+def test_line_blur_follows_a_varying_width(double):
+    """Each pixel has the Gaussian of its own variance, better so with more nodes in the variance."""
+    lines, variance = smooth_lines(), np.linspace(0.5, 6.0, 160)
+    expected = explicit_blur(lines, variance)
+    errors = [
+        np.abs(np.asarray(blur_line(real(lines), real(variance), nodes=nodes)) - expected).max() / np.ptp(expected)
+        for nodes in (4, 6, 8)
+    ]
+    assert errors[1] < 1e-4 and errors[0] > 5 * errors[1] > 25 * errors[2], errors
+
+
+def test_line_blur_does_not_wrap_around(bits):
+    line = np.zeros((1, 200))
+    line[0, 3] = 1
+    blurred = np.asarray(blur_line(real(line), jnp.full(200, 9.0, real(0).dtype)))
+    assert np.all(np.abs(blurred[0, 100:]) < rounding(bits))
+    assert blurred.sum() == pytest.approx(1, abs=50 * rounding(bits))
+
+
+def test_plane_blur_is_the_direct_sum(bits):
+    rng = np.random.default_rng(13)
+    maps, kernel = rng.normal(size=(14, 11, 3)), rng.normal(size=(5, 3))
+    blurred = blur_plane(real(maps), real(kernel))
+    expected = np.stack([convolve2d(maps[..., i], kernel, mode="valid") for i in range(3)], axis=-1)
+    assert blurred.shape == (10, 9, 3)
+    assert np.allclose(blurred, expected, rtol=0, atol=30 * rounding(bits))
+
+
+def test_plane_blur_does_not_wrap_around(bits):
+    maps = np.zeros((16, 16, 1))
+    maps[0, 0] = 1
+    blurred = np.asarray(blur_plane(real(maps), jnp.ones((5, 5))))
+    assert blurred[0, 0, 0] == pytest.approx(1, abs=rounding(bits))
+    assert np.all(np.abs(blurred[1:, 1:]) < rounding(bits))
+
+
+def test_fast_lengths_have_small_factors():
+    assert [fast_length(n) for n in (1, 7, 11, 13, 97, 361, 4300)] == [1, 8, 12, 15, 100, 375, 4320]
+
+
+# --- few numbers for many ---------------------------------------------------------------------------------------------
+
+
+def test_chebyshev_is_exact_for_polynomials_and_converges_for_the_rest(bits):
+    x = real(np.linspace(-1, 1, 77))
+    values = [lambda t: 1 + t - 3 * t**4, np.cos]
+    rows = chebyshev_weights(x, 5)
+    assert np.allclose(rows.sum(axis=1), 1, rtol=0, atol=4 * rounding(bits))
+    polynomial = rows @ real(values[0](chebyshev.points(5)))
+    assert np.allclose(polynomial, values[0](np.asarray(x, np.float64)), rtol=0, atol=20 * rounding(bits))
+    errors = [
+        np.abs(np.asarray(chebyshev_weights(x, n) @ real(np.exp(chebyshev.points(n)))) - np.exp(np.asarray(x))).max()
+        for n in (4, 6)
+    ]
+    # The remainder is exp(1) / (2^(n - 1) n!).
+    assert errors[0] < np.e / 8 / 24 and errors[1] < np.e / 32 / 720
+
+
+def test_chebyshev_is_exact_at_its_nodes(bits):
+    assert np.allclose(chebyshev_weights(real(chebyshev.points(6)), 6), np.eye(6), rtol=0, atol=rounding(bits))
+
+
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-4])
+def test_low_rank_keeps_its_tolerance_for_the_worst_row(tolerance):
+    rng = np.random.default_rng(14)
+    rows = rng.normal(size=(40, 12)) @ (rng.normal(size=(12, 90)) * np.geomspace(1, 1e-5, 12)[:, None])
+    rows = rows * np.geomspace(1e-6, 1e6, 40)[:, None]
+    coefficients, basis = lowrank.factor(rows, tolerance)
+    rank = basis.shape[0]
+
+    def worst(rank):
+        off = coefficients[:, :rank] @ basis[:rank] - rows
+        return np.max(np.sqrt(np.mean(off**2, axis=1) / np.mean(rows**2, axis=1)))
+
+    assert worst(rank) <= tolerance * (1 + 1e-9)
+    assert rank < 12 and worst(rank - 1) > tolerance
+    assert np.allclose(basis @ basis.T, np.eye(rank), rtol=0, atol=1e-12)
+
+
+def test_low_rank_without_tolerance_keeps_everything():
+    rows = np.random.default_rng(15).normal(size=(6, 20))
+    coefficients, basis = lowrank.factor(rows, 0.0)
+    assert basis.shape[0] == 6 and np.allclose(coefficients @ basis, rows, rtol=0, atol=1e-13)
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [1, 7, 10, 30, 100])
+def test_blocks_add_up_to_the_whole(double, block):
+    rng = np.random.default_rng(16)
+    points = {"place": real(rng.uniform(0, 5, 30)), "row": real(rng.normal(size=(30, 2)))}
+
+    def grid(points):
+        return stencils.bspline(points["place"], 6, 3).scatter(points["row"])
+
+    @eqx.filter_jit
+    def both(points):
+        return eqx.filter_value_and_grad(lambda p: jnp.sum(jnp.sin(blocks.accumulate(grid, p, block))))(points)
+
+    value, gradient = both(points)
+    expected, slope = jax.jit(jax.value_and_grad(lambda p: jnp.sum(jnp.sin(grid(p)))))(points)
+    assert float(value) == pytest.approx(float(expected), rel=1e-12)
+    for name in points:
+        assert np.allclose(gradient[name], slope[name], rtol=0, atol=1e-12)
