@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +34,9 @@ DEMO = {
 }
 """What `ifux demo` observes; the same as configs/demo.json."""
 
+PATIENCE = 1.0
+"""How long a step may take before it is shown [s]."""
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
@@ -60,7 +64,9 @@ def parser() -> Parser:
     observe.add_argument("config", metavar="CONFIG.json", type=Path)
     observe.add_argument("--galaxy", metavar="FILE", type=Path, help="galaxy file, in place of the configuration's")
     observe.add_argument("--ssp", metavar="FILE", type=Path, help="stellar library, in place of the configuration's")
-    observe.add_argument("--out", metavar="CUBE.fits", type=Path, help="cube to write; default: beside where you stand")
+    observe.add_argument(
+        "--out", metavar="CUBE.fits", type=Path, help="cube to write; default: CONFIG.fits in this folder"
+    )
     observe.add_argument("--picture", metavar="PNG", type=Path, help="also draw maps and spectra")
     observe.add_argument("--seed", type=int, help="seed of the noise")
     observe.add_argument("--noiseless", action="store_true", help="no noise and no variance")
@@ -81,7 +87,7 @@ def parser() -> Parser:
 
 def make_demo(arguments: argparse.Namespace) -> None:
     """A parametric galaxy through MUSE."""
-    produce(DEMO, arguments, arguments.out, arguments.out.with_suffix(".png"))
+    produce(DEMO, arguments, arguments.out, arguments.out.with_suffix(".png"), [])
 
 
 def make_cube(arguments: argparse.Namespace) -> None:
@@ -95,21 +101,30 @@ def make_cube(arguments: argparse.Namespace) -> None:
     description = config.with_settings(description, arguments.set)
     if arguments.seed is not None:
         description["seed"] = arguments.seed
-    produce(description, arguments, arguments.out or Path(arguments.config.stem + ".fits"), arguments.picture)
+    sections = [description.get("galaxy"), description.get("library")]
+    inputs = [Path(str(section["path"])) for section in sections if isinstance(section, dict) and "path" in section]
+    out = arguments.out or Path(arguments.config.stem + ".fits")
+    produce(description, arguments, out, arguments.picture, [arguments.config, *inputs])
 
 
-def produce(description: dict, arguments: argparse.Namespace, out: Path, picture: Path | None) -> None:
-    """Observes a description and writes the cube, and the picture if one is asked for."""
+def produce(
+    description: dict, arguments: argparse.Namespace, out: Path, picture: Path | None, inputs: list[Path]
+) -> None:
+    """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
     report = quiet if arguments.quiet else progress
+    taken = {path.resolve() for path in inputs}
     for path in (out, picture):
         if path is not None:
+            if path.resolve() in taken:
+                raise InputError(f"{path} is already the name of another file of this observation: choose another")
             refuse(path, overwrite=arguments.overwrite)
+            taken.add(path.resolve())
     if (folder := cache_folder()) is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
     session = run.prepare(description, report=report)
     if not arguments.quiet:
-        sys.stderr.write(session.galaxy.report() + "\n")
-        sys.stderr.writelines(f"note: {note}\n" for note in session.notes)
+        sys.stderr.write(replace(session.galaxy, notes=()).report() + "\n")
+        sys.stderr.writelines(f"  note: {note}\n" for note in session.notes)
     cube = run.observe(session, noiseless=getattr(arguments, "noiseless", False), report=report)
     with report(f"writing {out}"):
         write_cube(out, cube, overwrite=arguments.overwrite)
@@ -135,7 +150,7 @@ def show_instruments(arguments: argparse.Namespace) -> None:
         last = grid["start"] + grid["step"] * (grid["size"] - 1)
         field = " x ".join(str(size) for size in spaxels["size"])
         print(
-            f"{name:14} {grid['start']:8.1f} to {last:8.1f} angstrom in {grid['medium']}, {grid['size']} channels; "
+            f"{name:14} {grid['start']:8.2f} to {last:8.2f} angstrom in {grid['medium']}, {grid['size']} channels; "
             f"{field} spaxels of {spaxels['pitch']:g} arcsec"
         )
 
@@ -148,23 +163,26 @@ def quiet(step: str, parts: int = 1) -> Iterator[Callable[[], Any]]:
 
 @contextmanager
 def progress(step: str, parts: int = 1) -> Iterator[Callable[[], Any]]:
-    """A bar on the standard error, with a clock that runs while a part takes long."""
+    """A bar on the standard error with a clock, for what takes longer than a second."""
     done = threading.Event()
     layout = "{desc:<30} {bar:20} {elapsed}" if parts > 1 else "{desc:<30} {elapsed}"
-    with tqdm(total=parts, desc=step, bar_format=layout, file=sys.stderr) as bar:
+    bar = tqdm(total=parts, desc=step, bar_format=layout, file=sys.stderr, delay=PATIENCE, miniters=0, mininterval=0)
 
-        def tick() -> None:
-            while not done.wait(0.5):
-                bar.refresh()
+    def tick() -> None:
+        late = done.wait(PATIENCE)
+        while not late:
+            bar.update(0)
+            late = done.wait(PATIENCE / 2)
 
-        clock = threading.Thread(target=tick, daemon=True)
-        clock.start()
-        try:
-            yield bar.update
-            bar.update(bar.total - bar.n)
-        finally:
-            done.set()
-            clock.join()
+    clock = threading.Thread(target=tick, daemon=True)
+    clock.start()
+    try:
+        yield bar.update
+        bar.update(bar.total - bar.n)
+    finally:
+        done.set()
+        clock.join()
+        bar.close()
 
 
 def main(words: list[str] | None = None) -> int:
@@ -184,6 +202,7 @@ def main(words: list[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in words:
             raise
-        sys.stderr.write(f"ifux: this should not have happened ({type(error).__name__}: {error}); add --debug to see where\n")
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"ifux: this should not have happened ({reason}); add --debug to see where\n")
         return 1
     return 0

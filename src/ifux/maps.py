@@ -26,7 +26,13 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
 
     def add(projected: Projected) -> Float[Array, "place moment"]:
         light = telescope.ssp.luminosity(projected)
-        moments = [jnp.ones_like(light), projected.velocity, projected.velocity**2, projected.age, projected.metallicity]
+        moments = [
+            jnp.ones_like(light),
+            projected.velocity,
+            projected.velocity**2,
+            projected.age,
+            projected.metallicity,
+        ]
         rows = jnp.stack([projected.mass, *(light * moment for moment in moments)], axis=1)
         return telescope.spaxels.locate(projected, 0).scatter(rows)
 

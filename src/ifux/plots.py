@@ -21,17 +21,19 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     _, tall, wide = cube.flux.shape
     extent = np.array([wide, -wide, -tall, tall]) / 2 * cube.pitch
     image = cube.flux.mean(axis=0)
-    bright = image > 0.003 * image.max()
+    peak = max(float(image.max()), np.finfo(np.float32).tiny)
+    bright = image > 0.003 * peak
     rings = radii(image, bright, cube.pitch)
     panels = (
-        ("flux", np.log10(np.maximum(image, image.max() * 1e-4)), r"$\log_{10}$ mean flux", "Greys_r", None),
+        ("flux", np.log10(np.maximum(image, 1e-4 * peak)), r"$\log_{10}$ mean flux", "Greys_r", None),
         ("velocity", cube.maps["VELOCITY"][0], "true mean velocity [km/s]", "RdBu_r", "even"),
         ("dispersion", cube.maps["DISPERSION"][0], "true velocity dispersion [km/s]", "viridis", "low"),
     )
     for column, (_, values, label, colours, limits) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column], facecolor="#e9e8e4")
         shown = values if limits is None else np.where(bright, values, np.nan)
-        low, high = (None, None) if limits is None else np.nanpercentile(shown, [1, 99])
+        lit = np.isfinite(shown)
+        low, high = np.percentile(shown[lit], [0, 100] if limits is None else [1, 99]) if lit.any() else (0, 1)
         if limits == "even":
             high = max(abs(low), abs(high))
             low = -high
@@ -43,14 +45,17 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     wave = cube.wavelengths.centres()
     distance = from_centre(image.shape, cube.pitch)
     for (low, high), colour in zip(rings, ("#2a78d6", "#1baf7a", "#e34948"), strict=True):
-        inside = (distance >= low) & (distance < high)
+        inside = bright & (distance >= low) & (distance < high)
+        if not inside.any():
+            continue
         spectrum = cube.flux[:, inside].mean(axis=1)
         middle = np.median(spectrum)
         axes.plot(wave, spectrum / middle, color=colour, lw=0.8, label=f"{low:.1f} to {high:.1f} arcsec")
     axes.set_xlim(wave[0], wave[-1])
     axes.set_xlabel(f"observed wavelength [Å, {cube.wavelengths.medium}]", color=MUTED)
     axes.set_ylabel("flux density / its median", color=MUTED)
-    axes.legend(title="distance from the centre", frameon=False, ncols=3)
+    if axes.lines:
+        axes.legend(title="distance from the centre", frameon=False, ncols=3)
     axes.grid(color="#e4e3df", lw=0.6)
     figure.suptitle(f"{cube.title or 'cube'}: {wide} x {tall} spaxels of {cube.pitch:g} arcsec", color=INK)
     for i, note in enumerate(note for note in cube.notes if "illustrative" in note):
@@ -67,5 +72,5 @@ def from_centre(shape: tuple[int, int], pitch: float) -> Float[np.ndarray, "y x"
 
 def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[float, float]]:
     """Three rings: out to a tenth, around a third and around two thirds of the bright part of the image [arcsec]."""
-    edge = max(float(from_centre(image.shape, pitch)[bright].max()), 6 * pitch)
+    edge = max(float(from_centre(image.shape, pitch).max(where=bright, initial=0)), 6 * pitch)
     return [(0.0, 0.1 * edge), (0.25 * edge, 0.4 * edge), (0.55 * edge, 0.8 * edge)]

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -12,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ifux import config
-from ifux.config.build import check_keys
-from ifux.door import coarse_library, lost_light
+from ifux.config.build import call, check_keys, check_type, choose
+from ifux.door import beyond_counting, coarse_library, lost_light
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io import embedded_library, read_galaxy, read_ssp
+from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp
 from ifux.io.fits import Cube
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, true_maps
@@ -27,11 +26,8 @@ CHUNK = 2**18
 """Particles that are deposited between two signs of life."""
 
 
-
-class Report(Protocol):
-    """Is told what is being done while it is done, and gives back what to call after each of its parts."""
-
-    def __call__(self, step: str, parts: int = 1) -> AbstractContextManager[Callable[[], object]]: ...
+Report = Callable[..., AbstractContextManager[Callable[[], object]]]
+"""Is told a step and the number of its parts while it is done, and gives back what to call after each part."""
 
 
 def silent(step: str, parts: int = 1) -> AbstractContextManager[Callable[[], object]]:
@@ -58,12 +54,16 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         InputError: in one sentence, what cannot be used, where it stands and what would do.
     """
     configuration = config.resolved(description)
+    with report("checking the configuration"):
+        stages, _ = config.parts(configuration["telescope"])
     with report("reading the galaxy"):
-        galaxy = open_galaxy(configuration["galaxy"], configuration["telescope"]["target"])
+        galaxy = open_galaxy(configuration["galaxy"], float(stages["target"].redshift))
     with report("reading the stellar library"):
         library = open_library(configuration["library"])
     with report("building the telescope"):
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
+        if sentence := beyond_counting(telescope, galaxy.stars):
+            raise InputError(f"telescope: {sentence}")
         notes = [*galaxy.notes]
         if library.illustrative:
             notes.append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
@@ -78,25 +78,30 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
     return Session(telescope, galaxy, configuration, tuple(notes))
 
 
-def open_galaxy(description: dict, target: Any) -> Galaxy:
-    """The galaxy of a description: from a file, or from a parametric model."""
+def open_galaxy(description: dict, redshift: float) -> Galaxy:
+    """The galaxy of a description: from a file, or from a parametric model, which stands at the target's redshift."""
     if description["kind"] != "file":
         stars = config.galaxy_model(description).particles()
-        redshift = target.get("redshift", 0.0) if isinstance(target, dict) else 0.0
-        return Galaxy(stars, float(redshift), source=description["kind"], format="parametric")
-    options = {key: value for key, value in description.items() if key not in ("kind", "path")}
-    known = [name for name in inspect.signature(read_galaxy).parameters if name != "path"]
-    check_keys(options, [*known, "kind", "path"], "galaxy", "a galaxy from a file")
-    return read_galaxy(description["path"], **options)
+        return Galaxy(stars, redshift, source=description["kind"], format="parametric")
+    options = {key: value for key, value in description.items() if key != "kind"}
+    known = [*inspect.signature(read_galaxy).parameters]
+    check_keys(options, known, "galaxy", "a galaxy from a file")
+    if "format" in options:
+        choose(options["format"], [*GALAXY_FORMATS], "galaxy.format")
+    return call(read_galaxy, options, "galaxy")
 
 
 def open_library(description: dict) -> SSPLibrary:
     """The stellar library of a description: the embedded one, or from a file."""
-    options = {key: value for key, value in description.items() if key not in ("kind", "path")}
+    options = {key: value for key, value in description.items() if key != "kind"}
     if description["kind"] == "embedded":
-        check_keys(options, ["kind"], "library", "the embedded library")
+        check_keys(options, [], "library", "the embedded library")
         return embedded_library()
-    return read_ssp(description["path"], **options)
+    for key, value in options.items():
+        check_type(value, str, f"library.{key}")
+    if "format" in options:
+        choose(options["format"], [*LIBRARY_FORMATS], "library.format")
+    return call(read_ssp, options, "library")
 
 
 def observe(session: Session, *, noiseless: bool = False, report: Report = silent) -> Cube:
@@ -111,12 +116,12 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         seed = session.configuration["seed"]
         noisy = not (noiseless or session.configuration["telescope"]["noise"]["kind"] == "none")
         flux, variance = expose(telescope, weights, jax.random.key(seed) if noisy else None)
+        if not jnp.isfinite(flux).all():
+            raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         flux = np.asarray(flux)
     with report("drawing true maps"):
-        maps = {
-            name: (np.asarray(image, np.float32), *UNITS[name])
-            for name, image in eqx.filter_jit(true_maps)(telescope, stars).items()
-        }
+        images = eqx.filter_jit(true_maps)(telescope, stars)
+        maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
     configuration = session.configuration
     if noiseless:
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
@@ -155,4 +160,3 @@ def chunks(stars: Particles) -> Iterator[Particles]:
         piece = jax.tree.map(lambda leaf, start=start: leaf[start : start + size], stars)
         spare = size - piece.count
         yield jax.tree.map(lambda leaf, spare=spare: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), piece)
-

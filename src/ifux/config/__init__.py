@@ -1,6 +1,7 @@
 """Descriptions in JSON: names and numbers that become modules."""
 
 from ifux.config.build import galaxy_model as galaxy_model
+from ifux.config.build import parts as parts
 from ifux.config.build import telescope as telescope
 from ifux.config.document import load as load
 from ifux.config.document import resolved as resolved

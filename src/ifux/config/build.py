@@ -1,14 +1,17 @@
 """Modules from descriptions: every key is checked before anything is called."""
 
+import dataclasses
 import difflib
 import inspect
-import math
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import jax
+import numpy as np
 
-from ifux.config.table import GIVEN, KINDS, NOT_NEGATIVE, POSITIVE
+from ifux.config.table import ABOVE_ONE, AT_MOST_ONE, GIVEN, KINDS, NOT_NEGATIVE, POSITIVE, SEEDS
+from ifux.door import beyond_memory, out_of_sight, voxels
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import Wavelengths
@@ -16,102 +19,159 @@ from ifux.library import SSPLibrary
 from ifux.particles import Particles
 from ifux.telescope import Telescope
 
+STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
+"""The stages that need no library."""
+
+
+def nearest(given: Any, known: list[str]) -> str:
+    """The known name that may have been meant, to end a sentence with."""
+    close = difflib.get_close_matches(str(given), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def shown(value: Any) -> str:
+    """A value as JSON spells it, cut where it is long."""
+    text = json.dumps(value, default=repr, ensure_ascii=False)
+    return text if len(text) < 80 else f"{text[:60]}..."
+
 
 def choose(given: Any, known: list[str], path: str) -> str:
     """One of the known names, or an error with the nearest."""
-    if given in known:
-        return given
-    close = difflib.get_close_matches(str(given), known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"{path}: {given!r} is not one of {known}{hint}")
+    if given is None:
+        raise InputError(f"{path}: it is missing, and must be one of {known}")
+    if not isinstance(given, str) or given not in known:
+        raise InputError(f"{path}: {given!r} is not one of {known}{nearest(given, known)}")
+    return given
 
 
 def check_keys(given: dict, known: list[str], path: str, owner: str) -> None:
     """Every key is known."""
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"{path}.{key}: {owner} takes {sorted(known)}{hint}")
+            takes = str(sorted(known)) if known else "no keys: choose another kind"
+            raise InputError(f"{path}.{key}: {owner} takes {takes}{nearest(key, known)}")
 
 
 def check_value(value: Any, key: str, path: str) -> None:
-    """A finite number, a list of them, a name or a truth; numbers in their physical range."""
+    """Numbers are finite in single precision, and in their physical range."""
     if isinstance(value, list):
         for item in value:
             check_value(item, key, path)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise InputError(f"{path}: {value} is not a finite number")
-        if key in POSITIVE and value <= 0:
-            raise InputError(f"{path}: {value} is not greater than zero")
+    elif is_number(value):
+        if not abs(value) <= float(np.finfo(np.float32).max):
+            raise InputError(f"{path}: {shown(value)} is not finite in single precision")
+        if (key in ABOVE_ONE and value <= 1) or (key in POSITIVE and value <= 0):
+            raise InputError(f"{path}: {shown(value)} is not greater than {'one' if key in ABOVE_ONE else 'zero'}")
+        if key in POSITIVE and value < float(np.finfo(np.float32).tiny):
+            raise InputError(f"{path}: {shown(value)} is zero in single precision")
         if key in NOT_NEGATIVE and value < 0:
-            raise InputError(f"{path}: {value} is below zero")
-    elif not isinstance(value, str | bool):
-        raise InputError(f"{path}: {value!r} is no number, list, name or truth")
+            raise InputError(f"{path}: {shown(value)} is below zero")
+        if key in AT_MOST_ONE and value > 1:
+            raise InputError(f"{path}: {shown(value)} is greater than one")
+
+
+def is_number(value: Any) -> bool:
+    """A number and no truth, which Python counts as one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_type(value: Any, wanted: Any, path: str) -> None:
+    """A value is what an annotation wants: a choice, a name, a truth, a number, or a list of so many."""
+    choices = [*get_args(wanted)] if get_origin(wanted) is Literal else []
+    if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
+        raise InputError(f"{path}: {shown(value)} is not one of {choices}")
+    for kind, name in ((str, "a name"), (bool, "true or false")):
+        if wanted is kind and not isinstance(value, kind):
+            raise InputError(f"{path}: {shown(value)} is not {name}")
+    dimensions = getattr(wanted, "dims", None)
+    if (wanted is float or dimensions == ()) and not is_number(value):
+        raise InputError(f"{path}: {shown(value)} is not a number")
+    if wanted is int and not (is_number(value) and isinstance(value, int)):
+        raise InputError(f"{path}: {shown(value)} is not a whole number")
+    if get_origin(wanted) is tuple or dimensions:
+        length = len(get_args(wanted)) or getattr((dimensions or [None])[0], "size", None)
+        if not isinstance(value, list | tuple) or len(value) != (length or len(value)):
+            raise InputError(f"{path}: {shown(value)} is not a list of {length or 'some'} numbers")
+        for item in value:
+            check_type(item, (*get_args(wanted), float)[0], path)
+
+
+def parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
+    """What a constructor takes from a description: for every name the type, and whether it must be given.
+
+    The types are those of the fields, since a signature shows what their converters take.
+    """
+    signature = inspect.signature(function).parameters
+    fields = dataclasses.fields(function) if dataclasses.is_dataclass(function) else ()
+    types = {field.name: field.type for field in fields}
+    return {
+        name: (types.get(name, parameter.annotation), parameter.default is parameter.empty)
+        for name, parameter in signature.items()
+        if name not in GIVEN
+    }
 
 
 def call(function: Callable[..., Any], arguments: dict, path: str) -> Any:
     """Calls a constructor; what it finds wrong is said with the path of the description."""
     try:
         return function(**arguments)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def module(family: str, description: Any, path: str, **given: Any) -> Any:
-    """The module of a family that a description such as {"kind": "moffat", "fwhm": 0.8} stands for."""
+def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any], dict]:
+    """The constructor that a description such as {"kind": "moffat", "fwhm": 0.8} names, and its arguments."""
     kinds = KINDS[family]
     if not isinstance(description, dict) or (len(kinds) > 1 and "kind" not in description):
-        raise InputError(f'{path}: {description!r} must be like {{"kind": ...}} with a kind of {[*kinds]}')
-    kind = choose(description.get("kind", next(iter(kinds))), [*kinds], f"{path}.kind")
-    function = kinds[kind]
+        raise InputError(f'{path}: {shown(description)} must be like {{"kind": ...}} with a kind of {[*kinds]}')
+    function = kinds[choose(description.get("kind", next(iter(kinds))), [*kinds], f"{path}.kind")]
     arguments = {key: value for key, value in description.items() if key != "kind"}
-    signature = inspect.signature(function).parameters
-    owner = function.__qualname__.split(".")[0]
-    check_keys(arguments, [name for name in signature if name not in GIVEN], path, owner)
-    for name, parameter in signature.items():
-        if parameter.default is parameter.empty and name not in arguments and name not in GIVEN:
-            raise InputError(f"{path}.{name}: {owner} needs it, and it is missing")
-    for key, value in arguments.items():
-        if key in KINDS:
-            arguments[key] = module(key, value, f"{path}.{key}")
-        else:
-            check_type(value, signature[key].annotation, f"{path}.{key}")
-            check_value(value, key, f"{path}.{key}")
-    return call(function, arguments | {key: value for key, value in given.items() if key in signature}, path)
+    owner, known = function.__qualname__.split(".")[0], parameters(function)
+    check_keys(arguments, [*known], path, owner)
+    for key, (wanted, needed) in known.items():
+        if key in arguments and key in KINDS:
+            arguments[key] = module(key, arguments[key], f"{path}.{key}")
+        elif key in arguments:
+            check_type(arguments[key], wanted, f"{path}.{key}")
+            check_value(arguments[key], key, f"{path}.{key}")
+        elif needed:
+            raise InputError(f"{path}.{key}: {owner} needs it, and it is missing")
+    return function, arguments
 
 
-def check_type(value: Any, annotation: Any, path: str) -> None:
-    """Numbers where the constructor wants numbers, whole where it wants whole ones."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if annotation is int and not (isinstance(value, int) and not isinstance(value, bool)):
-        raise InputError(f"{path}: {value!r} is not a whole number")
-    if annotation is float and not number:
-        raise InputError(f"{path}: {value!r} is not a number")
-    if annotation is bool and not isinstance(value, bool):
-        raise InputError(f"{path}: {value!r} is neither true nor false")
-    dimensions = getattr(annotation, "dims", None)
-    if dimensions == () and not number:
-        raise InputError(f"{path}: {value!r} is not a number")
-    if dimensions and not isinstance(value, list):
-        raise InputError(f"{path}: {value!r} is not a list of numbers")
+def module(family: str, description: Any, path: str) -> Any:
+    """The module of a family that a description stands for."""
+    return call(*checked(family, description, path), path)
 
 
 def wavelengths(description: Any, path: str) -> Wavelengths:
     """The wavelength axis of a description."""
     if not isinstance(description, dict):
-        raise InputError(f"{path}: {description!r} must hold start, step, size and medium")
-    names = ["start", "step", "size", "medium"]
-    check_keys(description, names, path, "Wavelengths")
-    for name, kind in zip(names, (float, float, int, str), strict=True):
-        if name not in description:
-            raise InputError(f"{path}.{name}: Wavelengths needs it, and it is missing")
-        check_type(description[name], kind, f"{path}.{name}")
-        check_value(description[name], name, f"{path}.{name}")
+        raise InputError(f"{path}: {shown(description)} must hold start, step, size and medium")
+    known = parameters(Wavelengths)
+    check_keys(description, [*known], path, "Wavelengths")
+    for key, (wanted, _) in known.items():
+        if key not in description:
+            raise InputError(f"{path}.{key}: Wavelengths needs it, and it is missing")
+        check_type(description[key], wanted, f"{path}.{key}")
+        check_value(description[key], key, f"{path}.{key}")
     return call(Wavelengths, description, path)
+
+
+def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
+    """The stages of a resolved description that need no library, and its wavelengths; everything in it is checked.
+
+    Raises:
+        InputError: a key or a value cannot be used.
+    """
+    stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
+    checked("ssp", description["ssp"], "telescope.ssp")
+    observed = wavelengths(description["wavelengths"], "telescope.wavelengths")
+    if sentence := out_of_sight(stages["target"]):
+        raise InputError(f"telescope.target: {sentence}")
+    if sentence := beyond_memory(voxels(stages, observed)):
+        raise InputError(f"telescope: {sentence}")
+    return stages, observed
 
 
 def telescope(description: dict, library: SSPLibrary, particles: Particles) -> Telescope:
@@ -120,33 +180,40 @@ def telescope(description: dict, library: SSPLibrary, particles: Particles) -> T
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
-    path = "telescope"
-    stages = {
-        family: module(family, description[family], f"{path}.{family}")
-        for family in ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
-    }
-    observed = wavelengths(description["wavelengths"], f"{path}.wavelengths")
-    redshift, reach = float(stages["target"].redshift), stages["kinematics"].reach
+    stages, observed = parts(description)
     try:
-        library, observed = library.matched(observed, redshift, reach, trim=description.get("trim", False))
+        library, observed = library.matched(
+            observed, float(stages["target"].redshift), stages["kinematics"].span, trim=description.get("trim", False)
+        )
     except InputError as error:
-        raise InputError(f"{path}.wavelengths: {error}") from error
-    ssp = module("ssp", description["ssp"], f"{path}.ssp", library=library)
+        raise InputError(f"telescope.wavelengths: {error}") from error
+    function, arguments = checked("ssp", description["ssp"], "telescope.ssp")
+    ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
+    if sentence := beyond_memory(voxels(stages, observed, basis=jax.eval_shape(ssp.spectra).shape[0])):
+        raise InputError(f"telescope: {sentence}")
     return Telescope(wavelengths=observed, ssp=ssp, **stages).aligned_to(particles)
 
 
 def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:
     """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}."""
-    count, seed = description.get("count", 100_000), description.get("seed", 0)
-    for name, value in (("count", count), ("seed", seed)):
-        check_type(value, int, f"{path}.{name}")
-    if count < 2:
-        raise InputError(f"{path}.count: {count} particles are no galaxy, at least 2 are needed")
-    check_value(seed, "seed", f"{path}.seed")
-    parameters = {key: value for key, value in description.items() if key not in ("kind", "count", "seed")}
-    known = [name for name in inspect.signature(DiscBulge).parameters if name not in ("uniform", "normal")]
-    check_keys(parameters, [*known, "count", "seed"], path, "DiscBulge")
-    for key, value in parameters.items():
-        check_type(value, int if key == "bulge_count" else float, f"{path}.{key}")
+    given = {"count": 100_000, "seed": 0} | {key: value for key, value in description.items() if key != "kind"}
+    known = {"count": int, "seed": int} | {
+        name: wanted for name, (wanted, _) in parameters(DiscBulge).items() if name not in ("uniform", "normal")
+    }
+    check_keys(given, [*known], path, "DiscBulge")
+    for key, value in given.items():
+        check_type(value, known[key], f"{path}.{key}")
         check_value(value, key, f"{path}.{key}")
-    return call(DiscBulge.sample, {"count": count, "key": jax.random.key(seed), **parameters}, path)
+    check_seed(seed := given.pop("seed"), f"{path}.seed")
+    if given["count"] < 2:
+        raise InputError(f"{path}.count: {given['count']} particles are no galaxy, at least 2 are needed")
+    if sentence := beyond_memory(50 * given["count"]):
+        raise InputError(f"{path}.count: {sentence}")
+    return call(DiscBulge.sample, {"key": jax.random.key(seed), **given}, path)
+
+
+def check_seed(seed: Any, path: str) -> None:
+    """A whole number that makes random numbers of its own."""
+    check_type(seed, int, path)
+    if not 0 <= seed < SEEDS:
+        raise InputError(f"{path}: {shown(seed)} is not between 0 and {SEEDS - 1}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ifux import instruments
-from ifux.config.build import check_keys, check_type, choose
+from ifux.config.build import check_keys, check_seed, check_type, choose, shown
 from ifux.config.table import DEFAULTS, KINDS
 from ifux.errors import InputError
 
@@ -23,15 +23,19 @@ def load(path: str | Path) -> dict:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a configuration: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read as a configuration: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not JSON: it is no text in UTF-8") from error
     try:
-        description = json.loads(text)
+        description = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as a configuration: {error}") from error
     if not isinstance(description, dict):
-        raise InputError(f"{path} must hold a JSON object with {SECTIONS}, not a {type(description).__name__}")
+        raise InputError(f"{path} must hold a JSON object with {SECTIONS}, and is {shown(description)}")
     for section in ("galaxy", "library"):
         inner = description.get(section)
         if isinstance(inner, dict) and isinstance(inner.get("path"), str):
@@ -39,8 +43,20 @@ def load(path: str | Path) -> dict:
     return description
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict:
+    """A JSON object, in which no key may stand twice: Python would take the last without a word."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        raise InputError(f"the key {twice!r} stands twice in one object")
+    return result
+
+
 def with_settings(description: dict, settings: list[str]) -> dict:
-    """The description with settings such as "telescope.psf.fwhm=0.8"; values are JSON, or text where they are not."""
+    """The description with settings such as "telescope.psf.fwhm=0.8"; values are JSON, or text where they are not.
+
+    They act in their order, and another kind drops the keys of the old one.
+    """
     description = deepcopy(description)
     for setting in settings:
         path, separator, text = setting.partition("=")
@@ -49,13 +65,15 @@ def with_settings(description: dict, settings: list[str]) -> dict:
             raise InputError(f"--set {setting}: a setting is like telescope.psf.fwhm=0.8")
         try:
             value: Any = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             value = text
         place = description
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise InputError(f"--set {setting}: {parent} holds {place!r}, which has no keys")
+                raise InputError(f"--set {setting}: {parent} is {shown(place)}, which has no keys")
+        if last == "kind" and place.get("kind") != value:
+            place.clear()
         place[last] = value
     return description
 
@@ -65,8 +83,9 @@ def overlaid(base: dict, changes: dict) -> dict:
     result = deepcopy(base)
     for key, value in changes.items():
         old = result.get(key)
-        same = isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-        result[key] = {**old, **value} if same else value
+        result[key] = value
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
+            result[key] = {**old, **value}
     return result
 
 
@@ -81,13 +100,12 @@ def resolved(description: dict) -> dict:
     check_keys(description, SECTIONS, "configuration", "a configuration")
     for section in ("galaxy", "library", "telescope"):
         if not isinstance(description.get(section), dict):
-            raise InputError(f"configuration.{section}: it must hold keys, and is {description.get(section)!r}")
+            found = f"{shown(description[section])} holds no keys" if section in description else "it is missing"
+            raise InputError(f"configuration.{section}: {found}; a configuration has {SECTIONS}")
     given = dict(description["telescope"])
     name = given.pop("instrument", None)
     check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
-    if name is not None and not isinstance(name, str):
-        raise InputError(f"telescope.instrument: {name!r} is not the name of an instrument")
-    preset = instruments.load(name)["telescope"] if name else {}
+    preset = {} if name is None else preset_named(name)
     telescope = overlaid(overlaid(DEFAULTS, preset), given)
     for family in [*FAMILIES, "wavelengths"]:
         if family not in telescope:
@@ -101,8 +119,14 @@ def resolved(description: dict) -> dict:
     for section, entry in (("galaxy", galaxy), ("library", library)):
         if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
-    seed = description.get("seed", 0)
-    check_type(seed, int, "seed")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed: {seed} is not between 0 and 2^63 - 1")
+    check_seed(seed := description.get("seed", 0), "seed")
     return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "seed": seed})
+
+
+def preset_named(name: Any) -> dict:
+    """The telescope of an instrument."""
+    check_type(name, str, "telescope.instrument")
+    try:
+        return instruments.load(name)["telescope"]
+    except InputError as error:
+        raise InputError(f"telescope.{error}") from error

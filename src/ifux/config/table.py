@@ -1,4 +1,4 @@
-"""Which names in a description stand for which modules."""
+"""Which names in a description stand for which modules, and which numbers make sense."""
 
 from collections.abc import Callable
 
@@ -38,13 +38,23 @@ DEFAULTS = {
 """Stages of a telescope that a description leaves out."""
 
 POSITIVE = {
-    "fwhm", "pitch", "distance", "level", "snr", "beta", "rv", "hubble", "matter", "spacing", "reach", "tolerance",
-    "step", "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
+    "fwhm", "pitch", "distance", "level", "snr", "rv", "hubble", "matter", "spacing", "reach", "tolerance", "step",
+    "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
+    "metallicity",
 }  # fmt: skip
 """Keys whose numbers must be greater than zero."""
 
 NOT_NEGATIVE = {
     "redshift", "depth", "temperature", "neutrino_mass", "disc_dispersion", "bulge_dispersion", "age_scatter",
-    "metallicity", "metallicity_scatter", "bulge_fraction", "seed",
+    "metallicity_scatter", "bulge_fraction",
 }  # fmt: skip
 """Keys whose numbers must not be below zero."""
+
+ABOVE_ONE = {"beta"}
+"""Keys whose numbers must be greater than one: a Moffat function of slope one has no finite flux."""
+
+AT_MOST_ONE = {"tolerance", "matter", "metallicity", "bulge_fraction"}
+"""Keys whose numbers are shares."""
+
+SEEDS = 2**32
+"""Number of seeds: in single precision JAX takes a greater one for the seed that is left when this is taken off."""

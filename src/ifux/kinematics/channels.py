@@ -67,7 +67,7 @@ class VelocityChannels(AbstractKinematics):
         shift = jnp.arctanh(projected.velocity / SPEED_OF_LIGHT) * (SPEED_OF_LIGHT / self.spacing)
         stencil = bspline(shift + self.half, self.size, self.degree)
         # The outermost spline is never complete: beyond the reach light is lost at once, not little by little.
-        inside = jnp.abs(shift) <= self.half - (1 if self.degree == 3 else 0)
+        inside = jnp.abs(shift) < self.half - (1 if self.degree == 3 else 0) + 1e-3
         return Stencil(stencil.index, jnp.where(inside[:, None], stencil.weight, 0), stencil.size)
 
     def respond(

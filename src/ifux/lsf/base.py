@@ -41,7 +41,7 @@ class AbstractGaussianLSF(AbstractLSF):
 
     in the rest frame, at every wavelength. It is evaluated at the systemic redshift, and so wrong by a fraction
     $v/c$ of itself for a star that moves at $v$. Where the library is coarser than the telescope it stays as it is:
-    `Telescope.examine` tells.
+    `ifux.door.coarse_library` tells.
     """
 
     @abstractmethod

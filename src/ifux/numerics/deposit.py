@@ -1,6 +1,5 @@
 """Points with a place and a mixture, added up on the product of both grids."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Stencil

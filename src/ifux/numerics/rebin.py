@@ -41,9 +41,10 @@ def step_response(distance: Float[Array, "..."]) -> Float[Array, "..."]:
 def integrate(whole: Int32[Array, " edge"], part: Float[Array, " edge"], size: int, widest: float) -> Stencil:
     """The stencil that integrates over the intervals between neighbouring edges, in units of pixels.
 
-    It acts on the `spline_coefficients` of a function whose pixel j covers [j, j + 1] and holds its mean there. The edges are at whole + part; they come in two
-    pieces so that single precision does not blur them. Between the edges nothing is made or lost: integrals over
-    neighbouring intervals add up exactly. Pixels outside 0 ... size - 1 count as zero.
+    It acts on the `spline_coefficients` of a function whose pixel j covers [j, j + 1] and holds its mean there. The
+    edges are at whole + part; they come in two pieces so that single precision does not blur them. Between the edges
+    nothing is made or lost: integrals over neighbouring intervals add up exactly. Pixels outside 0 ... size - 1 count
+    as zero.
 
     `widest` bounds the width of an interval in pixels, and with it the support.
     """

@@ -4,7 +4,6 @@ import math
 from typing import final
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.psf.base import AbstractKernelPSF
@@ -15,7 +14,8 @@ from ifux.typing import real
 class MoffatPSF(AbstractKernelPSF):
     r"""Seeing, with the broad wings of atmospheric turbulence.
 
-    $$P(r) = \frac{\beta - 1}{\pi a^2} \left[1 + (r/a)^2\right]^{-\beta}, \quad \mathrm{FWHM} = 2 a \sqrt{2^{1/\beta} - 1}$$
+    $$P(r) = \frac{\beta - 1}{\pi a^2} \left[1 + (r/a)^2\right]^{-\beta}, \quad
+    \mathrm{FWHM} = 2 a \sqrt{2^{1/\beta} - 1}$$
 
     A share $[1 + (r/a)^2]^{1-\beta}$ of the light lies beyond a radius r: 1.3 per cent beyond three FWHM for a slope
     of 2.8, 0.1 per cent beyond 6.4.

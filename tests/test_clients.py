@@ -1,0 +1,305 @@
+"""A cube of ifux in the hands of the programs that astronomers use: they find in it what was put in."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.wcs import WCS
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import norm
+
+from ifux import (
+    EulerOrientation,
+    FixedTarget,
+    GaussianLSF,
+    GaussianPSF,
+    GridSSP,
+    InclinedOrientation,
+    NoDust,
+    NoNoise,
+    NoPSF,
+    Particles,
+    SquareSpaxels,
+    TargetSNRNoise,
+    Telescope,
+    VelocityChannels,
+    Wavelengths,
+    cli,
+)
+from ifux.galaxies import DiscBulge
+from ifux.grids import to_vacuum
+from ifux.io import embedded_library, read_ssp
+from ifux.io.fits import Cube, read_configuration, read_cube, write_cube
+from ifux.maps import UNITS, true_maps
+
+FLUX = u.erg / u.s / u.cm**2 / u.AA
+
+# the FITS standard discourages units with two slashes, and the MUSE pipeline writes them
+two_slashes = pytest.mark.filterwarnings("ignore:.*contains multiple slashes:astropy.units.UnitsWarning")
+# spectral_cube 0.7 still imports a constant that astropy 8 is about to drop
+copy_if_needed = pytest.mark.filterwarnings(
+    "ignore:COPY_IF_NEEDED:astropy.utils.exceptions.AstropyPendingDeprecationWarning"
+)
+
+
+def clients_agree(path, wavelengths, pitch):
+    """Every client opens the file and finds its numbers, wavelengths, pitch and unit."""
+    pytest.importorskip("mpdaf")
+    pytest.importorskip("spectral_cube")
+    pytest.importorskip("specutils")
+    from mpdaf.obj import Cube as MpdafCube
+    from spectral_cube import SpectralCube
+    from specutils import Spectrum
+
+    flux = fits.getdata(path, "DATA")
+    centres = wavelengths.centres()
+
+    wcs = WCS(fits.getheader(path, "DATA"))
+    assert wcs.wcs.ctype[2] == {"air": "AWAV", "vacuum": "WAVE"}[wavelengths.medium]
+    sky = wcs.celestial.proj_plane_pixel_scales()
+    assert [scale.to_value(u.arcsec) for scale in sky] == pytest.approx([pitch, pitch])
+    metres = wcs.wcs_pix2world([[0, 0, 0], [0, 0, centres.size - 1]], 0)[:, 2]
+    assert metres * 1e10 == pytest.approx(centres[[0, -1]], rel=1e-10)
+
+    cube = MpdafCube(str(path))
+    assert np.array_equal(cube.data.data, flux) and cube.wave.get_ctype() == wcs.wcs.ctype[2]
+    assert cube.wave.coord(unit=u.AA) == pytest.approx(centres, rel=1e-10)
+    assert cube.get_step(unit_wcs=u.arcsec)[1:] == pytest.approx([pitch, pitch])
+    assert cube.unit.to(FLUX) == pytest.approx(1e-20)
+
+    cube = SpectralCube.read(str(path), hdu=1)
+    assert np.array_equal(cube.unmasked_data[:].value, flux)
+    assert cube.spectral_axis.to_value(u.AA) == pytest.approx(centres, rel=1e-10)
+    assert cube.unit.to(FLUX) == pytest.approx(1e-20)
+
+    spectrum = Spectrum.read(str(path), format="wcs1d-fits", hdu="DATA", uncertainty_hdu="STAT", uncertainty_type="var")
+    assert np.array_equal(spectrum.flux.value, flux)
+    assert spectrum.spectral_axis.to_value(u.AA) == pytest.approx(centres, rel=1e-10)
+    assert spectrum.flux.unit.to(FLUX) == pytest.approx(1e-20)
+
+
+def receding_direction(path):
+    """Position angle of the gradient of the velocity map, by the sky coordinates of its own header [degree]."""
+    with fits.open(path) as file:
+        velocity, mass = file["VELOCITY"].data, file["MASS"].data
+        y, x = np.indices(velocity.shape)
+        ra, dec = WCS(file["VELOCITY"].header).celestial.wcs_pix2world(x.ravel(), y.ravel(), 0)
+    east = ((ra - ra.mean()) * np.cos(np.radians(dec.mean()))).reshape(velocity.shape)
+    north = (dec - dec.mean()).reshape(velocity.shape)
+    weight = np.nan_to_num(velocity) * mass
+    return np.degrees(np.arctan2(np.sum(east * weight), np.sum(north * weight)))
+
+
+def as_cube(telescope, stars, flux, variance):
+    """What `ifux observe` would write."""
+
+    maps = {
+        name: (np.asarray(image), *UNITS[name]) for name, image in eqx.filter_jit(true_maps)(telescope, stars).items()
+    }
+    wave = (2, 0, 1)
+    return Cube(
+        flux=np.asarray(flux).transpose(wave),
+        wavelengths=telescope.wavelengths,
+        pitch=float(telescope.spaxels.pitch),
+        variance=np.asarray(variance).transpose(wave),
+        maps=maps,
+    )
+
+
+# pPXF
+
+REDSHIFT = 0.03
+"""At which the MILES library, 2.51 angstrom at rest, is just finer than MUSE."""
+WIDTH = 2.65
+"""Resolution of the telescope, full width at half maximum [angstrom]."""
+START, STEP, CHANNELS = 4900.0, 1.25, 760
+
+
+def library_named(name, data):
+    """One of the two libraries that a galaxy is made of, and fitted with."""
+    return embedded_library() if name == "embedded" else read_ssp(data("miles_ssp.h5"))
+
+
+def telescope_for(library, orientation, spaxels, psf, noise):
+    """Part of MUSE, from H beta to Fe 5782, and a library that covers it."""
+    library, wavelengths = library.matched(Wavelengths(START, STEP, CHANNELS, "air"), REDSHIFT, 900.0)
+    return Telescope(
+        wavelengths=wavelengths,
+        target=FixedTarget(REDSHIFT, 131.0),
+        orientation=orientation,
+        spaxels=spaxels,
+        kinematics=VelocityChannels(),
+        ssp=GridSSP.from_library(library),
+        dust=NoDust(),
+        psf=psf,
+        lsf=GaussianLSF(WIDTH),
+        noise=noise,
+    )
+
+
+@dataclass
+class Fitter:
+    """pPXF with templates of the library that the galaxy was made of."""
+
+    library: object
+
+    def __post_init__(self):
+        from ppxf.ppxf_util import log_rebin
+
+        library = self.library.cut(4650.0, 5850.0)
+        # galaxy: telescope and detector pixel; templates: the library. Their difference, in the rest frame
+        width = (WIDTH / (1 + REDSHIFT)) ** 2 - np.mean(library.fwhm) ** 2
+        sigma = np.sqrt(width / (8 * np.log(2)) + (STEP / (1 + REDSHIFT)) ** 2 / 12)
+        old = np.flatnonzero((library.age > 2) & (library.age < 13.8))
+        old = old[:: max(1, old.size // 6)]
+        rich = np.flatnonzero(library.metallicity > 0.004)
+        spectra = library.flux[np.ix_(rich, old)].reshape(-1, library.wavelength.size)
+        spectra = gaussian_filter1d(spectra, sigma / np.diff(library.wavelength)[0], axis=1)
+        rest = to_vacuum(library.wavelength) if library.medium == "air" else library.wavelength
+        # pixels of the galaxy, in vacuum and at rest: velocities need no correction
+        self.wave = to_vacuum(Wavelengths(START, STEP, CHANNELS, "air").centres()) / (1 + REDSHIFT)
+        _, _, self.scale = log_rebin(self.wave, np.ones(CHANNELS))
+        templates, self.ln_rest, _ = log_rebin(rest, spectra.T, velscale=self.scale / 2)
+        self.templates = templates / np.median(templates, axis=0)
+
+    def __call__(self, spectrum, noise):
+        """Velocity c ln(1 + v/c) and dispersion [km/s]."""
+        from ppxf.ppxf import ppxf
+        from ppxf.ppxf_util import log_rebin
+
+        galaxy, ln_wave, _ = log_rebin(self.wave, spectrum)
+        level = np.median(galaxy)
+        fit = ppxf(
+            self.templates, galaxy / level, np.full_like(galaxy, noise / level), self.scale, [0.0, 100.0], moments=2,
+            degree=6, lam=np.exp(ln_wave), lam_temp=np.exp(self.ln_rest), velscale_ratio=2, quiet=True,
+        )  # fmt: skip
+        return fit.sol
+
+
+def smeared_moments(telescope, stars):
+    """Light-weighted mean velocity and dispersion in each spaxel, seen through the same PSF [km/s]."""
+    seen, margin = telescope.project(stars), telescope.psf.margin
+    light = telescope.ssp.luminosity(seen)
+    rows = jnp.stack([light, light * seen.velocity, light * seen.velocity**2], axis=1)
+    maps = telescope.spaxels.locate(seen, margin).scatter(rows).reshape(*telescope.spaxels.shape(margin), 3)
+    sums = np.asarray(telescope.psf.blur(maps, telescope.spaxels.pitch, telescope.spaxels.degree)[0], np.float64)
+    velocity = sums[..., 1] / sums[..., 0]
+    return sums[..., 0], velocity, np.sqrt(sums[..., 2] / sums[..., 0] - velocity**2)
+
+
+libraries = pytest.mark.parametrize("name", ["embedded", "miles"])
+
+
+@libraries
+def test_ppxf_recovers_normal_velocities_to_half_a_km_per_second(data, name):
+    """One cloud a spaxel, its velocities exactly normal, no PSF: what is left are pixels, splines and the fit."""
+    pytest.importorskip("ppxf")
+    library = library_named(name, data)
+    truth = [(-300.0, 80.0), (-40.0, 120.0), (0.0, 100.0), (150.0, 150.0), (350.0, 70.0)]
+    quantiles = norm.ppf((np.arange(400) + 0.5) / 400)
+    velocity = np.concatenate([mean + spread * quantiles for mean, spread in truth])
+    field = SquareSpaxels(1.0, (len(truth), 1), degree=0)
+    # x grows to the west
+    east = np.repeat(np.arange(len(truth))[::-1] - (len(truth) - 1) / 2, 400)
+    ones, zero = np.ones(velocity.size), np.zeros(velocity.size)
+    kpc = float(1 / FixedTarget(REDSHIFT, 131.0).arcsec_per_kpc())
+    stars = Particles(
+        np.stack([east * kpc, zero, zero], 1), np.stack([zero, zero, velocity], 1), 1e6 * ones, 8 * ones, 0.015 * ones
+    )
+    telescope = telescope_for(library, EulerOrientation(), field, NoPSF(), NoNoise())
+    seen = telescope.project(stars)
+    assert np.allclose(seen.velocity, velocity, atol=1e-2) and np.allclose(seen.sky[:, 0], east, atol=1e-3)
+    cube = np.asarray(eqx.filter_jit(telescope)(stars), np.float64)
+    fit = Fitter(library)
+    found = np.array([fit(cube[0, x], 1e-3 * cube[0, x].mean()) for x in range(len(truth))])
+    assert found[:, 0] == pytest.approx([mean for mean, _ in truth], abs=0.5)
+    assert found[:, 1] == pytest.approx([spread for _, spread in truth], rel=0.02)
+
+
+@libraries
+def test_ppxf_recovers_the_rotation_of_a_galaxy_from_its_file(data, tmp_path, name):
+    """Against the light-weighted moments of the particles through the same PSF.
+
+    A fit of a normal distribution gives its peak, not its mean: where rotation and seeing skew the velocities within a
+    spaxel the two differ, on the receding and the approaching side by a few km/s either way. What must not be is an
+    offset of all spaxels.
+    """
+    pytest.importorskip("ppxf")
+    library = library_named(name, data)
+    stars = DiscBulge.sample(
+        20_000, key=jax.random.key(5), bulge_count=2000, bulge_fraction=0.1, turnover_radius=3.0, rotation_speed=150.0,
+        disc_dispersion=220.0,
+    ).particles()  # fmt: skip
+    stages = InclinedOrientation(50.0, 30.0), SquareSpaxels(2.0, (10, 10)), GaussianPSF(2.5, reach=6)
+    telescope = telescope_for(library, *stages, TargetSNRNoise(300.0)).aligned_to(stars)
+    noiseless = eqx.filter_jit(telescope)(stars)
+    flux, variance = telescope.noise.sample(noiseless, key=jax.random.key(1)), telescope.noise.variance(noiseless)
+    path = tmp_path / "galaxy.fits"
+    write_cube(path, as_cube(telescope, stars, flux, variance))
+    assert receding_direction(path) == pytest.approx(30.0, abs=3.0)
+
+    with fits.open(path) as file:
+        data_cube, noise = file["DATA"].data.astype(np.float64), float(np.sqrt(file["STAT"].data[0, 0, 0]))
+    light, velocity, dispersion = smeared_moments(telescope, stars)
+    fit = Fitter(library)
+    chosen = [divmod(int(place), 10) for place in np.argsort(-light.ravel())[:48:4]]
+    found = np.array([fit(data_cube[:, y, x], noise) for y, x in chosen])
+    true_velocity = np.array([velocity[place] for place in chosen])
+    ratio = found[:, 1] / np.array([dispersion[place] for place in chosen])
+    difference = found[:, 0] - true_velocity
+    assert np.ptp(true_velocity) > 150
+    assert abs(difference.mean()) < 1.5 and np.abs(difference).max() < 7
+    assert 0.9 < ratio.mean() < 1.05 and np.all(np.abs(ratio - 1) < 0.15)
+
+
+@two_slashes
+@copy_if_needed
+def test_galaxy_of_ifux_with_its_own_library_opens_everywhere(tmp_path, monkeypatch):
+    description = json.loads((Path(__file__).parents[1] / "configs" / "demo.json").read_text())
+    description["galaxy"]["count"] = 2000
+    description["telescope"]["spaxels"]["size"] = [12, 10]
+    (tmp_path / "small.json").write_text(json.dumps(description))
+    monkeypatch.chdir(tmp_path)
+    observe(["small.json", "--set", "telescope.wavelengths.size=400"])
+    clients_agree(tmp_path / "small.fits", Wavelengths(4700.15, 1.25, 400, "air"), 0.2)
+    assert receding_direction(tmp_path / "small.fits") == pytest.approx(30, abs=15)
+
+
+def observe(words):
+    """`ifux observe`, quietly, with the compilation cache of JAX left as it was."""
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        assert cli.main(["observe", *words, "--quiet"]) == 0
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+
+
+@two_slashes
+@copy_if_needed
+@pytest.mark.parametrize(
+    ("name", "pitch", "medium", "step"), [("tng-muse", 0.2, "air", 1.25), ("tng-manga", 0.5, "vacuum", 1.0)]
+)
+def test_snapshot_of_a_simulation_opens_everywhere(data, tmp_path, monkeypatch, name, pitch, medium, step):
+    """IllustrisTNG with the MILES library through MUSE and MaNGA, as `configs/` has them, on a smaller field."""
+    galaxy, library = data("snapshots/SimSpin_example_IllustrisTNG.hdf5"), data("miles_ssp.h5")
+    config = Path(__file__).parents[1] / "configs" / f"{name}.json"
+    monkeypatch.chdir(tmp_path)
+    words = [str(config), "--galaxy", str(galaxy), "--ssp", str(library), "--out", "cube.fits"]
+    words += ["--set", "telescope.spaxels.size=[16,14]", "--set", "telescope.ssp.tolerance=0.01"]
+    observe(words)
+    cube = read_cube("cube.fits")
+    assert cube.flux.shape[1:] == (14, 16) and np.isfinite(cube.flux).all() and (cube.variance > 0).all()
+    assert cube.wavelengths.medium == medium and cube.wavelengths.step == step and cube.pitch == pitch
+    # MILES ends at 7410 angstrom at rest: the common range is observed
+    assert 7700 < cube.wavelengths.centres()[-1] < 7410 * 1.05 + 3
+    assert "snapshot 78" in cube.title and any("stars in this file" in note for note in cube.notes)
+    made = read_configuration("cube.fits")
+    assert made["galaxy"]["path"] == str(galaxy) and made["telescope"]["trim"] is True
+    clients_agree(tmp_path / "cube.fits", cube.wavelengths, pitch)

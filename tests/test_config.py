@@ -1,0 +1,512 @@
+"""A description becomes the modules that one would write by hand, or one sentence that says what to change."""
+
+import inspect
+import json
+import re
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from stages import library as made_up
+from stages import particles
+
+from ifux import (
+    CosmologicalTarget,
+    EulerOrientation,
+    GaussianLSF,
+    GaussianPSF,
+    GridSSP,
+    InclinedOrientation,
+    InputError,
+    LowRankSSP,
+    MoffatPSF,
+    NoDust,
+    NoPSF,
+    SquareSpaxels,
+    TargetSNRNoise,
+    Telescope,
+    VelocityChannels,
+    Wavelengths,
+    config,
+    instruments,
+)
+from ifux.config.build import module, parameters
+from ifux.config.table import DEFAULTS, GIVEN, KINDS
+from ifux.door import coarse_library
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
+
+BASE = {
+    "galaxy": {"kind": "disc-bulge", "count": 200, "seed": 3},
+    "library": {"kind": "embedded"},
+    "telescope": {
+        "target": {"kind": "fixed", "redshift": 0.02, "distance": 90.0},
+        "wavelengths": {"start": 4836.0, "step": 1.25, "size": 80, "medium": "air"},
+        "spaxels": {"kind": "square", "pitch": 0.4, "size": [4, 3]},
+        "psf": {"kind": "moffat", "fwhm": 0.9, "reach": 4},
+        "lsf": {"kind": "gaussian", "fwhm": 3.0},
+        "ssp": {"kind": "grid"},
+    },
+    "seed": 1,
+}
+"""A small observation that everything below changes in one place."""
+
+MINIMAL = {
+    ("target", "cosmological"): {"redshift": 0.02},
+    ("target", "fixed"): {"redshift": 0.02, "distance": 90.0},
+    ("orientation", "inclined"): {"inclination": 60.0},
+    ("spaxels", "square"): {"pitch": 0.4, "size": [4, 3]},
+    ("dust", "screen"): {"depth": 0.3},
+    ("psf", "gaussian"): {"fwhm": 0.9},
+    ("psf", "moffat"): {"fwhm": 0.9},
+    ("lsf", "gaussian"): {"fwhm": 3.0},
+    ("noise", "constant"): {"level": 1.0},
+    ("noise", "target-snr"): {"snr": 30.0},
+}
+"""What a kind cannot do without; a kind that is not listed needs nothing."""
+
+
+def changed(*settings):
+    return config.with_settings(BASE, [*settings])
+
+
+def telescope_of(description, library=None):
+    return config.telescope(config.resolved(description)["telescope"], library or made_up(), particles())
+
+
+def wide(step=4.0, size=2000):
+    """A library that covers every instrument at small redshifts, at a resolution that every instrument bears."""
+    return replace(made_up(Wavelengths(2900.0, step, size, "air"), 2, 3), fwhm=np.full(size, 1.5))
+
+
+def by_hand(name, stars):
+    """The telescopes of configs/, written out."""
+    start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
+    common = {"target": CosmologicalTarget(0.05), "kinematics": VelocityChannels(), "dust": NoDust()}
+    muse = {"psf": MoffatPSF(0.8, 2.8, 24), "lsf": GaussianLSF(2.65), "spaxels": SquareSpaxels(0.2, (100, 100))}
+    manga = {"psf": GaussianPSF(2.54, 11), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
+    instrument, tilt, snr, stages = {
+        "demo": ("muse", InclinedOrientation(55.0, 30.0), 60.0, muse),
+        "tng-muse": ("muse", InclinedOrientation(60.0, 40.0), 50.0, muse),
+        "tng-manga": ("manga", InclinedOrientation(60.0, 40.0), 50.0, manga),
+    }[name]
+    library, observed = wide().matched(start[instrument], 0.05, 850.0)
+    return Telescope(
+        wavelengths=observed,
+        orientation=tilt,
+        noise=TargetSNRNoise(snr),
+        ssp=LowRankSSP.from_library(library),
+        **common,
+        **stages,
+    ).aligned_to(stars)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_worked_observation_is_the_telescope_built_by_hand(path):
+    stars = particles()
+    built = config.telescope(config.resolved(config.load(path))["telescope"], wide(), stars)
+    assert eqx.tree_equal(built, by_hand(path.stem, stars), typematch=True)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_resolving_twice_changes_nothing(path):
+    given = config.load(path)
+    before = deepcopy(given)
+    once = config.resolved(given)
+    assert given == before
+    assert "instrument" not in once["telescope"]
+    assert json.dumps(config.resolved(once)) == json.dumps(once)
+    assert json.loads(json.dumps(once)) == once
+
+
+def test_every_instrument_makes_a_telescope():
+    for name in instruments.names():
+        telescope = {"instrument": name, "target": {"kind": "cosmological", "redshift": 0.05}}
+        stages, observed = config.parts(config.resolved({**BASE, "telescope": telescope})["telescope"])
+        preset = instruments.load(name)["telescope"]
+        assert observed == Wavelengths(**preset["wavelengths"])
+        assert stages["spaxels"].size == tuple(preset["spaxels"]["size"])
+        assert float(stages["lsf"].fwhm) == pytest.approx(preset["lsf"]["fwhm"])
+
+
+def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
+    telescope = {
+        "instrument": "MUSE WFM",
+        "target": {"kind": "cosmological", "redshift": 0.1},
+        "spaxels": {"size": [9, 8]},
+        "psf": {"fwhm": 0.6},
+        "lsf": {"kind": "none"},
+        "noise": {"kind": "constant", "level": 2.0},
+    }
+    result = config.resolved({**BASE, "telescope": telescope})["telescope"]
+    assert result["spaxels"] == {"kind": "square", "pitch": 0.2, "size": [9, 8]}
+    assert result["psf"] == {"kind": "moffat", "fwhm": 0.6, "beta": 2.8, "reach": 24}
+    assert result["lsf"] == {"kind": "none"} and result["noise"] == {"kind": "constant", "level": 2.0}
+    assert result["wavelengths"] == instruments.load("muse-wfm")["telescope"]["wavelengths"]
+    assert result["orientation"] == DEFAULTS["orientation"]
+    assert result["trim"] is False and result["accept_coarse_library"] is False
+    with pytest.raises(InputError, match=r"telescope\.psf\.beta: GaussianPSF takes \['fwhm', 'reach'\]"):
+        config.parts(
+            config.resolved({**BASE, "telescope": telescope | {"psf": {"kind": "gaussian", "beta": 3}}})["telescope"]
+        )
+
+
+def test_defaults_are_not_shared_between_descriptions():
+    config.resolved(BASE)["telescope"]["orientation"]["inclination"] = 90.0
+    assert config.resolved(BASE)["telescope"]["orientation"] == {"kind": "inclined", "inclination": 0.0}
+
+
+@pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
+def test_every_kind_is_built_from_its_shortest_description(family, kind):
+    if family == "model":
+        built = config.galaxy_model({"kind": kind, "count": 50})
+        assert built.particles().count == 50
+    elif family == "ssp":
+        built = telescope_of(changed(f"telescope.ssp.kind={kind}")).ssp
+        assert built.rest.medium == "air"
+    else:
+        built = module(family, {"kind": kind, **MINIMAL.get((family, kind), {})}, family)
+    assert isinstance(built, eqx.Module)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(built))
+
+
+@pytest.mark.parametrize(("family", "kind"), [key for key in MINIMAL if MINIMAL[key]])
+def test_nothing_in_a_shortest_description_can_be_missing(family, kind):
+    for key in MINIMAL[family, kind]:
+        rest = {name: value for name, value in MINIMAL[family, kind].items() if name != key}
+        with pytest.raises(InputError, match=rf"^telescope\.{family}\.{key}: \w+ needs it, and it is missing$"):
+            module(family, {"kind": kind, **rest}, f"telescope.{family}")
+
+
+@pytest.mark.parametrize("kind", [kind for kinds in KINDS.values() for kind in kinds.values()])
+def test_every_argument_of_every_kind_has_a_type_that_is_checked(kind):
+    for name, (wanted, _) in parameters(kind).items():
+        checkable = wanted in (int, float, bool, str) or hasattr(wanted, "dims") or hasattr(wanted, "__args__")
+        assert checkable or name in KINDS, f"{kind.__qualname__}.{name}: {wanted}"
+    assert not GIVEN & set(parameters(kind)) and set(parameters(kind)) <= set(inspect.signature(kind).parameters)
+
+
+def test_stage_within_a_stage():
+    dust = {"kind": "screen", "depth": 0.5, "curve": {"kind": "cardelli", "rv": 3.3}}
+    built = module("dust", dust, "telescope.dust")
+    assert type(built.curve).__name__ == "CardelliCurve" and float(built.curve.rv) == pytest.approx(3.3)
+    target = module("target", {"kind": "cosmological", "redshift": 0.1, "cosmology": {"hubble": 70}}, "t")
+    assert float(target.cosmology.hubble) == 70
+
+
+def test_orientation_is_counted_from_the_galaxy_only_where_it_has_to_do_with_it():
+    aligned = telescope_of(changed("telescope.orientation.inclination=30")).orientation
+    assert not np.allclose(aligned.axes, np.eye(3))
+    euler = telescope_of(changed('telescope.orientation={"kind": "euler", "alpha": 20}')).orientation
+    assert eqx.tree_equal(euler, EulerOrientation(20.0))
+
+
+MOFFAT = 'telescope.psf={"kind": "moffat", "fwhm": %s}'
+DUST = 'telescope.dust={"kind": "screen", "depth": 1, "curve": %s}'
+COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
+WRONG = {
+    # names
+    "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', 'moffat']; did you "
+    "mean 'gaussian'?",
+    "telescope.psf.kind=5": "telescope.psf.kind: 5 is not one of ['none',",
+    "telescope.psf=moffat": 'telescope.psf: "moffat" must be like {"kind": ...} with a kind of [\'none\',',
+    "telescope.psf.sigma=1": "telescope.psf.sigma: MoffatPSF takes ['beta', 'fwhm', 'reach']",
+    "telescope.psf.fwmh=1": "telescope.psf.fwmh: MoffatPSF takes ['beta', 'fwhm', 'reach']; did you mean 'fwhm'?",
+    'telescope.psf={"kind": "none", "fwhm": 1}': "telescope.psf.fwhm: NoPSF takes no keys: choose another kind",
+    'telescope.psf={"kind": "moffat"}': "telescope.psf.fwhm: MoffatPSF needs it, and it is missing",
+    "telescope.colour=1": "telescope.colour: a telescope takes [",
+    "colour=1": "configuration.colour: a configuration takes ['galaxy', 'library', 'seed', 'telescope']",
+    "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes no keys",
+    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['inclination',",
+    "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
+    "telescope.instrument=5": "telescope.instrument: 5 is not a name",
+    'telescope.instrument=""': "telescope.instrument: '' is not one of",
+    DUST % '{"kind": "cardeli"}': "telescope.dust.curve.kind: 'cardeli' is not one of ['calzetti', 'cardelli']; did "
+    "you mean 'cardelli'?",
+    DUST % '"calzetti"': 'telescope.dust.curve: "calzetti" must be like {"kind": ...}',
+    COSMOS % '0.1, "cosmology": {"H0": 70}': "telescope.target.cosmology.H0: FlatLambdaCDM takes ['hubble',",
+    # types
+    MOFFAT % '"wide"': 'telescope.psf.fwhm: "wide" is not a number',
+    MOFFAT % "true": "telescope.psf.fwhm: true is not a number",
+    MOFFAT % "null": "telescope.psf.fwhm: null is not a number",
+    MOFFAT % "[1, 2]": "telescope.psf.fwhm: [1, 2] is not a number",
+    MOFFAT % "[[1], [2]]": "telescope.psf.fwhm: [[1], [2]] is not a number",
+    MOFFAT % '{"arcsec": 1}': 'telescope.psf.fwhm: {"arcsec": 1} is not a number',
+    "telescope.psf.reach=2.5": "telescope.psf.reach: 2.5 is not a whole number",
+    "telescope.psf.reach=true": "telescope.psf.reach: true is not a whole number",
+    "telescope.spaxels.size=4": "telescope.spaxels.size: 4 is not a list of 2 numbers",
+    "telescope.spaxels.size=[4]": "telescope.spaxels.size: [4] is not a list of 2 numbers",
+    "telescope.spaxels.size=[4, 4, 4]": "telescope.spaxels.size: [4, 4, 4] is not a list of 2 numbers",
+    "telescope.spaxels.size=[4.5, 4]": "telescope.spaxels.size: 4.5 is not a whole number",
+    'telescope.spaxels.size=["a", 4]': 'telescope.spaxels.size: "a" is not a whole number',
+    "telescope.spaxels.size=[[1], 4]": "telescope.spaxels.size: [1] is not a whole number",
+    "telescope.spaxels.centre=5": "telescope.spaxels.centre: 5 is not a list of 2 numbers",
+    "telescope.spaxels.centre=[1]": "telescope.spaxels.centre: [1] is not a list of 2 numbers",
+    'telescope.spaxels.centre=[1, "a"]': 'telescope.spaxels.centre: "a" is not a number',
+    "telescope.spaxels.degree=cubic": 'telescope.spaxels.degree: "cubic" is not one of [0, 1, 2, 3]',
+    "telescope.spaxels.degree=true": "telescope.spaxels.degree: true is not one of [0, 1, 2, 3]",
+    "telescope.trim=1": "telescope.trim: 1 is not true or false",
+    "telescope.accept_coarse_library=yes": 'telescope.accept_coarse_library: "yes" is not true or false',
+    "telescope.wavelengths=5000": "telescope.wavelengths: 5000 must hold start, step, size and medium",
+    "telescope.wavelengths.medium=water": "telescope.wavelengths.medium: \"water\" is not one of ['air', 'vacuum']",
+    "telescope.wavelengths.start=null": "telescope.wavelengths.start: null is not a number",
+    "telescope.wavelengths.size=3.5": "telescope.wavelengths.size: 3.5 is not a whole number",
+    "telescope.wavelengths.end=9": "telescope.wavelengths.end: Wavelengths takes ['medium', 'size', 'start', 'step']",
+    # ranges
+    MOFFAT % "-1": "telescope.psf.fwhm: -1 is not greater than zero",
+    MOFFAT % "NaN": "telescope.psf.fwhm: NaN is not finite in single precision",
+    MOFFAT % "1e999": "telescope.psf.fwhm: Infinity is not finite in single precision",
+    MOFFAT % "1e99": "telescope.psf.fwhm: 1e+99 is not finite in single precision",
+    MOFFAT % ("1" + 400 * "0"): "telescope.psf.fwhm: 1000000000",
+    MOFFAT % "1e-99": "telescope.psf.fwhm: 1e-99 is zero in single precision",
+    "telescope.psf.beta=1": "telescope.psf.beta: 1 is not greater than one",
+    "telescope.psf.reach=0": "telescope.psf.reach: 0 is not greater than zero",
+    "telescope.spaxels.pitch=0": "telescope.spaxels.pitch: 0 is not greater than zero",
+    "telescope.spaxels.size=[0, 4]": "telescope.spaxels: SquareSpaxels.size must be two positive numbers",
+    "telescope.wavelengths.step=-1": "telescope.wavelengths.step: -1 is not greater than zero",
+    "telescope.wavelengths.size=0": "telescope.wavelengths: Wavelengths must have a positive start, step and size",
+    "telescope.kinematics.reach=3000": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 1500 km/s",
+    "telescope.kinematics.degree=2": "telescope.kinematics: VelocityChannels.degree must be 0, 1 or 3, got 2",
+    'telescope.ssp={"kind": "low-rank", "tolerance": 2}': "telescope.ssp.tolerance: 2 is greater than one",
+    'telescope.dust={"kind": "screen", "depth": -1}': "telescope.dust.depth: -1 is below zero",
+    'telescope.noise={"kind": "target-snr", "snr": 0}': "telescope.noise.snr: 0 is not greater than zero",
+    COSMOS % "0": "telescope.target: at redshift 0 it is at a luminosity distance of 0 Mpc",
+    COSMOS % "1e-40": "telescope.target: at redshift 9.99995e-41 it is at",
+    COSMOS % "-0.1": "telescope.target.redshift: -0.1 is below zero",
+    "telescope.target.distance=1e-30": "telescope.target: at redshift 0.02 it is at a luminosity distance of 1e-30 Mpc",
+    "telescope.orientation.inclination=1e300": "telescope.orientation.inclination: 1e+300 is not finite",
+    # what no machine holds
+    "telescope.spaxels.size=[100000, 100000]": "telescope: it needs at least",
+    "telescope.spaxels.size=[10000000000, 10000000000]": "telescope: it needs at least",
+    "telescope.psf.reach=1000000": "telescope: it needs at least",
+    "telescope.kinematics.spacing=1e-9": "telescope: it needs at least",
+    "telescope.wavelengths.size=1000000000000": "telescope: it needs at least",
+    # sections
+    "galaxy=5": "configuration.galaxy: 5 holds no keys; a configuration has ['galaxy', 'library', 'telescope', 'seed']",
+    "library=null": "configuration.library: null holds no keys",
+    "telescope=muse": 'configuration.telescope: "muse" holds no keys',
+    "galaxy.kind=spiral": "galaxy.kind: 'spiral' is not one of ['file', 'disc-bulge']",
+    "galaxy.kind=[]": "galaxy.kind: [] is not one of",
+    "library.kind=miles": "library.kind: 'miles' is not one of ['embedded', 'file']",
+    'library={"kind": "file"}': "library.path: a library from a file needs the path of the file",
+    'galaxy={"kind": "file", "path": 5}': "galaxy.path: a galaxy from a file needs the path of the file",
+    "seed=-1": "seed: -1 is not between 0 and 4294967295",
+    "seed=4294967296": "seed: 4294967296 is not between 0 and 4294967295",
+    "seed=99999999999999999999": "seed: 99999999999999999999 is not between 0 and",
+    "seed=1.5": "seed: 1.5 is not a whole number",
+    "seed=true": "seed: true is not a whole number",
+    "seed=today": 'seed: "today" is not a whole number',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", WRONG)
+def test_what_cannot_be_used_is_named_with_its_path_and_what_would_do(setting):
+    with pytest.raises(InputError, match="^" + re.escape(WRONG[setting])) as caught:
+        config.parts(config.resolved(changed(setting))["telescope"])
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("galaxy.count=1", "galaxy.count: 1 particles are no galaxy"),
+        ("galaxy.count=2.5", "galaxy.count: 2.5 is not a whole number"),
+        ("galaxy.count=100000000000000", "galaxy.count: it needs at least 20000000 GB"),
+        ("galaxy.seed=-1", "galaxy.seed: -1 is not between 0 and 4294967295"),
+        ("galaxy.seed=99999999999999999999", "galaxy.seed: 99999999999999999999 is not between"),
+        ("galaxy.colour=1", "galaxy.colour: DiscBulge takes ['age_scatter',"),
+        ("galaxy.uniform=1", "galaxy.uniform: DiscBulge takes ['age_scatter',"),
+        ("galaxy.disc_scal=1", "did you mean 'disc_scale'?"),
+        ("galaxy.mass=heavy", 'galaxy.mass: "heavy" is not a number'),
+        ("galaxy.mass=1e60", "galaxy.mass: 1e+60 is not finite in single precision"),
+        ("galaxy.bulge_fraction=1.5", "galaxy.bulge_fraction: 1.5 is greater than one"),
+        ("galaxy.bulge_count=500", "galaxy: DiscBulge.bulge_count must leave particles to both disc and bulge"),
+    ],
+)
+def test_parametric_galaxy_that_cannot_be_made_is_one_sentence(setting, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        config.galaxy_model(changed(setting)["galaxy"])
+
+
+@pytest.mark.parametrize("section", ["galaxy", "library", "telescope"])
+def test_missing_section_is_named(section):
+    rest = {key: value for key, value in BASE.items() if key != section}
+    with pytest.raises(InputError, match=rf"^configuration\.{section}: it is missing; a configuration has"):
+        config.resolved(rest)
+
+
+@pytest.mark.parametrize("family", ["target", "spaxels", "wavelengths"])
+def test_missing_stage_is_named(family):
+    telescope = {key: value for key, value in BASE["telescope"].items() if key != family}
+    with pytest.raises(InputError, match=rf"^telescope\.{family}: it is missing; give it.* or an instrument$"):
+        config.resolved({**BASE, "telescope": telescope})
+
+
+def test_seed_is_zero_where_none_is_given():
+    assert config.resolved({key: value for key, value in BASE.items() if key != "seed"})["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is not JSON: Expecting value in line 1, column 1"),
+        (b'{"galaxy": {},\n "seed" 1}', "is not JSON: Expecting ':' delimiter in line 2, column 9"),
+        (b"[1, 2]", "must hold a JSON object with ['galaxy', 'library', 'telescope', 'seed'], and is [1, 2]"),
+        (b"5", "must hold a JSON object"),
+        (b'{"galaxy": "\xe9t\xe9"}', "is not JSON: it is no text in UTF-8"),
+        (b"\xff\xfe{\x00}\x00", "is not JSON: it is no text in UTF-8"),
+        (b"[" * 200_000, "cannot be read as a configuration: "),
+        (b'{"seed": 1' + 5000 * b"0" + b"}", "cannot be read as a configuration: "),
+        (b'{"seed": 1, "library": {}, "seed": 2}', "the key 'seed' stands twice in one object"),
+    ],
+)
+def test_file_that_is_no_configuration_is_one_sentence(tmp_path, content, sentence):
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(sentence)) as caught:
+        config.load(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_missing_file_and_folder_are_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.json cannot be read as a configuration: No such file"):
+        config.load(tmp_path / "absent.json")
+    with pytest.raises(InputError, match="cannot be read as a configuration: Is a directory"):
+        config.load(tmp_path)
+
+
+def test_byte_order_mark_of_other_editors_is_passed_over(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(BASE).encode())
+    assert config.load(tmp_path / "a.json") == BASE
+
+
+def test_paths_are_relative_to_the_configuration(tmp_path):
+    description = {
+        "galaxy": {"kind": "file", "path": "data/galaxy.hdf5"},
+        "library": {"kind": "file", "path": "/far/away.h5"},
+    }
+    (tmp_path / "a.json").write_text(json.dumps(description))
+    loaded = config.load(tmp_path / "a.json")
+    assert loaded["galaxy"]["path"] == str(tmp_path / "data" / "galaxy.hdf5")
+    assert loaded["library"]["path"] == "/far/away.h5"
+
+
+def test_setting_changes_one_key_and_nothing_else():
+    before = deepcopy(BASE)
+    result = changed("telescope.psf.fwhm=0.8", "seed=7", "telescope.instrument=muse-wfm", "telescope.trim=true")
+    assert before == BASE
+    assert result["telescope"]["psf"] == {"kind": "moffat", "fwhm": 0.8, "reach": 4}
+    assert (result["seed"], result["telescope"]["instrument"], result["telescope"]["trim"]) == (7, "muse-wfm", True)
+    assert changed("telescope.noise.snr=5")["telescope"]["noise"] == {"snr": 5}
+    assert changed("galaxy.path=a=b")["galaxy"]["path"] == "a=b"
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("telescope.psf.fwhm", "--set telescope.psf.fwhm: a setting is like telescope.psf.fwhm=0.8"),
+        ("=5", "--set =5: a setting is like"),
+        ("a..b=5", "--set a..b=5: a setting is like"),
+        (".seed=5", "--set .seed=5: a setting is like"),
+        ("seed.x=3", "--set seed.x=3: seed is 1, which has no keys"),
+        ("telescope.psf.fwhm.value=3", "--set telescope.psf.fwhm.value=3: fwhm is 0.9, which has no keys"),
+    ],
+)
+def test_setting_that_is_none_is_one_sentence(setting, sentence):
+    with pytest.raises(InputError, match="^" + re.escape(sentence)):
+        changed(setting)
+
+
+# the library and the wavelengths
+
+
+def test_library_too_short_is_an_error_with_both_ranges_and_the_remedy():
+    with pytest.raises(InputError) as caught:
+        telescope_of(changed("telescope.wavelengths.size=300"))
+    message = str(caught.value)
+    assert message.startswith("telescope.wavelengths: the library 'made up' covers 48")
+    assert "the telescope observes 4835.4 to 5210.4" in message and '"trim": true' in message
+    assert "at redshift 0.0200" in message and "\n" not in message
+
+
+def test_library_with_nothing_in_common_is_an_error():
+    for setting in ("telescope.target.redshift=1.0", "telescope.wavelengths.start=9000"):
+        for trim in ("false", "true"):
+            with pytest.raises(InputError, match="they have nothing in common; take another library or redshift"):
+                telescope_of(changed(setting, f"telescope.trim={trim}"))
+
+
+@pytest.mark.parametrize("medium", ["air", "vacuum"])
+def test_trim_observes_the_common_range(medium):
+    settings = ["telescope.wavelengths.start=4500", "telescope.wavelengths.size=600", "telescope.trim=true"]
+    telescope = telescope_of(changed(*settings, f"telescope.wavelengths.medium={medium}"))
+    edges = telescope.wavelengths.edges()
+    assert telescope.wavelengths.medium == medium
+    # on the grid that was asked for
+    assert (telescope.wavelengths.start - 4500) / 1.25 % 1 == pytest.approx(0, abs=1e-9)
+    # the library reaches from 4699.5 to 4939.5 in the rest frame; the fastest spectrum is one of 850 km/s
+    inner = np.array([4699.5 * 1.02 * (1 + 850 / 299792), 4939.5 * 1.02 * (1 - 850 / 299792)])
+    inner = inner + (np.array([1.36, 1.43]) if medium == "vacuum" else 0)
+    assert np.all(edges[[0, -1]] == pytest.approx(inner, abs=1.3))
+    assert edges[0] > inner[0] - 0.05 and edges[-1] < inner[1] + 0.05
+
+
+@pytest.mark.parametrize("velocity", [-599.0, -300.0, 0.0, 300.0, 599.0])
+def test_no_channel_of_a_trimmed_cube_knows_where_the_library_ends(double, velocity):
+    """A star at the reach of the channels has the spectrum that a longer library gives it, to the last channel."""
+    long = made_up(Wavelengths(4300.0, 1.0, 1100, "air"))
+    settings = [
+        "telescope.wavelengths.start=4500",
+        "telescope.wavelengths.size=600",
+        "telescope.orientation.kind=euler",
+    ]
+    given = config.resolved(changed(*settings, "telescope.trim=true", "telescope.psf.kind=none"))
+    star = particles(1)
+    star = eqx.tree_at(lambda p: (p.position, p.velocity), star, (0 * star.position, star.velocity * 0 + velocity))
+    short = config.telescope(given["telescope"], long.cut(4700, 4940), star)
+    longer, _ = long.matched(short.wavelengths, 0.02, 850.0)
+    reference = eqx.tree_at(lambda t: t.ssp, short, GridSSP.from_library(longer), is_leaf=lambda x: x is short.ssp)
+    spectrum, truth = (telescope(star).sum((0, 1)) for telescope in (short, reference))
+    assert short.wavelengths.size > 150 and np.all(truth > 0)
+    np.testing.assert_allclose(spectrum, truth, rtol=1e-5)
+
+
+def test_library_in_vacuum_for_a_telescope_in_air_is_shifted_and_never_mixed():
+    """The same stars, catalogued in air and in vacuum, make the same cube."""
+    from ifux.grids import to_vacuum
+
+    air = made_up(Wavelengths(4600.0, 0.5, 900, "air"), fwhm=4.0)
+    vacuum = replace(air, wavelength=to_vacuum(air.wavelength), medium="vacuum").resampled(0.5)
+    description = config.resolved(changed("telescope.lsf.kind=none", "telescope.psf.kind=none"))["telescope"]
+    stars = particles()
+    one, other = (config.telescope(description, library, stars)(stars) for library in (air, vacuum))
+    assert np.max(np.abs(one - other)) < 2e-3 * np.max(one)
+
+
+def test_coarse_library_is_an_error_with_the_range_and_the_best_width():
+    telescope = telescope_of(changed("telescope.lsf.fwhm=2.0"))
+    sentence = coarse_library(telescope)
+    # the library has 2.5 angstrom at rest, 2.55 at this redshift
+    assert "from 4836 to 4935 angstrom" in sentence and "2.550 angstrom" in sentence
+    assert coarse_library(telescope_of(changed("telescope.lsf.fwhm=2.56"))) is None
+    assert coarse_library(telescope_of(changed("telescope.lsf.kind=none"))) is None
+
+
+def test_resolution_of_the_library_is_judged_where_it_is_observed():
+    """A library that is coarse only outside of the telescope's range will do."""
+    library = made_up()
+    fwhm = np.where(library.wavelength < 4730, 9.0, 2.5)
+    assert coarse_library(telescope_of(BASE, replace(library, fwhm=fwhm))) is None
+    fwhm = np.where(library.wavelength > 4800, 9.0, 2.5)
+    assert "from 4897 to 4935" in coarse_library(telescope_of(BASE, replace(library, fwhm=fwhm)))
+
+
+def test_another_kind_drops_the_keys_of_the_old_one():
+    assert isinstance(telescope_of(changed("telescope.psf.kind=none")).psf, NoPSF)
+    result = changed("telescope.psf.kind=gaussian", "telescope.psf.fwhm=0.7")
+    assert result["telescope"]["psf"] == {"kind": "gaussian", "fwhm": 0.7}
+    assert changed("telescope.psf.kind=moffat")["telescope"]["psf"] == BASE["telescope"]["psf"]

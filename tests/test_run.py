@@ -1,0 +1,217 @@
+"""A configuration makes a cube, and the cube makes it again."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from stages import library as made_up
+
+from ifux import InputError, SquareSpaxels, config, run
+from ifux.io import write_galaxy, write_ssp
+from ifux.io.fits import read_configuration, read_cube, write_cube
+
+DESCRIPTION = {
+    "galaxy": {"kind": "disc-bulge", "count": 500, "seed": 3},
+    "library": {"kind": "embedded"},
+    "telescope": {
+        "target": {"kind": "fixed", "redshift": 0.02, "distance": 90.0},
+        "orientation": {"kind": "inclined", "inclination": 50.0, "position_angle": 30.0},
+        "wavelengths": {"start": 4836.0, "step": 1.25, "size": 80, "medium": "air"},
+        "spaxels": {"kind": "square", "pitch": 2.0, "size": [7, 6]},
+        "psf": {"kind": "gaussian", "fwhm": 3.0, "reach": 4},
+        "lsf": {"kind": "gaussian", "fwhm": 3.0},
+        "noise": {"kind": "target-snr", "snr": 20.0},
+        "ssp": {"kind": "grid"},
+    },
+    "seed": 7,
+}
+
+
+@pytest.fixture(autouse=True)
+def small_library(monkeypatch):
+    """A made-up library stands in for the embedded one."""
+    monkeypatch.setattr(run, "embedded_library", lambda: replace(made_up(), illustrative=True))
+
+
+def observed(*settings, **options):
+    return run.observe(run.prepare(config.with_settings(DESCRIPTION, [*settings])), **options)
+
+
+def test_same_configuration_and_seed_make_the_same_cube_bit_for_bit(bits):
+    one, other = observed(), observed()
+    assert one.flux.dtype == np.dtype(f"float{bits}")
+    assert np.array_equal(one.flux, other.flux) and np.array_equal(one.variance, other.variance)
+    for name in one.maps:
+        assert np.array_equal(one.maps[name][0], other.maps[name][0], equal_nan=True)
+
+
+def test_another_seed_makes_other_noise_and_the_same_galaxy():
+    one, other = observed(), observed("seed=8")
+    assert not np.array_equal(one.flux, other.flux) and np.array_equal(one.variance, other.variance)
+    assert (one.seed, other.seed) == (7, 8)
+    assert np.array_equal(observed(noiseless=True).flux, observed("seed=8", noiseless=True).flux)
+    pull = (one.flux - other.flux) / np.sqrt(2 * one.variance)
+    assert np.std(pull) == pytest.approx(1, abs=5 / np.sqrt(2 * pull.size))
+
+
+def test_every_seed_that_is_accepted_has_noise_of_its_own():
+    last, bits = 2**32 - 1, {}
+    for seed in (0, 1, 2**31 - 1, 2**31, last):
+        config.resolved({**DESCRIPTION, "seed": seed})
+        bits[seed] = tuple(jax.random.key_data(jax.random.key(seed)).tolist())
+    assert len(set(bits.values())) == len(bits)
+    with pytest.raises(InputError, match="seed"):
+        config.resolved({**DESCRIPTION, "seed": last + 1})
+
+
+def test_cube_makes_itself_again_from_its_header(tmp_path):
+    first = observed()
+    write_cube(tmp_path / "cube.fits", first)
+    again = run.observe(run.prepare(read_configuration(tmp_path / "cube.fits")))
+    assert np.array_equal(first.flux, again.flux) and np.array_equal(first.variance, again.variance)
+    assert json.dumps(first.history) == json.dumps(again.history) and first.notes == again.notes
+    stored = read_cube(tmp_path / "cube.fits")
+    assert stored.seed == 7 and np.array_equal(stored.flux, again.flux)
+
+
+def test_noiseless_cube_makes_itself_again_without_noise(tmp_path):
+    first = observed(noiseless=True)
+    assert first.variance is None and first.seed is None
+    write_cube(tmp_path / "cube.fits", first)
+    again = run.observe(run.prepare(read_configuration(tmp_path / "cube.fits")))
+    assert again.variance is None and np.array_equal(first.flux, again.flux)
+
+
+def test_noise_that_is_none_has_no_variance_either():
+    cube = observed("telescope.noise.kind=none")
+    assert cube.variance is None and cube.seed is None
+    assert np.array_equal(cube.flux, observed(noiseless=True).flux)
+
+
+@pytest.mark.parametrize("noise", ['{"kind": "constant", "level": 0.5}', '{"kind": "target-snr", "snr": 20}'])
+def test_variance_is_that_of_the_noise_that_was_drawn(noise):
+    noisy = observed(f"telescope.noise={noise}", "telescope.spaxels.size=[20,20]")
+    quiet = observed("telescope.spaxels.size=[20,20]", noiseless=True).flux
+    pull = (noisy.flux - quiet) / np.sqrt(noisy.variance)
+    assert pull.mean() == pytest.approx(0, abs=5 / np.sqrt(pull.size))
+    assert pull.std() == pytest.approx(1, abs=5 / np.sqrt(2 * pull.size))
+
+
+def test_chunks_add_up_to_one_block(monkeypatch, double):
+    whole = observed(noiseless=True)
+    steps = []
+
+    @contextmanager
+    def report(step, parts=1):
+        yield lambda: steps.append((step, parts))
+
+    monkeypatch.setattr(run, "CHUNK", 64)
+    parts = observed(noiseless=True, report=report)
+    np.testing.assert_allclose(parts.flux, whole.flux, rtol=1e-12, atol=1e-12 * whole.flux.max())
+    assert steps == [("observing", 9)] * 8  # 500 stars in chunks of 64, and the cube
+
+
+def test_the_cube_is_that_of_the_telescope(double):
+    session = run.prepare(DESCRIPTION)
+    cube = run.observe(session)
+    direct = eqx.filter_jit(session.telescope)(session.galaxy.stars, key=jax.random.key(7))
+    np.testing.assert_allclose(cube.flux.transpose(1, 2, 0), direct, rtol=1e-10, atol=1e-10 * cube.flux.max())
+    assert cube.pitch == 2.0 and cube.wavelengths == session.telescope.wavelengths
+    assert list(cube.maps) == ["MASS", "VELOCITY", "DISPERSION", "AGE", "METALLICITY"]
+
+
+def test_notes_say_what_a_careful_user_should_know():
+    notes = observed("telescope.spaxels.size=[3,3]").notes
+    assert any("'made up' is illustrative" in note for note in notes)
+    assert any("of the formed mass lies outside the field of view" in note for note in notes)
+    assert len(set(notes)) == len(notes)
+
+
+def test_stars_too_fast_for_the_channels_are_counted():
+    notes = observed("telescope.kinematics.reach=100", "galaxy.rotation_speed=300").notes
+    (note,) = (note for note in notes if "moves too fast" in note)
+    assert "raise telescope.kinematics.reach" in note and "km/s along the line of sight" in note
+
+
+def test_coarse_library_is_refused_and_with_the_choice_made_it_is_noted():
+    with pytest.raises(
+        InputError, match=r"^telescope\.lsf: the library is coarser.*4836 to 4935 angstrom.*2\.550 angst"
+    ):
+        run.prepare(config.with_settings(DESCRIPTION, ["telescope.lsf.fwhm=2.0"]))
+    accepted = observed("telescope.lsf.fwhm=2.0", "telescope.accept_coarse_library=true", noiseless=True)
+    assert any("the library is coarser" in note for note in accepted.notes)
+    # what is accepted is the library's own resolution
+    assert np.allclose(accepted.flux, observed("telescope.lsf.kind=none", noiseless=True).flux, rtol=1e-5)
+
+
+def test_configuration_is_checked_before_any_file_is_opened(monkeypatch):
+    monkeypatch.setattr(run, "open_galaxy", lambda *_: pytest.fail("opened the galaxy"))
+    for setting in ("telescope.psf.fwhm=-1", "telescope.ssp.tolerance=1", "telescope.wavelengths.step=0", "seed=-1"):
+        with pytest.raises(InputError):
+            run.prepare(config.with_settings(DESCRIPTION, [setting]))
+
+
+def test_galaxy_and_library_come_from_files(tmp_path):
+    galaxy = run.prepare(DESCRIPTION).galaxy
+    write_galaxy(tmp_path / "galaxy.hdf5", galaxy)
+    write_ssp(tmp_path / "library.hdf5", made_up())
+    files = [
+        f'galaxy={{"kind": "file", "path": "{tmp_path}/galaxy.hdf5"}}',
+        f'library={{"kind": "file", "path": "{tmp_path}/library.hdf5"}}',
+    ]
+    assert np.allclose(observed(*files).flux, observed().flux, rtol=1e-4, atol=1e-5)
+    fewer = run.prepare(config.with_settings(DESCRIPTION, [*files, "galaxy.radius=2.0"])).galaxy
+    assert 0 < fewer.stars.count < galaxy.stars.count and float(np.linalg.norm(fewer.stars.position, axis=1).max()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (['galaxy={"kind": "file", "path": "absent.hdf5"}'], "galaxy: absent.hdf5 does not exist"),
+        (['library={"kind": "file", "path": "absent.h5"}'], "library: absent.h5 does not exist"),
+        (['library={"kind": "file", "path": "absent.h5", "format": "milez"}'], "library.format: 'milez' is not one of"),
+        (['library={"kind": "file", "path": "absent.h5", "format": 5}'], "library.format: 5 is not a name"),
+        (['library={"kind": "file", "path": "x", "metallicity": [5]}'], "library.metallicity: [5] is not a name"),
+        (['galaxy={"kind": "file", "path": "x", "format": "tng"}'], "galaxy.format: 'tng' is not one of"),
+        (['galaxy={"kind": "file", "path": "x", "colour": 5}'], "galaxy.colour: a galaxy from a file takes ['centre',"),
+        (["library.colour=5"], "library.colour: the embedded library takes no keys"),
+    ],
+)
+def test_input_that_cannot_be_used_is_named_with_its_section(settings, sentence):
+    with pytest.raises(InputError) as caught:
+        run.prepare(config.with_settings(DESCRIPTION, settings))
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("options", [{"radius": -1.0}, {"centre": [1.0, 2.0]}, {"radius": float("nan")}])
+def test_option_of_a_galaxy_file_that_cannot_be_used_is_one_sentence(tmp_path, options):
+    write_galaxy(tmp_path / "galaxy.hdf5", run.prepare(DESCRIPTION).galaxy)
+    galaxy = {"kind": "file", "path": str(tmp_path / "galaxy.hdf5"), **options}
+    with pytest.raises(InputError, match=r"^galaxy: .*(radius|centre)"):
+        run.prepare({**DESCRIPTION, "galaxy": galaxy})
+
+
+def test_more_weights_than_can_be_counted_are_one_sentence():
+    session = run.prepare(DESCRIPTION)
+    huge = eqx.tree_at(lambda t: t.spaxels, session.telescope, SquareSpaxels(2.0, (4000, 4000)))
+    assert "more than 32 bits can count" in run.beyond_counting(huge, session.galaxy.stars)
+    assert run.beyond_counting(session.telescope, session.galaxy.stars) is None
+
+
+def test_numbers_that_overflow_are_no_cube():
+    with pytest.raises(InputError, match="not finite: a number in the configuration is too extreme"):
+        observed("galaxy.mass=3e38", "telescope.target.distance=0.09", "telescope.spaxels.pitch=2000")
+
+
+def test_parametric_galaxy_stands_where_the_telescope_looks():
+    assert run.prepare(DESCRIPTION).galaxy.redshift == pytest.approx(0.02)
+
+
+def test_galaxy_outside_the_field_makes_an_empty_cube_and_says_so():
+    cube = observed("telescope.spaxels.centre=[500,500]", "telescope.noise.kind=none")
+    assert not cube.flux.any() and np.isnan(cube.maps["VELOCITY"][0]).all()
+    assert "100.0% of the formed mass lies outside the field of view" in cube.notes
