@@ -78,25 +78,27 @@ def telescope_of(description, library=None):
     return config.telescope(config.resolved(description)["telescope"], library or made_up(), particles())
 
 
-def wide(step=4.0, size=2000):
+def wide(step=4.0, size=2100):
     """A library that covers every instrument at small redshifts, at a resolution that every instrument bears."""
-    return replace(made_up(Wavelengths(2900.0, step, size, "air"), 2, 3), fwhm=np.full(size, 1.5))
+    return replace(made_up(Wavelengths(2600.0, step, size, "air"), 2, 3), fwhm=np.full(size, 1.5))
 
 
 def by_hand(name, stars):
     """The telescopes of configs/, written out."""
     start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
-    common = {"target": CosmologicalTarget(0.05), "kinematics": VelocityChannels(), "dust": NoDust()}
-    muse = {"psf": MoffatPSF(0.8, 2.8, 24), "lsf": GaussianLSF(2.65), "spaxels": SquareSpaxels(0.2, (100, 100))}
+    common = {"kinematics": VelocityChannels(), "dust": NoDust()}
+    muse = {"psf": MoffatPSF(0.8, 2.8, 24), "lsf": GaussianLSF(2.65)}
     manga = {"psf": GaussianPSF(2.54, 11), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
-    instrument, tilt, snr, stages = {
-        "demo": ("muse", InclinedOrientation(55.0, 30.0), 60.0, muse),
-        "tng-muse": ("muse", InclinedOrientation(60.0, 40.0), 50.0, muse),
-        "tng-manga": ("manga", InclinedOrientation(60.0, 40.0), 50.0, manga),
+    hundred, more = SquareSpaxels(0.2, (100, 100)), SquareSpaxels(0.2, (150, 150))
+    instrument, redshift, tilt, snr, stages = {
+        "demo": ("muse", 0.05, InclinedOrientation(55.0, 30.0), 60.0, muse | {"spaxels": hundred}),
+        "tng-muse": ("muse", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, muse | {"spaxels": more}),
+        "tng-manga": ("manga", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, manga),
     }[name]
-    library, observed = wide().matched(start[instrument], 0.05, 850.0)
+    library, observed = wide().matched(start[instrument], redshift, VelocityChannels().span)
     return Telescope(
         wavelengths=observed,
+        target=CosmologicalTarget(redshift),
         orientation=tilt,
         noise=TargetSNRNoise(snr),
         ssp=LowRankSSP.from_library(library),

@@ -28,9 +28,7 @@ def disc(count=4000, seed=0, turn=None):
     """A thin disc about the third axis, rotating counterclockwise about it, drawn out a little along the first."""
     rng = np.random.default_rng(seed)
     radius, angle = rng.gamma(2.0, 1.0, count), rng.uniform(0, 2 * np.pi, count)
-    position = np.stack(
-        [1.25 * radius * np.cos(angle), radius * np.sin(angle), 0.05 * rng.normal(size=count)], axis=1
-    )
+    position = np.stack([1.25 * radius * np.cos(angle), radius * np.sin(angle), 0.05 * rng.normal(size=count)], axis=1)
     velocity = 200 * np.stack([-np.sin(angle), np.cos(angle), 0.0 * angle], axis=1)
     turn = np.eye(3) if turn is None else turn
     ones = np.ones(count)

@@ -19,7 +19,11 @@ def snippets() -> list[str]:
 def test_the_python_of_the_readme_runs_and_recovers_seeing_and_inclination():
     names: dict = {}
     for code in snippets():
-        small = code.replace("100_000", "5_000").replace("size=(100, 100)", "size=(24, 24)").replace("pitch=0.2", "pitch=0.4")
+        small = (
+            code.replace("100_000", "5_000")
+            .replace("size=(100, 100)", "size=(24, 24)")
+            .replace("pitch=0.2", "pitch=0.4")
+        )
         exec(compile(small, str(README), "exec"), names)
     assert names["cube"].shape == (24, 24, 3721)
     fwhm, inclination = (float(leaf) for leaf in names["where"](names["parameters"]))
