@@ -9,12 +9,13 @@ from astropy.io import fits
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.galaxies.centre import distances, half_mass_radius
+from ifux.io.galaxies.centre import distances
 from ifux.io.galaxies.read import galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
 from ifux.io.hdf5 import beginning, is_hdf5, regular
 from ifux.io.libraries.read import library_format, read_ssp
 from ifux.library import SSPLibrary
+from ifux.orientation.alignment import half_mass_radius
 
 MAGIC = b"SIMPLE  ="
 

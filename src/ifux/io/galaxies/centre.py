@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.io.galaxies.stars import Stars
+from ifux.orientation.alignment import half_mass_radius
 
 KEPT = 0.9
 """Share of the stars that stays in the sphere at each step."""
@@ -84,10 +85,3 @@ def shrinking_sphere(
 def distances(position: Float[np.ndarray, "particle 3"]) -> Float[np.ndarray, " particle"]:
     """Lengths of vectors."""
     return np.sqrt(np.einsum("ij,ij->i", position, position))
-
-
-def half_mass_radius(radius: Float[np.ndarray, " particle"], mass: Float[np.ndarray, " particle"]) -> float:
-    """Radius of the star inside which half of the mass lies [the unit of the radii]."""
-    order = np.argsort(radius)
-    inside = np.cumsum(mass[order])
-    return float(radius[order][np.searchsorted(inside, 0.5 * inside[-1])])

@@ -8,9 +8,10 @@ from astropy import units
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.galaxies.centre import densest, distances, gathered, half_mass_radius, unwrapped
+from ifux.io.galaxies.centre import densest, distances, gathered, unwrapped
 from ifux.io.galaxies.quantity import in_unit
 from ifux.io.galaxies.stars import Stars
+from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Particles
 
 Centre = str | Sequence | np.ndarray | units.Quantity
