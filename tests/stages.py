@@ -31,7 +31,6 @@ from ifux import (
     VelocityChannels,
     Wavelengths,
 )
-from ifux.typing import real
 
 REST = Wavelengths(4700.0, 1.0, 240, "air")
 """Pixels of the small library."""
@@ -147,9 +146,6 @@ NOISES = {
     "constant": lambda: ConstantNoise(0.3),
     "target": lambda: TargetSNRNoise(20.0),
 }
-GALAXIES = {
-    "particles": particles,
-}
 FAMILIES = {
     "AbstractTarget": TARGETS,
     "AbstractOrientation": ORIENTATIONS,
@@ -162,8 +158,3 @@ FAMILIES = {
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,
 }
-
-
-def number(x):
-    """A scalar leaf, in the precision of the test."""
-    return real(x)

@@ -116,7 +116,7 @@ class SSPLibrary:
             if not trim:
                 raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
             wavelengths = wavelengths.cut(float(seen[0]), float(seen[1]))
-        needed = wavelengths.vacuum_edges()[[0, -1]] / shift[::-1] * np.array([1 - 0.006, 1 + 0.006])
+        needed = wavelengths.vacuum_edges()[[0, -1]] / shift * np.array([1 - 0.006, 1 + 0.006])
         needed = to_air(needed) if self.medium == "air" else needed
         library = self.cut(float(needed[0]), float(needed[1]))
         steps = np.diff(library.wavelength)

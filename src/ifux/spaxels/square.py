@@ -24,7 +24,7 @@ class SquareSpaxels(AbstractSpaxels):
 
     B-splines share a particle between neighbours, so that its place has a true gradient. The PSF makes up for their
     mean width; what is left depends on where in a spaxel a source stands, and averages out over many. For a Moffat PSF
-    of four spaxels FWHM it is at most 5, 0.6 and 0.3 per cent of the peak of a single particle for degrees 1, 2 and 3.
+    of four spaxels FWHM it is at most 7, 0.7 and 0.3 per cent of the peak of a single particle for degrees 1, 2 and 3.
     Degree 0 puts a particle into the nearest spaxel as other codes do: its place then has *no* gradient.
     """
 
