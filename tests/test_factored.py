@@ -65,26 +65,27 @@ def small_observation(ssp):
     return Observation(telescope, stages.particles(PARTICLES))
 
 
-def observe(observation, data):
+def observe(observation, data, block):
     """A loss over the cube, with the particles in blocks."""
     telescope = observation.telescope
-    weights = telescope.weights(observation.galaxy.particles(), block=BLOCK)
+    weights = telescope.weights(observation.galaxy.particles(), block=block)
     return jnp.mean((telescope.observe(weights, telescope.templates()) - data) ** 2)
 
 
 @pytest.mark.parametrize("ssp", [GridSSP.from_library, LowRankSSP.from_library], ids=["exact grid", "low rank"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_no_value_has_a_particle_and_a_wavelength_axis(ssp, direction):
+@pytest.mark.parametrize("block", [BLOCK, PARTICLES], ids=["blocks", "one block"])
+def test_no_value_has_a_particle_and_a_wavelength_axis(ssp, direction, block):
     observation = small_observation(ssp)
     data = jnp.zeros((*observation.telescope.spaxels.shape(0), WAVE))
     arrays, static = eqx.partition(observation, eqx.is_inexact_array)
 
     def function(arrays):
-        return observe(eqx.combine(arrays, static), data)
+        return observe(eqx.combine(arrays, static), data, block)
 
     program = jax.make_jaxpr(function if direction == "forward" else jax.grad(function))(arrays).jaxpr
     seen = set(shapes(program))
-    assert any(BLOCK in shape for shape in seen) and any(WAVE in shape for shape in seen)
+    assert any(block in shape for shape in seen) and any(WAVE in shape for shape in seen)
     assert any(REST in shape for shape in seen)
     assert offenders(program) == set()
 
