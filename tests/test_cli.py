@@ -92,11 +92,9 @@ def test_demo_takes_a_name_and_keeps_what_exists(desk, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_demo_from_a_cold_start(tmp_path):
-    """As a newcomer types it: nothing cached, another process, everything as it is installed. Under a minute."""
+    """As a newcomer types it: nothing cached, another process, everything as it is installed."""
     environment = {**os.environ, "IFUX_CACHE": str(tmp_path / "fresh"), "PYTHONWARNINGS": "error"}
-    start = time.monotonic()
     done = subprocess.run([*COMMAND, "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    seconds = time.monotonic() - start
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["demo.fits", "demo.png"]
     assert "is illustrative: do not use it for science" in done.stderr and "Traceback" not in done.stderr
@@ -105,8 +103,6 @@ def test_demo_from_a_cold_start(tmp_path):
     assert cube.flux.shape == (3721, 100, 100) and np.isfinite(cube.flux).all() and cube.variance is not None
     picture = imread(tmp_path / "demo.png")
     assert picture.shape[0] > 500 and picture.shape[1] > 800 and picture.std() > 0.05
-    # on two idle cores it takes about 35 s; a busy machine is given twice the minute that is promised
-    assert seconds < 120
 
 
 def test_observe_writes_beside_where_you_stand(desk, capsys):
