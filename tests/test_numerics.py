@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
 
-from ifux.numerics import blocks, chebyshev, convolve, deposit, lowrank, rebin
+from ifux.numerics import blocks, chebyshev, convolve, deposit, lowrank, rebin, windows
 from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
 from ifux.numerics.stencil import Stencil, spline_values, window
@@ -120,20 +120,113 @@ def test_linear_lookup_is_exact_for_lines_and_held_outside(bits):
     assert np.array_equal(at_node, np.eye(4))
 
 
-def test_sparse_and_dense_mixtures_deposit_alike(double):
+def scattered(count=50, shape=(9, 8), channels=7):
+    """Points on rows, columns and channels, some of them off the grid, with a sparse mixture of five."""
     rng = np.random.default_rng(3)
-    place = bspline(real(rng.uniform(-1, 9, 50)), 9, 3)
-    mixture = between(real(rng.uniform(0, 4, 50)), real(np.arange(5.0)))
-    amount = real(rng.uniform(size=50))
-    sparse = put(place, mixture, amount)
-    rows = put(place, gather(mixture, jnp.eye(5)), amount)
-    assert sparse.shape == (9, 5) and np.allclose(sparse, rows, rtol=0, atol=1e-13)
+    place = [bspline(real(rng.uniform(-1, size, count)), size, 3) for size in (*shape, channels)]
+    mixture = between(real(rng.uniform(0, 4, count)), real(np.arange(5.0)))
+    return jnp.zeros((*shape, channels * 5)), place, mixture, real(rng.uniform(size=count))
+
+
+def test_sparse_and_dense_mixtures_deposit_alike(double):
+    grid, place, mixture, amount = scattered()
+    sparse = put(grid, place, mixture, amount)
+    rows = put(grid, place, gather(mixture, jnp.eye(5)), amount)
+    direct = scatter(outer(outer(outer(*place[:2]), place[2]), mixture), amount).reshape(grid.shape)
+    assert np.allclose(sparse, direct, rtol=0, atol=1e-13) and np.allclose(rows, direct, rtol=0, atol=1e-13)
+
+
+def test_deposit_adds_to_what_is_there(double):
+    grid, place, mixture, amount = scattered()
+    once = put(grid, place, gather(mixture, jnp.eye(5)), amount)
+    assert np.allclose(put(once, place, gather(mixture, jnp.eye(5)), amount), 2 * once, rtol=0, atol=1e-13)
 
 
 def test_more_weights_than_integers_is_an_error():
-    stencil = Stencil(jnp.zeros((1, 1), jnp.int32), jnp.ones((1, 1)), 2**16)
+    stencil = Stencil(jnp.zeros((1, 1), jnp.int32), jnp.ones((1, 1)), 2**8)
+    grid = jax.ShapeDtypeStruct((2**8, 2**8, 2**16), jnp.float32)
     with pytest.raises(ValueError, match="use a low-rank basis, fewer spaxels or fewer velocity nodes"):
-        put(stencil, stencil, jnp.ones(1))
+        jax.eval_shape(lambda grid: put(grid, [stencil] * 3, stencil, jnp.ones(1)), grid)
+
+
+def factors(count=20, batch=()):
+    """Corners and factors of windows of 4 x 3 nodes x (2 channels x 5) on a grid of 9 x 8 x 20."""
+    rng = np.random.default_rng(4)
+    corner = jnp.asarray(rng.integers(0, [6, 6, 11], (count, 3)), jnp.int32)
+    return jnp.asarray(rng.normal(size=(9, 8, 20))), corner, [
+        jnp.asarray(rng.normal(size=(*batch, count, size))) for size in (4, 3, 2, 5)
+    ]  # fmt: skip
+
+
+def added(grid, corner, *values):
+    """The sum over points, one window at a time, in NumPy."""
+    grid = np.array(grid)
+    for (top, west, first), row, column, channel, basis in zip(np.asarray(corner), *values, strict=True):
+        line = np.outer(channel, basis).reshape(-1)
+        grid[top : top + 4, west : west + 3, first : first + 10] += np.einsum("a,b,c->abc", row, column, line)
+    return grid
+
+
+def test_product_is_added_to_the_window_of_every_point(double):
+    grid, corner, values = factors()
+    expected = added(grid, corner, *values)
+    for function in (windows.add_product, windows.product_at_once):
+        assert np.allclose(jax.jit(function)(grid, corner, *values), expected, rtol=0, atol=1e-13)
+
+
+def test_derivatives_of_the_product_are_those_of_a_scatter(double):
+    """Forward, backward, and twice: the primitives against what JAX makes of a scatter."""
+    grid, corner, values = factors()
+    rng = np.random.default_rng(5)
+    dots = [jnp.asarray(rng.normal(size=value.shape)) for value in (grid, *values)]
+    weight = jnp.asarray(rng.normal(size=grid.shape))
+
+    def everything(function):
+        def total(grid, *values):
+            return jnp.sum(jnp.sin(function(grid, corner, *values)) * weight)
+
+        def forward(*primals):
+            return jax.jvp(lambda grid, *values: function(grid, corner, *values), primals, tuple(dots))[1]
+
+        backward = jax.grad(total, tuple(range(5)))
+        inputs = (grid, *values)
+
+        def slope(*inputs):
+            return sum(jnp.sum(g * d) for g, d in zip(backward(*inputs), dots, strict=True))
+
+        forward_over_backward = jax.jvp(backward, inputs, tuple(dots))[1]
+        return forward(*inputs), backward(*inputs), forward_over_backward, jax.grad(slope, tuple(range(5)))(*inputs)
+
+    found, expected = (
+        jax.tree.leaves(jax.jit(lambda function=function: everything(function))())
+        for function in (windows.add_product, windows.product_at_once)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
+
+
+def test_adjoint_is_the_same_in_turn_and_at_once(double):
+    grid, corner, values = factors()
+    for ours, theirs in zip(
+        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
+        jax.jit(windows.adjoint_at_once)(grid, corner, *values),
+        strict=True,
+    ):
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_batch_of_products_is_each_of_them(double):
+    grid, corner, values = factors(batch=(3,))
+
+    def loss(*values):
+        return jnp.sum(jnp.sin(windows.add_product(grid, corner, *values)))
+
+    both = jax.value_and_grad(loss, (0, 1, 2, 3))
+    together = jax.jit(jax.vmap(both))(*values)
+    for i in range(3):
+        alone = jax.jit(both)(*(value[i] for value in values))
+        for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            assert np.allclose(ours[i], theirs, rtol=0, atol=1e-12)
 
 
 def test_spline_goes_through_its_values(double):
@@ -399,7 +492,13 @@ def test_blocks_add_up_to_the_whole(double, block):
 
     @eqx.filter_jit
     def both(points):
-        return eqx.filter_value_and_grad(lambda p: jnp.sum(jnp.sin(blocks.accumulate(grid, p, block))))(points)
+        def loss(points):
+            def add(total, points):
+                return total + grid(points)
+
+            return jnp.sum(jnp.sin(blocks.accumulate(add, jnp.zeros((6, 2)), points, block)))
+
+        return eqx.filter_value_and_grad(loss)(points)
 
     value, gradient = both(points)
     expected, slope = jax.jit(jax.value_and_grad(lambda p: jnp.sum(jnp.sin(grid(p)))))(points)

@@ -24,7 +24,7 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
     """
     projected = telescope.project(particles)
 
-    def add(projected: Projected) -> Float[Array, "place moment"]:
+    def add(sums: Float[Array, "place moment"], projected: Projected) -> Float[Array, "place moment"]:
         light = telescope.ssp.luminosity(projected)
         moments = [
             jnp.ones_like(light),
@@ -34,9 +34,10 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
             projected.metallicity,
         ]
         rows = jnp.stack([projected.mass, *(light * moment for moment in moments)], axis=1)
-        return telescope.spaxels.locate(projected, 0).scatter(rows)
+        return sums + telescope.spaxels.locate(projected, 0).scatter(rows)
 
-    sums = accumulate(add, projected, block).reshape(*telescope.spaxels.shape(0), 6)
+    y, x = telescope.spaxels.shape(0)
+    sums = accumulate(add, jnp.zeros((y * x, 6), projected.mass.dtype), projected, block).reshape(y, x, 6)
     mass, light = sums[..., 0], sums[..., 1]
     lit = light > 0
     velocity, square, age, metallicity = (

@@ -13,14 +13,15 @@ from ifux.kinematics.base import AbstractKinematics
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
-from ifux.numerics.deposit import deposit
-from ifux.numerics.stencil import dense
+from ifux.numerics.deposit import deposit, joined
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Particles, Projected
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
+
+HIGHEST = jax.lax.Precision.HIGHEST
 
 
 @final
@@ -81,12 +82,14 @@ class Telescope(eqx.Module):
         margin = self.psf.margin
         projected = self.project(particles)
 
-        def add(projected: Projected) -> Float[Array, "place basis"]:
-            place = self.spaxels.locate(projected, margin).outer(self.kinematics.locate(projected))
-            place = place.outer(dense(self.dust.coefficients(projected)))
-            return deposit(place, self.ssp.coefficients(projected), projected.mass)
+        shape = (*self.spaxels.shape(margin), self.kinematics.size * self.dust.size * self.ssp.size)
 
-        return accumulate(add, projected, block).reshape(*self.spaxels.shape(margin), -1)
+        def add(weights: Float[Array, "tall wide kind"], projected: Projected) -> Float[Array, "tall wide kind"]:
+            place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
+            mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
+            return deposit(weights, place, mixture, projected.mass)
+
+        return accumulate(add, jnp.zeros(shape, projected.mass.dtype), projected, block)
 
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
@@ -104,18 +107,12 @@ class Telescope(eqx.Module):
         The PSF acts on whichever has fewer maps, the weights or the cube.
         """
         share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
-
-        def blur(maps: Float[Array, "tall wide channel"]) -> Float[Array, "term y x channel"]:
-            return self.psf.blur(maps, self.spaxels.pitch, self.spaxels.degree)
-
-        def contract(maps: Float[Array, "tall wide kind"]) -> Float[Array, "tall wide wave"]:
-            return jnp.matmul(maps, templates, precision=jax.lax.Precision.HIGHEST)
-
+        pitch, degree = self.spaxels.pitch, self.spaxels.degree
         if templates.shape[0] <= templates.shape[1]:
-            terms = jnp.stack([contract(term) for term in blur(weights)])
-        else:
-            terms = blur(contract(weights))
-        return jnp.sum(terms * share[:, None, None, :], axis=0)
+            maps = self.psf.blur(weights, pitch, degree)
+            return jnp.einsum("tyxk,tkw->yxw", maps, share[:, None, :] * templates[None, :, :], precision=HIGHEST)
+        cube = jnp.einsum("yxk,kw->yxw", weights, templates, precision=HIGHEST)
+        return jnp.einsum("tyxw,tw->yxw", self.psf.blur(cube, pitch, degree), share, precision=HIGHEST)
 
     def aligned_to(self, particles: Particles) -> "Telescope":
         """This telescope, its orientation counted from the principal axes of the particles if its angles are.

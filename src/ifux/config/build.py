@@ -189,7 +189,7 @@ def telescope(description: dict, library: SSPLibrary, particles: Particles) -> T
         raise InputError(f"telescope.wavelengths: {error}") from error
     function, arguments = checked("ssp", description["ssp"], "telescope.ssp")
     ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
-    if sentence := beyond_memory(voxels(stages, observed, basis=jax.eval_shape(ssp.spectra).shape[0])):
+    if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):
         raise InputError(f"telescope: {sentence}")
     return Telescope(wavelengths=observed, ssp=ssp, **stages).aligned_to(particles)
 

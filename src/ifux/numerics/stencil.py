@@ -3,6 +3,7 @@
 from typing import Literal, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
@@ -26,12 +27,8 @@ class Stencil(eqx.Module):
 
     def gather(self, table: Float[Array, "node *row"]) -> Float[Array, "point *row"]:
         """Interpolates: for every point, the weighted sum of the rows of its nodes."""
-        row = (1,) * (table.ndim - 1)
-        terms = (
-            self.weight[:, i].reshape(-1, *row) * table.at[self.index[:, i]].get(mode="promise_in_bounds")
-            for i in range(self.index.shape[1])
-        )
-        return sum(terms, start=jnp.zeros((self.index.shape[0], *table.shape[1:]), table.dtype))
+        rows = table.at[self.index].get(mode="promise_in_bounds")
+        return jnp.einsum("ps,ps...->p...", self.weight, rows, precision=jax.lax.Precision.HIGHEST)
 
     def scatter(self, rows: Float[Array, "point *row"]) -> Float[Array, "node *row"]:
         """Deposits: adds the row of every point to its nodes. The transpose of `gather`."""
@@ -63,27 +60,31 @@ def bspline(position: Float[Array, " point"], size: int, degree: Degree) -> Sten
     """B-spline weights around positions on the integer nodes 0 ... size - 1.
 
     The weights of a point sum to one and, from degree 1 on, their mean is its position. They have degree - 1
-    continuous derivatives; those of degree 0 are piecewise constant and have no gradient.
+    continuous derivatives; those of degree 0 are piecewise constant and have no gradient. The nodes of a point are
+    consecutive; those off the grid are left out.
 
     References: Hockney & Eastwood (1981), Computer Simulation Using Particles, sec. 5-3, where degrees 0 to 2 are
     the nearest grid point, the cloud in cell and the triangular-shaped cloud.
     """
-    base = jnp.floor(position + 0.5) if degree % 2 == 0 else jnp.floor(position)
-    t = position - base
+    support = min(degree + 1, size)
+    first = jnp.clip(jnp.floor(position - 0.5 * (degree - 1)), 0, size - support)
+    nodes = jnp.arange(support, dtype=jnp.int32)
+    offset = position[:, None] - (first[:, None] + nodes[None, :].astype(position.dtype))
+    return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :], spline(offset, degree), size)
+
+
+def spline(offset: Float[Array, "..."], degree: Degree) -> Float[Array, "..."]:
+    """The B-spline at an offset from its node; its pieces are closed to the left."""
+    distance = jnp.abs(offset)
     if degree == 0:
-        terms = [jnp.ones_like(t)]
-    elif degree == 1:
-        terms = [1 - t, t]
-    elif degree == 2:
-        terms = [0.5 * (0.5 - t) ** 2, 0.75 - t**2, 0.5 * (0.5 + t) ** 2]
-    else:
-        terms = [(1 - t) ** 3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6]
-    weights = jnp.stack(terms, axis=1)
-    # Far outside, the cast to integers would overflow.
-    base = jnp.clip(base, -4, size + 4).astype(jnp.int32)
-    index = base[:, None] + (jnp.arange(degree + 1, dtype=jnp.int32) - degree // 2)[None, :]
-    inside = (index >= 0) & (index < size)
-    return Stencil(jnp.clip(index, 0, size - 1), jnp.where(inside, weights, 0), size)
+        return jnp.where((offset >= -0.5) & (offset < 0.5), 1.0, 0.0).astype(offset.dtype)
+    if degree == 1:
+        return jnp.where(
+            (offset >= -1) & (offset < 0), 1 + offset, jnp.where((offset >= 0) & (offset < 1), 1 - offset, 0)
+        )
+    if degree == 2:
+        return jnp.where(distance < 0.5, 0.75 - distance**2, 0.5 * jnp.maximum(1.5 - distance, 0) ** 2)
+    return jnp.where(distance < 1, 2 / 3 - distance**2 * (1 - distance / 2), jnp.maximum(2 - distance, 0) ** 3 / 6)
 
 
 def between(position: Float[Array, " point"], nodes: Float[Array, " node"]) -> Stencil:

@@ -20,8 +20,13 @@ class AbstractSpaxels(eqx.Module):
     """Degree of the B-spline that spreads a point of light over spaxels: the PSF makes up for its width."""
 
     @abstractmethod
+    def axes(self, projected: Projected, margin: int) -> tuple[Stencil, Stencil]:
+        """The rows and the columns that each particle touches, with a margin of spaxels on every side."""
+
     def locate(self, projected: Projected, margin: int) -> Stencil:
         """The spaxels that each particle touches, on the grid widened by a margin of spaxels on every side."""
+        rows, columns = self.axes(projected, margin)
+        return rows.outer(columns)
 
     def shape(self, margin: int) -> tuple[int, int]:
         """Number of spaxels (y, x) of the widened grid."""

@@ -43,10 +43,10 @@ class SquareSpaxels(AbstractSpaxels):
         if self.degree not in (0, 1, 2, 3):
             raise ValueError(f"SquareSpaxels.degree must be 0, 1, 2 or 3, got {self.degree}.")
 
-    def locate(self, projected: Projected, margin: int) -> Stencil:
-        """Product of two B-splines."""
+    def axes(self, projected: Projected, margin: int) -> tuple[Stencil, Stencil]:
+        """A B-spline along each axis."""
         tall, wide = self.shape(margin)
         east, north = projected.sky[:, 0] - self.centre[0], projected.sky[:, 1] - self.centre[1]
         x = bspline(0.5 * (wide - 1) - east / self.pitch, wide, self.degree)
         y = bspline(0.5 * (tall - 1) + north / self.pitch, tall, self.degree)
-        return y.outer(x)
+        return y, x

@@ -26,6 +26,11 @@ class AbstractSSP(eqx.Module):
     rest: eqx.AbstractVar[Wavelengths]
     """Pixels of the spectra in the rest frame."""
 
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of basis spectra."""
+
     @abstractmethod
     def coefficients(self, projected: Projected) -> Stencil | Float[Array, "particle basis"]:
         """How much of each basis spectrum is in one solar mass of each particle: a few of many, or some of all."""

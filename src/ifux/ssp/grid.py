@@ -45,6 +45,11 @@ class GridSSP(AbstractSSP):
             metallicity=library.metallicity, age=library.age, flux=flux, fwhm=library.fwhm, rest=library.pixels()
         )
 
+    @property
+    def size(self) -> int:
+        """Number of spectra."""
+        return self.flux.shape[0] * self.flux.shape[1]
+
     def coefficients(self, projected: Projected) -> Stencil:
         """The four nodes around each particle."""
         return self.nodes(projected)

@@ -61,6 +61,11 @@ class LowRankSSP(AbstractSSP):
             rest=library.pixels(),
         )
 
+    @property
+    def size(self) -> int:
+        """The rank."""
+        return self.basis.shape[0]
+
     def coefficients(self, projected: Projected) -> Float[Array, "particle basis"]:
         """The table, interpolated."""
         return self.nodes(projected).gather(self.table.reshape(-1, self.table.shape[2]))

@@ -1,0 +1,202 @@
+"""The product of four factors, added to a window of a grid around each point.
+
+XLA's scatter and gather spend their time on indices: on a CPU, point after point with slices that are updated in place
+is several times faster. But XLA would differentiate such slices into sums over the whole grid, and batch them into
+scatters again. Hence primitives, which know their derivatives and what to do with a batch.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array, Float, Int32
+
+product_p, tangent_p, adjoint_p = (Primitive(f"add_product{kind}") for kind in ("", "_tangent", "_adjoint"))
+adjoint_p.multiple_results = True
+
+
+def add_product(
+    grid: Float[Array, "tall wide kind"],
+    corner: Int32[Array, "point 3"],
+    row: Float[Array, "point a"],
+    column: Float[Array, "point b"],
+    channel: Float[Array, "point c"],
+    basis: Float[Array, "point d"],
+) -> Float[Array, "tall wide kind"]:
+    """Adds the outer product of the factors of every point to the window [a, b, c d] that begins at its corner.
+
+    The last two share an axis of the grid. Windows must lie on it.
+    """
+    return product_p.bind(grid, corner, row, column, channel, basis)
+
+
+def outer(row, column, channel, basis):
+    """What one point adds."""
+    line = (channel[:, None] * basis[None, :]).reshape(-1)
+    return (row[:, None] * column[None, :])[:, :, None] * line[None, None, :]
+
+
+def outer_tangent(row, column, channel, basis, *dots):
+    """How that varies with the factors."""
+    line = (channel[:, None] * basis[None, :]).reshape(-1)
+    line_dot = (dots[2][:, None] * basis[None, :] + channel[:, None] * dots[3][None, :]).reshape(-1)
+    plane = dots[0][:, None] * line[None, :] + row[:, None] * line_dot[None, :]
+    return (
+        column[None, :, None] * plane[:, None, :] + (row[:, None] * dots[1][None, :])[:, :, None] * line[None, None, :]
+    )
+
+
+def outer_adjoint(window, row, column, channel, basis):
+    """The transpose of that in the factors; the last axis of the first three is yet to be summed."""
+    shape = (-1, channel.size, basis.size)
+    line = (channel[:, None] * basis[None, :]).reshape(-1)
+    seen_by_row = jnp.sum(column[None, :, None] * window, axis=1)
+    seen_by_column = jnp.sum(row[:, None, None] * window, axis=0)
+    seen = jnp.sum(row[:, None] * seen_by_row, axis=0).reshape(shape[1:])
+    return [
+        jnp.sum((seen_by_row * line[None, :]).reshape(shape), axis=1),
+        jnp.sum((seen_by_column * line[None, :]).reshape(shape), axis=1),
+        seen * basis[None, :],
+        jnp.sum(seen * channel[:, None], axis=0),
+    ]
+
+
+def add_in_turn(addition: Callable, grid, corner, *factors):
+    """Adds to the windows of all points, one after the other."""
+
+    def step(grid, point):
+        corner, *factors = point
+        added = addition(*factors)
+        updated = jax.lax.dynamic_slice(grid, tuple(corner), added.shape) + added
+        return jax.lax.dynamic_update_slice(grid, updated, tuple(corner)), None
+
+    return jax.lax.scan(step, grid, (corner, *factors))[0]
+
+
+def adjoint_in_turn(grid, corner, *factors):
+    """Reads the windows of all points, one after the other."""
+
+    def step(_, point):
+        corner, row, column, channel, basis = point
+        shape = (row.size, column.size, channel.size * basis.size)
+        window = jax.lax.dynamic_slice(grid, tuple(corner), shape)
+        return None, outer_adjoint(window, row, column, channel, basis)
+
+    *partly, basis = jax.lax.scan(step, None, (corner, *factors))[1]
+    return [*(jnp.sum(part, axis=2) for part in partly), basis]
+
+
+def product_at_once(grid, corner, *factors):
+    """All windows together, in operations that JAX can differentiate."""
+    added = jax.vmap(outer)(*factors)
+    axes = jnp.meshgrid(*(jnp.arange(size, dtype=jnp.int32) for size in added.shape[1:]), indexing="ij")
+    nodes = tuple(corner[:, i, None, None, None] + axis[None] for i, axis in enumerate(axes))
+    return grid.at[nodes].add(added, mode="promise_in_bounds")
+
+
+def tangent_at_once(change, corner, *factors_and_dots):
+    """The tangent of that."""
+    factors, dots = factors_and_dots[:4], factors_and_dots[4:]
+    return jax.jvp(lambda grid, *factors: product_at_once(grid, corner, *factors), (change, *factors), (change, *dots))[
+        1
+    ]
+
+
+def adjoint_at_once(grid, corner, *factors):
+    """The transpose of the tangent."""
+    return list(jax.vjp(lambda *factors: product_at_once(jnp.zeros_like(grid), corner, *factors), *factors)[1](grid))
+
+
+def product_jvp(primals, tangents):
+    """The product rule, in one pass."""
+    change, _, *dots = map(ad.instantiate_zeros, tangents)
+    return product_p.bind(*primals), tangent_p.bind(change, *primals[1:], *dots)
+
+
+def tangent_jvp(primals, tangents):
+    """Linear in the changes of the grid and the factors; the factors vary too in derivatives of higher order."""
+    change, corner, *rest = primals
+    change_dot, _, *rest_dot = map(ad.instantiate_zeros, tangents)
+    result = tangent_p.bind(change_dot, corner, *rest[:4], *rest_dot[4:])
+    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[2:6]):
+        nothing = jnp.zeros_like(change)
+
+        def varied(*factors):
+            return tangent_at_once(nothing, corner, *factors, *rest[4:])
+
+        result += jax.jvp(varied, tuple(rest[:4]), tuple(rest_dot[:4]))[1]
+    return tangent_p.bind(*primals), result
+
+
+def adjoint_jvp(primals, tangents):
+    """Linear in the grid; the factors vary in derivatives of higher order."""
+    grid, corner, *factors = primals
+    grid_dot, _, *dots = map(ad.instantiate_zeros, tangents)
+    result = adjoint_p.bind(grid_dot, corner, *factors)
+    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[2:]):
+        more = jax.jvp(lambda *factors: adjoint_at_once(grid, corner, *factors), tuple(factors), tuple(dots))[1]
+        result = [first + second for first, second in zip(result, more, strict=True)]
+    return adjoint_p.bind(*primals), result
+
+
+def tangent_transpose(cotangent, change, corner, *factors_and_dots):
+    """The adjoint."""
+    cotangent = ad.instantiate_zeros(cotangent)
+    factors, dots = factors_and_dots[:4], factors_and_dots[4:]
+    read = [None] * 4
+    if any(map(ad.is_undefined_primal, dots)):
+        read = adjoint_p.bind(cotangent, corner, *factors)
+    back = (cotangent, None, *(None,) * 4, *read)
+    given = (change, corner, *factors, *dots)
+    return [ct if ad.is_undefined_primal(value) else None for ct, value in zip(back, given, strict=True)]
+
+
+def adjoint_transpose(cotangents, grid, corner, *factors):
+    """The tangent, onto nothing."""
+    nothing = jnp.zeros(grid.aval.shape, grid.aval.dtype)
+    return [tangent_p.bind(nothing, corner, *factors, *map(ad.instantiate_zeros, cotangents)), *(None,) * 5]
+
+
+def batch_in_turn(primitive: Primitive, arguments, axes):
+    """A batch, one after the other."""
+    mapped = [jnp.moveaxis(value, axis, 0) for value, axis in zip(arguments, axes, strict=True) if axis is not None]
+
+    def single(mapped):
+        rest = iter(mapped)
+        return primitive.bind(*(v if axis is None else next(rest) for v, axis in zip(arguments, axes, strict=True)))
+
+    result = jax.lax.map(single, mapped)
+    return result, [0] * len(result) if primitive.multiple_results else 0
+
+
+def define(
+    primitive: Primitive, in_turn: Callable, at_once: Callable, jvp: Callable, transpose: Callable | None
+) -> None:
+    """Teaches JAX a primitive: points in turn on a CPU, all at once elsewhere."""
+    several = primitive.multiple_results
+    primitive.def_impl(jax.jit(primitive.bind))
+    mlir.register_lowering(primitive, mlir.lower_fun(at_once, multiple_results=several))
+    mlir.register_lowering(primitive, mlir.lower_fun(in_turn, multiple_results=several), platform="cpu")
+    ad.primitive_jvps[primitive] = jvp
+    if transpose is not None:
+        ad.primitive_transposes[primitive] = transpose
+    batching.primitive_batchers[primitive] = partial(batch_in_turn, primitive)
+
+
+@product_p.def_abstract_eval
+@tangent_p.def_abstract_eval
+def _(grid, *rest):
+    return grid
+
+
+@adjoint_p.def_abstract_eval
+def _(grid, corner, *factors):
+    return list(factors)
+
+
+define(product_p, partial(add_in_turn, outer), product_at_once, product_jvp, None)
+define(tangent_p, partial(add_in_turn, outer_tangent), tangent_at_once, tangent_jvp, tangent_transpose)
+define(adjoint_p, adjoint_in_turn, adjoint_at_once, adjoint_jvp, adjoint_transpose)
