@@ -9,6 +9,7 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from stages import library as made_up
@@ -86,7 +87,6 @@ def wide(step=4.0, size=2100):
 def by_hand(name, stars):
     """The telescopes of configs/, written out."""
     start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
-    common = {"kinematics": VelocityChannels(), "dust": NoDust()}
     muse = {"psf": MoffatPSF(0.8, 2.8, 24), "lsf": GaussianLSF(2.65)}
     manga = {"psf": GaussianPSF(2.54, 11), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
     hundred, more = SquareSpaxels(0.2, (100, 100)), SquareSpaxels(0.2, (150, 150))
@@ -95,16 +95,20 @@ def by_hand(name, stars):
         "tng-muse": ("muse", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, muse | {"spaxels": more}),
         "tng-manga": ("manga", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, manga),
     }[name]
-    library, observed = wide().matched(start[instrument], redshift, VelocityChannels().span)
+    tilt = tilt.aligned_to(stars)
+    speed = float(np.abs(tilt(stars, jnp.ones(())).velocity).max())
+    channels = VelocityChannels(reach=float(100 * np.ceil(speed / 100)))
+    library, observed = wide().matched(start[instrument], redshift, channels.span)
     return Telescope(
         wavelengths=observed,
         target=CosmologicalTarget(redshift),
         orientation=tilt,
         noise=TargetSNRNoise(snr),
         ssp=LowRankSSP.from_library(library),
-        **common,
+        kinematics=channels,
+        dust=NoDust(),
         **stages,
-    ).aligned_to(stars)
+    )
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -445,7 +449,8 @@ def test_library_with_nothing_in_common_is_an_error():
 @pytest.mark.parametrize("medium", ["air", "vacuum"])
 def test_trim_observes_the_common_range(medium):
     settings = ["telescope.wavelengths.start=4500", "telescope.wavelengths.size=600", "telescope.trim=true"]
-    telescope = telescope_of(changed(*settings, f"telescope.wavelengths.medium={medium}"))
+    settings += [f"telescope.wavelengths.medium={medium}", "telescope.kinematics.reach=600"]
+    telescope = telescope_of(changed(*settings))
     edges = telescope.wavelengths.edges()
     assert telescope.wavelengths.medium == medium
     # on the grid that was asked for
@@ -465,6 +470,7 @@ def test_no_channel_of_a_trimmed_cube_knows_where_the_library_ends(double, veloc
         "telescope.wavelengths.start=4500",
         "telescope.wavelengths.size=600",
         "telescope.orientation.kind=euler",
+        "telescope.kinematics.reach=600",
     ]
     given = config.resolved(changed(*settings, "telescope.trim=true", "telescope.psf.kind=none"))
     star = particles(1)

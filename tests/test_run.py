@@ -198,8 +198,8 @@ def test_option_of_a_galaxy_file_that_cannot_be_used_is_one_sentence(tmp_path, o
 def test_more_weights_than_can_be_counted_are_one_sentence():
     session = run.prepare(DESCRIPTION)
     huge = eqx.tree_at(lambda t: t.spaxels, session.telescope, SquareSpaxels(2.0, (4000, 4000)))
-    assert "more than 32 bits can count" in run.beyond_counting(huge, session.galaxy.stars)
-    assert run.beyond_counting(session.telescope, session.galaxy.stars) is None
+    assert "more than 32 bits can count" in run.beyond_counting(huge)
+    assert run.beyond_counting(session.telescope) is None
 
 
 def test_numbers_that_overflow_are_no_cube():

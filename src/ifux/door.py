@@ -2,20 +2,26 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ifux.grids import Wavelengths
-from ifux.particles import Particles
+from ifux.orientation.base import AbstractOrientation
+from ifux.particles import Particles, Stars
 from ifux.target import AbstractTarget
 from ifux.telescope import Telescope
 from ifux.units import SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
 """A fraction of the mass that is not worth a word."""
+
+BLOCK = 2**20
+"""Stars that are looked at together."""
 
 
 def coarse_library(telescope: Telescope) -> str | None:
@@ -34,23 +40,65 @@ def coarse_library(telescope: Telescope) -> str | None:
     )
 
 
-def lost_light(telescope: Telescope, particles: Particles) -> list[str]:
-    """How much of the mass the telescope does not represent, one sentence for each reason that matters."""
-    coverage = telescope.coverage(particles)
+@dataclass(frozen=True)
+class Sight:
+    """What a telescope sees of a galaxy."""
+
+    field: float
+    """Fraction of the mass on the field of view."""
+    channels: float
+    """Fraction of the mass within the velocity channels."""
+    library: float
+    """Fraction of the mass within the ages and metallicities of the library."""
+    wavelengths: float
+    """Fraction of the detector's channels that the library reaches at every velocity."""
+    fastest: float
+    """Largest speed along the line of sight [km/s]."""
+
+
+def look(telescope: Telescope, stars: Stars) -> Sight:
+    """A first look at all stars, block by block."""
+
+    @eqx.filter_jit
+    def see(telescope: Telescope, block: Particles):
+        seen, mass = telescope.coverage(block), block.mass.sum()
+        return jnp.stack([seen.field, seen.channels, seen.library]) * mass, mass, seen.wavelengths
+
+    sums, total, wavelengths = np.zeros(3), 0.0, 1.0
+    size = min(BLOCK, stars.count)
+    for block in stars.blocks(size):
+        part, mass, wavelengths = see(telescope, block.filled(size))
+        sums, total = sums + np.asarray(part, np.float64), total + float(mass)
+    field, channels, library = (sums / total).tolist()
+    speed = fastest(telescope.orientation, telescope.target, stars)
+    return Sight(field, channels, library, float(wavelengths), speed)
+
+
+def fastest(orientation: AbstractOrientation, target: AbstractTarget, stars: Stars) -> float:
+    """The largest speed along the line of sight [km/s]."""
+    project = eqx.filter_jit(lambda o, p, scale: jnp.abs(o(p, scale).velocity).max())
+    scale, size = target.arcsec_per_kpc(), min(BLOCK, stars.count)
+    speeds = [float(project(orientation, block.filled(size), scale)) for block in stars.blocks(size)]
+    return min(max(speeds), SPEED_OF_LIGHT)
+
+
+def lost_light(sight: Sight) -> list[str]:
+    """What the telescope does not represent, one sentence for each reason that matters."""
     findings = []
-    if (lost := 1 - float(coverage.field)) > NEGLIGIBLE:
+    if (lost := 1 - sight.field) > NEGLIGIBLE:
         findings.append(f"{lost:.1%} of the formed mass lies outside the field of view")
-    if (lost := 1 - float(coverage.channels)) > NEGLIGIBLE:
-        fastest = np.abs(np.asarray(telescope.project(particles).velocity)).max()
+    if (lost := 1 - sight.channels) > NEGLIGIBLE:
         findings.append(
             f"{lost:.1%} of the formed mass moves too fast for the velocity channels and is lost: "
-            f"the fastest star has {min(fastest, SPEED_OF_LIGHT):.0f} km/s along the line of sight; "
+            f"the fastest star has {sight.fastest:.0f} km/s along the line of sight; "
             "raise telescope.kinematics.reach"
         )
-    if (lost := 1 - float(coverage.library)) > NEGLIGIBLE:
+    if (lost := 1 - sight.library) > NEGLIGIBLE:
         findings.append(
             f"{lost:.1%} of the formed mass lies outside the library's ages or metallicities: held at its edge"
         )
+    if (lost := 1 - sight.wavelengths) > 0:
+        findings.append(f"{lost:.1%} of the detector's channels lie where the library ends: they are not to be trusted")
     return findings
 
 
@@ -76,23 +124,31 @@ def voxels(stages: Mapping[str, Any], wavelengths: Wavelengths, *, basis: int = 
 
 def beyond_memory(numbers: int) -> str | None:
     """Why so many numbers in single precision cannot be held, in a sentence; None where they can."""
-    try:
-        memory = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
-        memory = memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except AttributeError:  # not every system tells
-        return None
-    if 4 * numbers <= memory:
+    there = memory()
+    if there is None or 4 * numbers <= there:
         return None
     return (
-        f"it needs at least {4 * numbers // 10**9} GB of memory and there are {memory // 10**9}; take fewer particles, "
-        "spaxels, channels or velocity nodes, or a PSF of shorter reach"
+        f"it needs at least {4 * numbers // 10**9} GB of memory and there are {there // 10**9}; take fewer particles, "
+        "spaxels, channels or velocity nodes, a lower rank, or a PSF of shorter reach"
     )
 
 
-def beyond_counting(telescope: Telescope, particles: Particles) -> str | None:
-    """Why the weights cannot be counted in 32 bits, in a sentence; None where they can."""
+def memory() -> int | None:
+    """Memory of the device, or of the machine [byte]; None where the system does not tell."""
     try:
-        eqx.filter_eval_shape(telescope.weights, particles)
+        limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+        return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except AttributeError:
+        return None
+
+
+def beyond_counting(telescope: Telescope) -> str | None:
+    """Why the weights cannot be counted in 32 bits, in a sentence; None where they can."""
+    none = np.zeros(1, np.float32)
+    try:
+        eqx.filter_eval_shape(
+            telescope.weights, Particles(none[:, None] * np.ones(3), none[:, None] * np.ones(3), none, none, none)
+        )
     except ValueError as error:
         return str(error)
     return None

@@ -1,18 +1,21 @@
 """A galaxy as it comes out of a file: its stars, where it stands, and what was done to it on the way in."""
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from ifux.particles import Particles
+from ifux.particles import Particles, Stars
+
+S = TypeVar("S", bound=Stars)
 
 
 @dataclass(frozen=True)
-class Galaxy:
+class Galaxy(Generic[S]):
     """What a reader returns. `telescope(galaxy.stars)` observes it.
 
     It is no PyTree: names and counts would recompile the program for every galaxy.
     """
 
-    stars: Particles
+    stars: S
     """Centred on the galaxy and at rest with it, in physical units at the time of the snapshot."""
     redshift: float
     """Redshift of the snapshot. The telescope's target has its own: a galaxy can be observed from anywhere."""
@@ -31,7 +34,8 @@ class Galaxy:
         """The summary that `ifux inspect` prints, one fact a line."""
         lines = [f"{self.format} galaxy {self.source}".rstrip()]
         lines += [f"  redshift {self.redshift:.5f}, {self.stars.count} star particles"]
-        lines += [f"  formed mass {float(self.stars.mass.sum()):.4e} Msun"] if self.stars.count else []
+        if isinstance(self.stars, Particles):
+            lines += [f"  formed mass {float(self.stars.mass.sum()):.4e} Msun"] if self.stars.count else []
         lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items() if count]
         lines += [f"  changed {count}: {reason}" for reason, count in self.changed.items() if count]
         lines += [f"  note: {note}" for note in self.notes]

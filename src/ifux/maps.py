@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.numerics.blocks import accumulate
+from ifux.numerics.deposit import deposit
+from ifux.numerics.stencil import dense
 from ifux.particles import Particles, Projected
 from ifux.telescope import Telescope
 
@@ -22,22 +24,25 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
 
     Light is the mean luminosity over the library's wavelengths. Where a spaxel has none, means are NaN.
     """
+    return means(moments(telescope, particles, block=block))
+
+
+def moments(telescope: Telescope, particles: Particles, *, block: int = 8192) -> Float[Array, "y x moment"]:
+    """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity."""
     projected = telescope.project(particles)
 
-    def add(sums: Float[Array, "place moment"], projected: Projected) -> Float[Array, "place moment"]:
-        light = telescope.ssp.luminosity(projected)
-        moments = [
-            jnp.ones_like(light),
-            projected.velocity,
-            projected.velocity**2,
-            projected.age,
-            projected.metallicity,
-        ]
-        rows = jnp.stack([projected.mass, *(light * moment for moment in moments)], axis=1)
-        return sums + telescope.spaxels.locate(projected, 0).scatter(rows)
+    def add(sums: Float[Array, "y x moment"], projected: Projected) -> Float[Array, "y x moment"]:
+        light, one = telescope.ssp.luminosity(projected), jnp.ones_like(projected.mass)
+        velocity, age, metallicity = projected.velocity, projected.age, projected.metallicity
+        weighted = (light * value for value in (one, velocity, velocity**2, age, metallicity))
+        place = *telescope.spaxels.axes(projected, 0), dense(one[:, None])
+        return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
-    y, x = telescope.spaxels.shape(0)
-    sums = accumulate(add, jnp.zeros((y * x, 6), projected.mass.dtype), projected, block).reshape(y, x, 6)
+    return accumulate(add, jnp.zeros((*telescope.spaxels.shape(0), 6), projected.mass.dtype), projected, block)
+
+
+def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:
+    """The maps that the moments stand for."""
     mass, light = sums[..., 0], sums[..., 1]
     lit = light > 0
     velocity, square, age, metallicity = (

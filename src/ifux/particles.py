@@ -1,9 +1,12 @@
 """Star particles: in the frame of their galaxy, and as an observer sees them."""
 
 from abc import abstractmethod
-from typing import final
+from collections.abc import Iterator
+from typing import Protocol, final, runtime_checkable
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.typing import real
@@ -55,6 +58,30 @@ class Particles(AbstractGalaxy):
     def particles(self) -> "Particles":
         """The particles themselves."""
         return self
+
+    def blocks(self, size: int) -> Iterator["Particles"]:
+        """The particles in their order, so many at a time; fewer in the last block."""
+        for start in range(0, self.count, size):
+            yield jax.tree.map(lambda leaf, start=start: leaf[start : start + size], self)
+
+    def filled(self, count: int) -> "Particles":
+        """Filled up to a count with particles without mass, so that one program serves all blocks."""
+        spare = count - self.count
+        return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
+
+
+@runtime_checkable
+class Stars(Protocol):
+    """Particles in memory, or in a file that may be larger than it."""
+
+    @property
+    def count(self) -> int:
+        """Number of particles."""
+        ...
+
+    def blocks(self, size: int) -> Iterator[Particles]:
+        """The particles, at most so many at a time."""
+        ...
 
 
 @final

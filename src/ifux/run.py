@@ -1,7 +1,7 @@
 """From a configuration to a cube: files are opened, modules built, light observed."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -9,20 +9,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PyTree
 
 from ifux import config
 from ifux.config.build import call, check_keys, check_type, choose
-from ifux.door import beyond_counting, coarse_library, lost_light
+from ifux.door import beyond_counting, coarse_library, look, lost_light
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp
+from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
 from ifux.io.fits import Cube
 from ifux.library import SSPLibrary
-from ifux.maps import UNITS, true_maps
+from ifux.maps import UNITS, means, moments
 from ifux.particles import Particles
 from ifux.telescope import Telescope
 
-CHUNK = 2**18
+CHUNK = 2**20
 """Particles that are deposited between two signs of life."""
 
 
@@ -62,7 +63,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         library = open_library(configuration["library"])
     with report("building the telescope"):
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
-        if sentence := beyond_counting(telescope, galaxy.stars):
+        if sentence := beyond_counting(telescope):
             raise InputError(f"telescope: {sentence}")
         notes = [*galaxy.notes]
         if library.illustrative:
@@ -74,7 +75,9 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
                     "library's own resolution there"
                 )
             notes.append(sentence)
-        notes += lost_light(telescope, galaxy.stars)
+    with report("looking at the galaxy"):
+        notes += lost_light(look(telescope, galaxy.stars))
+    configuration["telescope"]["kinematics"]["reach"] = telescope.kinematics.reach
     return Session(telescope, galaxy, configuration, tuple(notes))
 
 
@@ -84,11 +87,19 @@ def open_galaxy(description: dict, redshift: float) -> Galaxy:
         stars = config.galaxy_model(description).particles()
         return Galaxy(stars, redshift, source=description["kind"], format="parametric")
     options = {key: value for key, value in description.items() if key != "kind"}
-    known = [*inspect.signature(read_galaxy).parameters]
+    known = [*inspect.signature(read_galaxy).parameters, "stream"]
     check_keys(options, known, "galaxy", "a galaxy from a file")
     if "format" in options:
         choose(options["format"], [*GALAXY_FORMATS], "galaxy.format")
-    return call(read_galaxy, options, "galaxy")
+    check_type(stream := options.pop("stream", False), bool, "galaxy.stream")
+    if stream and [*options] != ["path"]:
+        raise InputError(
+            f"galaxy.stream: stars are taken from their file as they are, without {sorted({*options} - {'path'})}"
+        )
+    galaxy = call(stream_galaxy if stream else read_galaxy, options, "galaxy")
+    if stream and next(galaxy.stars.blocks(CHUNK), None) is None:
+        raise InputError(f"{galaxy.source}: no star particle is left ({galaxy.dropped}): select another galaxy.")
+    return galaxy
 
 
 def open_library(description: dict) -> SSPLibrary:
@@ -107,29 +118,32 @@ def open_library(description: dict) -> SSPLibrary:
 def observe(session: Session, *, noiseless: bool = False, report: Report = silent) -> Cube:
     """The data cube of a session, with its variance and true maps."""
     telescope, stars = session.telescope, session.galaxy.stars
-    parts = -(-stars.count // CHUNK)
-    with report("observing", parts + 1) as advance:
-        weights = jnp.zeros((), stars.mass.dtype)
-        for chunk in chunks(stars):
-            weights = jax.block_until_ready(weights + deposit(telescope, chunk))
+    configuration, seed = session.configuration, session.configuration["seed"]
+    noisy = not (noiseless or configuration["telescope"]["noise"]["kind"] == "none")
+    if noiseless:
+        configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
+    size = min(CHUNK, stars.count)
+    with report("observing", -(-stars.count // size) + 1) as advance:
+        sums = None
+        for block in stars.blocks(size):
+            # While the last block is deposited, this one was read.
+            jax.block_until_ready(sums)
+            sums = deposit(telescope, block.filled(size), nothing(telescope, block) if sums is None else sums)
             advance()
-        seed = session.configuration["seed"]
-        noisy = not (noiseless or session.configuration["telescope"]["noise"]["kind"] == "none")
+        weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, jax.random.key(seed) if noisy else None)
         if not jnp.isfinite(flux).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
-        flux = np.asarray(flux)
+        flux = wavelengths_first(flux)
+        variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
-        images = eqx.filter_jit(true_maps)(telescope, stars)
+        images = eqx.filter_jit(means)(light)
         maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
-    configuration = session.configuration
-    if noiseless:
-        configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
     return Cube(
-        flux=np.ascontiguousarray(flux.transpose(2, 0, 1)),
+        flux=flux,
         wavelengths=telescope.wavelengths,
         pitch=float(configuration["telescope"]["spaxels"]["pitch"]),
-        variance=None if variance is None else np.ascontiguousarray(np.asarray(variance).transpose(2, 0, 1)),
+        variance=variance,
         maps=maps,
         history=configuration,
         seed=seed if noisy else None,
@@ -138,10 +152,23 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     )
 
 
+def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:
+    """The cube in the order of FITS, on the host."""
+    return np.ascontiguousarray(np.asarray(cube).transpose(2, 0, 1))
+
+
+def nothing(
+    telescope: Telescope, stars: Particles
+) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
+    """What is added up over particles, before the first."""
+    shapes = eqx.filter_eval_shape(lambda t, p: (t.weights(p), moments(t, p)), telescope, stars)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
 @eqx.filter_jit
-def deposit(telescope: Telescope, stars: Particles):
-    """Weights of some of the stars."""
-    return telescope.weights(stars)
+def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array]) -> PyTree[Array]:
+    """Weights of the stars and what true maps are made of, added to those before."""
+    return jax.tree.map(jnp.add, before, (telescope.weights(stars), moments(telescope, stars)))
 
 
 @eqx.filter_jit
@@ -151,12 +178,3 @@ def expose(telescope: Telescope, weights, key):
     if key is None:
         return cube, None
     return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)
-
-
-def chunks(stars: Particles) -> Iterator[Particles]:
-    """The stars in pieces of one length, so that one program serves all; the last is filled with stars of no mass."""
-    size = min(CHUNK, stars.count)
-    for start in range(0, stars.count, size):
-        piece = jax.tree.map(lambda leaf, start=start: leaf[start : start + size], stars)
-        spare = size - piece.count
-        yield jax.tree.map(lambda leaf, spare=spare: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), piece)

@@ -1,6 +1,6 @@
 """The whole instrument: eight stages, and the three products that make a cube of them."""
 
-from typing import final
+from typing import Literal, final
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.deposit import deposit, joined
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import AbstractGalaxy, Particles, Projected
+from ifux.particles import AbstractGalaxy, Particles, Projected, Stars
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
@@ -67,29 +67,28 @@ class Telescope(eqx.Module):
 
     def __call__(self, particles: Particles, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
         """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise."""
-        cube = self.observe(self.weights(particles), self.templates())
+        cube = self.observe(self.weights(particles), self.templates(), lit=self.lit(particles.count))
         return cube if key is None else self.noise.sample(cube, key=key)
 
     def project(self, particles: Particles) -> Projected:
         """The particles as seen on the sky."""
         return self.orientation(particles, self.target.arcsec_per_kpc())
 
-    def weights(self, particles: Particles, *, block: int = 8192) -> Float[Array, "tall wide kind"]:
+    def weights(self, particles: Particles, *, block: int = 4096) -> Float[Array, "tall wide kind"]:
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles.
         """
-        margin = self.psf.margin
-        projected = self.project(particles)
+        margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
+        shape = (*self.spaxels.shape(margin), self.kinds)
 
-        shape = (*self.spaxels.shape(margin), self.kinematics.size * self.dust.size * self.ssp.size)
-
-        def add(weights: Float[Array, "tall wide kind"], projected: Projected) -> Float[Array, "tall wide kind"]:
+        def add(weights: Float[Array, "tall wide kind"], particles: Particles) -> Float[Array, "tall wide kind"]:
+            projected = self.orientation(particles, scale)
             place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.mass)
 
-        return accumulate(add, jnp.zeros(shape, projected.mass.dtype), projected, block)
+        return accumulate(add, jnp.zeros(shape, particles.mass.dtype), particles, block)
 
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
@@ -100,26 +99,57 @@ class Telescope(eqx.Module):
         return self.kinematics.respond(spectra, rest, self.wavelengths, redshift).reshape(-1, self.wavelengths.size)
 
     def observe(
-        self, weights: Float[Array, "tall wide kind"], templates: Float[Array, "kind wave"]
+        self,
+        weights: Float[Array, "tall wide kind"],
+        templates: Float[Array, "kind wave"],
+        *,
+        blur: Literal["weights", "cube"] | None = None,
+        lit: int | None = None,
     ) -> Float[Array, "y x wave"]:
         """The noiseless cube of a population-kinematic distribution, linear in it.
 
-        The PSF acts on whichever has fewer maps, the weights or the cube.
+        The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. With `lit`, no
+        more spaxels than that hold light, and only those are computed; the rest of the cube is dark.
         """
         share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
         pitch, degree = self.spaxels.pitch, self.spaxels.degree
-        if templates.shape[0] <= templates.shape[1]:
+        if lit is not None:
+            return contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
+        if (blur or self.cheaper_to_blur) == "weights":
             maps = self.psf.blur(weights, pitch, degree)
             return jnp.einsum("tyxk,tkw->yxw", maps, share[:, None, :] * templates[None, :, :], precision=HIGHEST)
         cube = jnp.einsum("yxk,kw->yxw", weights, templates, precision=HIGHEST)
         return jnp.einsum("tyxw,tw->yxw", self.psf.blur(cube, pitch, degree), share, precision=HIGHEST)
 
-    def aligned_to(self, particles: Particles) -> "Telescope":
-        """This telescope, its orientation counted from the principal axes of the particles if its angles are.
+    @property
+    def kinds(self) -> int:
+        """Number of kinds: velocity x dust x basis."""
+        return self.kinematics.size * self.dust.size * self.ssp.size
+
+    @property
+    def cheaper_to_blur(self) -> Literal["weights", "cube"]:
+        """Whichever has fewer maps."""
+        return "weights" if self.kinds <= self.wavelengths.size else "cube"
+
+    def lit(self, count: int) -> int | None:
+        """How many spaxels so many particles can light, if that is few of them and no PSF spreads it; None if not."""
+        y, x = self.spaxels.shape(0)
+        touched = count * (self.spaxels.degree + 1) ** 2
+        return touched if self.psf.margin == 0 and 2 * touched <= y * x else None
+
+    def aligned_to(self, stars: Stars) -> "Telescope":
+        """This telescope, its orientation counted from the principal axes of the stars if its angles are.
 
         Call it once for a galaxy, on concrete arrays, before `jit` or `grad`.
         """
-        return eqx.tree_at(lambda t: t.orientation, self, self.orientation.aligned_to(particles))
+        return eqx.tree_at(lambda t: t.orientation, self, self.orientation.aligned_to(stars))
+
+    def narrowed_to(self, speed: float) -> "Telescope":
+        """This telescope with no more velocity channels than stars up to a speed along the line of sight need [km/s].
+
+        Fewer channels are less work, in proportion. Light from stars that move faster is lost.
+        """
+        return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
 
     def coverage(self, particles: Particles) -> Coverage:
         """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
@@ -140,6 +170,17 @@ class Telescope(eqx.Module):
         rest, redshift = self.ssp.rest, self.target.redshift
         flat = self.kinematics.respond(jnp.ones((1, rest.size), redshift.dtype), rest, self.wavelengths, redshift)
         return (jnp.abs(flat[:, 0] * (1 + redshift) - 1).max(axis=0) < 0.02).astype(flat.dtype)
+
+
+def contract_where_lit(
+    weights: Float[Array, "y x kind"], templates: Float[Array, "kind wave"], lit: int
+) -> Float[Array, "y x wave"]:
+    """The product, in the spaxels whose weights are not zero; there are at most so many."""
+    spaxels = weights.reshape(-1, weights.shape[-1])
+    (where,) = jnp.nonzero(jnp.any(spaxels != 0, axis=1), size=lit, fill_value=spaxels.shape[0])
+    spectra = jnp.matmul(spaxels.at[where].get(mode="fill", fill_value=0), templates, precision=HIGHEST)
+    cube = jnp.zeros((spaxels.shape[0], templates.shape[1]), spectra.dtype).at[where].set(spectra, mode="drop")
+    return cube.reshape(*weights.shape[:2], -1)
 
 
 @final

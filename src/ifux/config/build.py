@@ -11,12 +11,12 @@ import jax
 import numpy as np
 
 from ifux.config.table import ABOVE_ONE, AT_MOST_ONE, GIVEN, KINDS, NOT_NEGATIVE, POSITIVE, SEEDS
-from ifux.door import beyond_memory, out_of_sight, voxels
+from ifux.door import beyond_memory, fastest, out_of_sight, voxels
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
-from ifux.particles import Particles
+from ifux.particles import Stars
 from ifux.telescope import Telescope
 
 STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
@@ -174,13 +174,19 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
     return stages, observed
 
 
-def telescope(description: dict, library: SSPLibrary, particles: Particles) -> Telescope:
+def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy.
+
+    Where the description does not say how far the velocity channels reach, they reach as far as the stars need.
 
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
     stages, observed = parts(description)
+    stages["orientation"] = stages["orientation"].aligned_to(stars)
+    if "reach" not in description["kinematics"]:
+        speed = fastest(stages["orientation"], stages["target"], stars)
+        stages["kinematics"] = stages["kinematics"].narrowed_to(speed)
     try:
         library, observed = library.matched(
             observed, float(stages["target"].redshift), stages["kinematics"].span, trim=description.get("trim", False)
@@ -191,7 +197,7 @@ def telescope(description: dict, library: SSPLibrary, particles: Particles) -> T
     ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
     if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):
         raise InputError(f"telescope: {sentence}")
-    return Telescope(wavelengths=observed, ssp=ssp, **stages).aligned_to(particles)
+    return Telescope(wavelengths=observed, ssp=ssp, **stages)
 
 
 def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:

@@ -10,6 +10,7 @@ from ifux.io.galaxies.arrays import galaxy_from_arrays as galaxy_from_arrays
 from ifux.io.galaxies.native import write_galaxy as write_galaxy
 from ifux.io.galaxies.read import GALAXY_FORMATS as GALAXY_FORMATS
 from ifux.io.galaxies.read import read_galaxy as read_galaxy
+from ifux.io.galaxies.stream import stream_galaxy as stream_galaxy
 from ifux.io.inspect import describe as describe
 from ifux.io.libraries.native import write_ssp as write_ssp
 from ifux.io.libraries.read import LIBRARY_FORMATS as LIBRARY_FORMATS

@@ -116,11 +116,11 @@ def require_dataset(group: h5py.Group, name: str, remedy: str) -> h5py.Dataset:
     return node
 
 
-def numbers(dataset: h5py.Dataset) -> Float[np.ndarray, "..."]:
-    """All of a dataset in double precision."""
+def numbers(dataset: h5py.Dataset, rows: slice = slice(None)) -> Float[np.ndarray, "..."]:
+    """Some rows of a dataset, or all, in double precision."""
     try:
         with decoding(str(dataset.name)), np.errstate(invalid="ignore"):
-            return np.asarray(dataset[()], dtype=np.float64)
+            return np.asarray(dataset[rows] if dataset.shape else dataset[()], dtype=np.float64)
     except MemoryError as error:
         raise InputError(
             f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into memory."
@@ -155,8 +155,8 @@ def attribute(holder: h5py.HLObject, name: str) -> np.ndarray | None:
     return None if value is None or isinstance(value, h5py.Empty) else np.asarray(value)
 
 
-def column(group: h5py.Group, name: str, unit: str, remedy: str) -> Float[np.ndarray, "..."]:
-    """A dataset that must be there, converted from the unit that its attribute `unit` states."""
+def column(group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = slice(None)) -> Float[np.ndarray, "..."]:
+    """Some rows of a dataset that must be there, or all, converted from the unit that its attribute `unit` states."""
     dataset = require_dataset(group, name, remedy)
     stated = text(dataset, "unit", "none")
     try:
@@ -166,7 +166,7 @@ def column(group: h5py.Group, name: str, unit: str, remedy: str) -> Float[np.nda
             f"{dataset.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
             "state one in its attribute `unit`."
         ) from error
-    return numbers(dataset) * factor
+    return numbers(dataset, rows) * factor
 
 
 def fixed(text: str | tuple[str, ...]) -> np.ndarray:

@@ -16,6 +16,7 @@ from ifux.io.hdf5 import beginning, is_hdf5, regular
 from ifux.io.libraries.read import library_format, read_ssp
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
+from ifux.particles import Particles
 
 MAGIC = b"SIMPLE  ="
 
@@ -40,7 +41,7 @@ def describe(path: str | Path) -> str:
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
 
 
-def describe_galaxy(galaxy: Galaxy) -> str:
+def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     """What was read of a galaxy, and the ranges of its stars."""
     position = np.asarray(galaxy.stars.position, dtype=np.float64)
     velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)

@@ -27,6 +27,10 @@ class AbstractKinematics(eqx.Module):
         """Largest speed at which spectra are looked up [km/s]: the library must reach that far beyond the detector."""
 
     @abstractmethod
+    def narrowed_to(self, speed: float) -> "AbstractKinematics":
+        """The same grid, no wider than stars up to a speed along the line of sight need [km/s]."""
+
+    @abstractmethod
     def locate(self, projected: Projected) -> Stencil:
         """The velocity nodes that each particle touches."""
 

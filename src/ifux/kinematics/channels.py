@@ -1,5 +1,6 @@
 """Channels along the line-of-sight velocity."""
 
+import dataclasses
 import math
 from typing import final
 
@@ -61,6 +62,11 @@ class VelocityChannels(AbstractKinematics):
     def span(self) -> float:
         """The speed of the outermost node [km/s]."""
         return SPEED_OF_LIGHT * math.tanh((self.half + self.margin) * self.spacing / SPEED_OF_LIGHT)
+
+    def narrowed_to(self, speed: float) -> "VelocityChannels":
+        """The reach in steps of two nodes, so that galaxies of a kind share a compiled program."""
+        step = 2 * self.spacing
+        return dataclasses.replace(self, reach=min(self.reach, step * math.ceil((1.001 * speed + 0.1) / step)))
 
     def locate(self, projected: Projected) -> Stencil:
         """B-spline weights in the Doppler shift."""

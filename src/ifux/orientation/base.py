@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.particles import Particles, Projected
+from ifux.particles import Particles, Projected, Stars
 
 
 class AbstractOrientation(eqx.Module):
@@ -18,7 +18,7 @@ class AbstractOrientation(eqx.Module):
         """The rotation matrix: its columns are the axes of the galaxy frame on the sky."""
 
     @abstractmethod
-    def aligned_to(self, particles: Particles) -> "AbstractOrientation":
+    def aligned_to(self, stars: Stars) -> "AbstractOrientation":
         """This orientation, its angles counted from the principal axes of the particles if it has to do with them.
 
         Called once for a galaxy, on concrete arrays. The alignment is then a constant: it is the same for every block

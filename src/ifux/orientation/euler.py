@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles
+from ifux.particles import Stars
 from ifux.typing import real
 from ifux.units import DEGREE
 
@@ -46,6 +46,6 @@ class EulerOrientation(AbstractOrientation):
         """Product of the three rotations."""
         return about_z(self.gamma) @ about_x(self.beta) @ about_z(self.alpha)
 
-    def aligned_to(self, particles: Particles) -> "EulerOrientation":
+    def aligned_to(self, stars: Stars) -> "EulerOrientation":
         """Itself: the angles are those of the snapshot's own axes."""
         return self

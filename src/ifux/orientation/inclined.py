@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from ifux.orientation.alignment import principal_axes
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles
+from ifux.particles import Stars
 from ifux.typing import real
 from ifux.units import DEGREE
 
@@ -40,6 +40,6 @@ class InclinedOrientation(AbstractOrientation):
         turn = jnp.stack([receding, between, spin], axis=1)
         return jnp.matmul(turn, jax.lax.stop_gradient(self.axes), precision=jax.lax.Precision.HIGHEST)
 
-    def aligned_to(self, particles: Particles) -> "InclinedOrientation":
+    def aligned_to(self, stars: Stars) -> "InclinedOrientation":
         """The same angles, counted from the principal axes of these particles."""
-        return eqx.tree_at(lambda o: o.axes, self, real(principal_axes(particles)))
+        return eqx.tree_at(lambda o: o.axes, self, real(principal_axes(stars)))

@@ -10,6 +10,7 @@ from ifux.io.galaxies.galaxy import Centre, settled
 from ifux.io.galaxies.native import UNITS
 from ifux.io.galaxies.quantity import in_unit
 from ifux.io.galaxies.stars import Stars, check_shapes
+from ifux.particles import Particles
 
 
 def galaxy_from_arrays(
@@ -24,7 +25,7 @@ def galaxy_from_arrays(
     centre: Centre = "shrinking-sphere",
     radius: float | int | None = None,
     velocity_radius: float | int | None = None,
-) -> Galaxy:
+) -> Galaxy[Particles]:
     """A galaxy from arrays with astropy units, or of bare numbers in ifux's own.
 
     Args:

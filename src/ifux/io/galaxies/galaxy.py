@@ -20,7 +20,7 @@ Centre = str | Sequence | np.ndarray | units.Quantity
 
 def settled(
     stars: Stars, centre: Centre, radius: float | int | None = None, velocity_radius: float | int | None = None
-) -> Galaxy:
+) -> Galaxy[Particles]:
     """The galaxy that stars make up, by the rules that `read_galaxy` states. Lengths in kpc."""
     for name, length in (("radius", radius), ("velocity_radius", velocity_radius)):
         if length is not None and not (isinstance(length, int | float) and length > 0):

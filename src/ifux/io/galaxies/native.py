@@ -31,6 +31,8 @@ VERSION = 1
 UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "metallicity": ""}
 CHUNK = 65536
 """Particles in a chunk."""
+PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
+"""How chunks are packed."""
 
 
 def recognises(file: h5py.File) -> bool:
@@ -38,8 +40,8 @@ def recognises(file: h5py.File) -> bool:
     return text(file, "format") == FORMAT
 
 
-def read(file: h5py.File) -> Stars:
-    """The stars, still in the order of the file."""
+def read(file: h5py.File, rows: slice = slice(None)) -> Stars:
+    """The stars, or some rows of them, still in the order of the file."""
     if (found := number(file, "version")) != VERSION:
         raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not {VERSION}: update ifux.")
     redshift = number(file, "redshift")
@@ -47,7 +49,7 @@ def read(file: h5py.File) -> Stars:
         raise InputError(f"{file.filename}: the attribute redshift must be a number above -1, got {redshift}.")
     remedy = f"the docstring of {__name__} shows the layout"
     stars = require_group(file, "stars", remedy)
-    columns = {name: column(stars, name, unit, remedy) for name, unit in UNITS.items()}
+    columns = {name: column(stars, name, unit, remedy, rows) for name, unit in UNITS.items()}
     check_shapes(file.filename, columns)
     return Stars(
         *columns.values(),
@@ -69,7 +71,8 @@ def counts(file: h5py.File, name: str) -> dict[str, int]:
 
 def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
     """Writes a galaxy in ifux's own layout, whole or not at all. `read_galaxy` gives it back number for number."""
-    if not galaxy.stars.count:
+    count = galaxy.stars.count
+    if not count:
         raise InputError(f"{path}: a galaxy without stars is not written.")
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["version"] = VERSION
@@ -80,14 +83,23 @@ def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
             file.attrs[name] = fixed(word)
         for name, reasons in (("dropped", galaxy.dropped), ("changed", galaxy.changed)):
             file.create_group(name).attrs.update(reasons)
-        stars = file.create_group("stars")
+        stars, first = file.create_group("stars"), next(galaxy.stars.blocks(1))
+        columns = {}
         for name, unit in UNITS.items():
-            values = np.asarray(getattr(galaxy.stars, name))
-            chunks = (min(CHUNK, galaxy.stars.count), *values.shape[1:])
-            dataset = stars.create_dataset(
-                name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True, fletcher32=True
+            row = getattr(first, name).shape[1:]
+            columns[name] = stars.create_dataset(
+                name,
+                (0, *row),
+                getattr(first, name).dtype,
+                maxshape=(None, *row),
+                chunks=(min(CHUNK, count), *row),
+                **PACKED,
             )
-            dataset.attrs["unit"] = fixed(unit)
+            columns[name].attrs["unit"] = fixed(unit)
+        for block in galaxy.stars.blocks(16 * CHUNK):
+            for name, dataset in columns.items():
+                dataset.resize(dataset.shape[0] + block.count, axis=0)
+                dataset[-block.count :] = np.asarray(getattr(block, name))
 
 
 IFUX = hdf5_format("ifux", recognises, read, default_centre="as-is")

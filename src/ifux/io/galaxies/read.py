@@ -10,6 +10,7 @@ from ifux.io.galaxies.galaxy import Centre, settled
 from ifux.io.galaxies.illustris import ILLUSTRIS
 from ifux.io.galaxies.native import IFUX
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
+from ifux.particles import Particles
 
 GALAXY_FORMATS: dict[str, GalaxyFormat] = {entry.name: entry for entry in (IFUX, ILLUSTRIS, EAGLE)}
 
@@ -21,7 +22,7 @@ def read_galaxy(
     centre: Centre | None = None,
     radius: float | int | None = None,
     velocity_radius: float | int | None = None,
-) -> Galaxy:
+) -> Galaxy[Particles]:
     """The stars of a galaxy from a file of any known format, centred and at rest.
 
     Masses are those as formed. Ages are those at the time of the snapshot, in the flat LambdaCDM of the file. Positions

@@ -1,0 +1,66 @@
+"""Stars that stay in their file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ifux.errors import InputError
+from ifux.galaxy import Galaxy
+from ifux.io.galaxies import native
+from ifux.io.galaxies.galaxy import settled
+from ifux.io.hdf5 import opened, regular, require_dataset, require_group
+from ifux.particles import Particles
+
+
+@dataclass(frozen=True)
+class StarFile:
+    """The stars of one of ifux's own files, read anew whenever they are asked for: they need not fit into memory."""
+
+    path: Path
+    count: int
+    """Number of stars in the file, those that cannot be used included."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Particles left out of the last complete reading, by reason."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """Particles changed in it, by reason."""
+
+    def blocks(self, size: int) -> Iterator[Particles]:
+        """The stars that can be used, at most so many at a time."""
+        with opened(self.path) as file:
+            before = native.read(file, slice(0))
+            tally = dict(before.dropped), dict(before.changed)
+            for start in range(0, self.count, size):
+                stars = native.read(file, slice(start, start + size)).sane()
+                for total, found, known in zip(
+                    tally, (stars.dropped, stars.changed), (before.dropped, before.changed), strict=True
+                ):
+                    for reason, number in found.items():
+                        total[reason] = total.get(reason, 0) + number - known.get(reason, 0)
+                if stars.count:
+                    yield Particles(stars.position, stars.velocity, stars.mass, stars.age, stars.metallicity)
+        for kept, total in zip((self.dropped, self.changed), tally, strict=True):
+            kept.clear()
+            kept.update(total)
+
+
+def stream_galaxy(path: str | Path) -> Galaxy[StarFile]:
+    """The galaxy of one of ifux's own files, its stars left there: for files that do not fit into memory.
+
+    It takes the stars as they are, centred and at rest, as `write_galaxy` writes them.
+
+    Raises:
+        InputError: the file is missing, damaged or of another format.
+    """
+    path = regular(path)
+    with opened(path) as file:
+        if not native.recognises(file):
+            raise InputError(
+                f"{path} is not in ifux's own layout, and only that is read block by block: read it with "
+                "ifux.io.read_galaxy and write it with ifux.io.write_galaxy where there is memory enough."
+            )
+        count = require_dataset(require_group(file, "stars", "see ifux.io"), "mass", "see ifux.io").len()
+        empty = native.read(file, slice(0))
+    if not count:
+        settled(empty, "as-is")
+    stars = StarFile(path, count, dict(empty.dropped), dict(empty.changed))
+    return Galaxy(stars, empty.redshift, empty.source, empty.format, stars.dropped, stars.changed, empty.notes)

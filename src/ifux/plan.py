@@ -1,0 +1,110 @@
+"""What an observation will do, and the memory that it will need, before it is done."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ifux.door import memory
+from ifux.run import CHUNK, Session, deposit, expose, nothing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shapes, choices and memory of an observation."""
+
+    facts: tuple[tuple[str, str], ...]
+    """What a report shows, by name."""
+    steps: tuple[tuple[str, int], ...]
+    """Memory at the peak of every step [byte], that of the process included where it shares the memory."""
+    available: int | None
+    """Memory of the device, if it tells [byte]."""
+    remedy: str
+    """What would need less."""
+
+    @property
+    def peak(self) -> int:
+        """Memory at the peak [byte]."""
+        return max(size for _, size in self.steps)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory is there, as far as it tells."""
+        return self.available is None or self.peak <= self.available
+
+    def report(self) -> str:
+        """What `ifux observe --dry-run` prints, one fact a line."""
+        step = max(self.steps, key=lambda step: step[1])[0]
+        there = "" if self.available is None else f", of {self.available / 1e9:.1f} GB"
+        facts = (*self.facts, ("memory", f"{self.peak / 1e9:.2f} GB at the peak, when {step}{there}"))
+        lines = [f"{name:10} {fact}" for name, fact in facts]
+        return "\n".join(lines if self.fits else [*lines, f"{'':10} it does not fit: {self.remedy}"])
+
+
+def plan(session: Session, *, noiseless: bool = False) -> Plan:
+    """The plan of an observation, from its compiled programs: nothing is computed but the first block of stars read."""
+    telescope, stars = session.telescope, session.galaxy.stars
+    size = min(CHUNK, stars.count)
+    block = next(stars.blocks(size)).filled(size)
+    sums = nothing(telescope, block)
+    noisy = not (noiseless or session.configuration["telescope"]["noise"]["kind"] == "none")
+    base = resident()
+    first = needs(deposit, telescope, block, sums)
+    second = needs(expose, telescope, sums[0], jax.random.key(0) if noisy else None)
+    summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
+    read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
+    y, x = telescope.spaxels.shape(0)
+    tall, wide = telescope.spaxels.shape(telescope.psf.margin)
+    cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
+    steps = (
+        ("particles are deposited", base + read + first.output_size_in_bytes + first.temp_size_in_bytes),
+        ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
+        ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
+    )
+    lit = telescope.lit(stars.count)
+    facts = (
+        ("particles", f"{stars.count} in {-(-stars.count // size)} blocks of {size}"),
+        (
+            "weights",
+            f"{tall} x {wide} spaxels, {telescope.psf.margin} on every side for the PSF, x {telescope.kinds} kinds",
+        ),
+        (
+            "kinds",
+            f"{telescope.kinematics.size} velocities to {telescope.kinematics.reach:g} km/s x {telescope.dust.size} of "
+            f"dust x {telescope.ssp.size} basis spectra",
+        ),
+        ("cube", f"{y} x {x} spaxels x {telescope.wavelengths.size} channels"),
+        ("deposit", f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"),
+        (
+            "contract",
+            f"in {lit} spaxels that can hold light"
+            if lit is not None
+            else f"everywhere, the PSF on the {telescope.cheaper_to_blur}",
+        ),
+    )
+    larger = "weights" if summed > second.output_size_in_bytes else "cube"
+    remedy = {
+        "weights": "take a lower rank (telescope.ssp.tolerance), fewer velocities (telescope.kinematics) or a PSF of "
+        "shorter reach",
+        "cube": "take fewer channels or fewer spaxels",
+    }[larger]
+    return Plan(facts, steps, memory(), remedy)
+
+
+def needs(function: Any, *arguments: Any) -> Any:
+    """What a compiled function says of its memory."""
+    return function.lower(*arguments).compile().compiled.memory_analysis()
+
+
+def resident() -> int:
+    """Memory of this process that counts on the device [byte]: all of it on a CPU, none on an accelerator."""
+    if jax.default_backend() != "cpu":
+        return 0
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        import resource
+
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,68 @@
+"""A plan says beforehand what an observation needs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stages import library as made_up
+from test_run import DESCRIPTION
+
+from ifux import config, run
+from ifux.plan import Plan, plan
+
+DEMO = str(Path(__file__).parents[1] / "configs" / "demo.json")
+
+RUN = """
+import json, sys
+from ifux import config, run
+from ifux.plan import plan
+
+def peak():
+    return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
+session = run.prepare(config.with_settings(config.load(sys.argv[1]), sys.argv[3:]))
+expected = plan(session).peak if sys.argv[2] == "plan" else 0
+if sys.argv[2] == "run":
+    run.observe(session)
+print(json.dumps([expected, peak()]))
+"""
+
+
+def measured(what, *words):
+    """The memory that a process plans, and its own peak [byte]."""
+    command = [sys.executable, "-c", RUN, words[0], what, *words[1:]]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
+@pytest.mark.parametrize(
+    "settings",
+    [[], ["telescope.psf.kind=none", "telescope.spaxels.size=[60,60]", "galaxy.count=1500000"]],
+    ids=["large cube", "many particles"],
+)
+def test_memory_is_foreseen_within_a_fifth(settings):
+    expected, _ = measured("plan", DEMO, *settings)
+    _, found = measured("run", DEMO, *settings)
+    assert expected == pytest.approx(found, rel=0.2)
+
+
+@pytest.fixture
+def session(monkeypatch):
+    monkeypatch.setattr(run, "embedded_library", made_up)
+    return lambda *settings: run.prepare(config.with_settings(DESCRIPTION, [*settings]))
+
+
+def test_plan_names_shapes_and_choices(session):
+    report = plan(session()).report()
+    assert "500 in 1 blocks of 500" in report and "6 x 7 spaxels x 80 channels" in report
+    assert "everywhere, the PSF on the cube" in report
+    few = session("telescope.psf.kind=none", "telescope.spaxels.degree=1", "galaxy.count=2", "galaxy.bulge_count=1")
+    assert "in 8 spaxels that can hold light" in plan(few).report()
+
+
+def test_plan_that_does_not_fit_says_what_would():
+    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels")
+    assert not small.fits and "it does not fit: take fewer channels" in small.report()
+    assert "2.00 GB at the peak, when light is observed, of 1.0 GB" in small.report()
