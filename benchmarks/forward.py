@@ -1,12 +1,13 @@
-"""How long does a cube take?
+"""How long does a cube take, and how long its gradient?
 
-    python benchmarks/forward.py [--particles 10000 100000 1000000] [--exact] [--runs 5]
+    python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--exact] [--runs 5]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
-noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. One JSON line
-for each number of particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient with
-respect to every array and of its three products; peak memory of the process; and, from the same run, the largest error
-of a small cube against the specification in `tests/`.
+noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
+with velocity channels as wide as the galaxy needs, as `ifux observe` has them. One JSON line for each number of
+particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient with respect to every
+array and of its products; what the compiler says of the memory; and, from the same run, the largest error of a small
+cube against the specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
 """
 
 import argparse
@@ -26,6 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import ifux
+from ifux import parallel
+from ifux.door import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -95,47 +98,77 @@ def accuracy(library: ifux.SSPLibrary, exact: bool) -> dict[str, float]:
     return {"largest": float(f"{error.max():.2e}"), "median": float(f"{np.median(error):.2e}")}
 
 
+def memory(function, *arguments) -> dict[str, int]:
+    """What the compiler says of a program [byte]: arguments, results, and what lies between."""
+    found = function.lower(*arguments).compile().compiled.memory_analysis()
+    return {name: getattr(found, f"{name}_size_in_bytes") for name in ("argument", "output", "temp")}
+
+
+def nbytes(tree) -> int:
+    """Of all arrays [byte]."""
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array)))
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--particles", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    arguments.add_argument("--devices", type=int, default=1, help="cores of a CPU that are a device each")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
+    arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
     chosen = arguments.parse_args()
+    jax.config.update("jax_num_cpu_devices", chosen.devices)
     library = regridded(embedded_library())
     muse = telescope(library, (100, 100), ifux.Wavelengths(4700.15, 1.25, 3721, "air"), chosen.exact)
     reached = accuracy(library, chosen.exact)
-    whole = eqx.filter_jit(lambda t, p: t(p, key=jax.random.key(0)))
-    gradient = eqx.filter_jit(
-        eqx.filter_value_and_grad(lambda o, data: jnp.mean((o(key=jax.random.key(0)) - data) ** 2))
-    )
+    devices = parallel.mesh()
+
+    def whole(observation, key):
+        if devices.size == 1:
+            return observation(key=key)
+        return parallel.observe(observation.telescope, observation.galaxy, devices, key=key)
+
+    forward = eqx.filter_jit(whole)
+    gradient = eqx.filter_jit(eqx.filter_value_and_grad(lambda o, key, data: jnp.mean((whole(o, key) - data) ** 2)))
     deposit, respond = eqx.filter_jit(lambda t, p: t.weights(p)), eqx.filter_jit(lambda t: t.templates())
     observe = eqx.filter_jit(lambda t, w, s: t.observe(w, s))
-    data = jnp.zeros((100, 100, muse.wavelengths.size))
+    noise = eqx.filter_jit(lambda t, cube, key: t.noise.sample(cube, key=key))
+    data, key = jnp.zeros((100, 100, muse.wavelengths.size)), jax.random.key(0)
     for count in chosen.particles:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
-        weights, templates = deposit(muse, particles), respond(muse)
+        aligned = muse.aligned_to(particles)
+        fitted = aligned.narrowed_to(fastest(aligned.orientation, aligned.target, particles))
+        shared = particles if devices.size == 1 else parallel.share(particles, devices)
+        both = ifux.Observation(fitted, shared)
+        times = {"whole": seconds(lambda o=both: forward(o, key), chosen.runs)}
+        needs = {"whole": memory(forward, both, key)}
+        if not chosen.forward:
+            times["value and gradient"] = seconds(lambda o=both: gradient(o, key, data), chosen.runs)
+            needs["value and gradient"] = memory(gradient, both, key, data)
+        if devices.size == 1:
+            weights, templates = deposit(fitted, particles), respond(fitted)
+            cube = observe(fitted, weights, templates)
+            times |= {
+                "deposit": seconds(lambda t=fitted, p=particles: deposit(t, p), chosen.runs),
+                "templates": seconds(lambda t=fitted: respond(t), chosen.runs),
+                "observe": seconds(lambda t=fitted, w=weights, s=templates: observe(t, w, s), chosen.runs),
+                "noise": seconds(lambda t=fitted, c=cube: noise(t, c, key), chosen.runs),
+            }
+            needs["particles"] = nbytes(particles)
+            needs["weights + templates + cube"] = nbytes((weights, templates, cube))
         line = {
             "benchmark": "forward",
             "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
-            "device": str(jax.devices()[0].device_kind),
+            "device": f"{devices.size} x {jax.devices()[0].device_kind}",
             "machine": platform.machine(),
             "particles": count,
-            "weights": weights.shape,
-            "templates": templates.shape,
+            "kinds": fitted.kinds,
             "ssp": type(muse.ssp).__name__,
-            "seconds": {
-                "whole": seconds(lambda p=particles: whole(muse, p), chosen.runs),
-                "value and gradient": seconds(
-                    lambda p=particles: gradient(ifux.Observation(muse, p), data), chosen.runs
-                ),
-                "deposit": seconds(lambda p=particles: deposit(muse, p), chosen.runs),
-                "templates": seconds(lambda: respond(muse), chosen.runs),
-                "observe": seconds(lambda w=weights, s=templates: observe(muse, w, s), chosen.runs),
-            },
+            "seconds": times,
+            "bytes": needs,
             "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             "device_peak_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
             "error": reached,
-            "finite": bool(jnp.isfinite(templates).all()),
         }
         print(json.dumps(line), flush=True)
 

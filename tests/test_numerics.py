@@ -1,5 +1,7 @@
 """The pure functions keep what they promise: sums, moments, transposes, inverses, orders of convergence."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -213,6 +215,20 @@ def test_adjoint_is_the_same_in_turn_and_at_once(double):
         strict=True,
     ):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_slow_atomics_of_a_gpu_are_told(monkeypatch):
+    """jaxlib 0.10.2 to 0.11 adds by compare and swap on NVIDIA GPUs; the program is compiled for one, not run."""
+    grid, corner, values = factors()
+    program = jax.jit(windows.add_product).trace(grid.astype(jnp.float32), corner, *values)
+    monkeypatch.setattr(windows.jaxlib, "__version__", "0.11.1")
+    monkeypatch.setenv("XLA_FLAGS", "")
+    with pytest.warns(UserWarning, match="set XLA_FLAGS=-nvptx-allow-ftz-atomics"):
+        assert "scatter" in program.lower(lowering_platforms=("cuda",)).as_text()
+    monkeypatch.setenv("XLA_FLAGS", "-nvptx-allow-ftz-atomics")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jax.jit(lambda *a: windows.add_product(*a)).trace(grid, corner, *values).lower(lowering_platforms=("cuda",))
 
 
 def test_batch_of_products_is_each_of_them(double):

@@ -74,11 +74,13 @@ class Telescope(eqx.Module):
         """The particles as seen on the sky."""
         return self.orientation(particles, self.target.arcsec_per_kpc())
 
-    def weights(self, particles: Particles, *, block: int = 4096) -> Float[Array, "tall wide kind"]:
+    def weights(self, particles: Particles, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
-        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles.
+        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles. By
+        default a block fits into the cache of a CPU, or keeps an accelerator busy.
         """
+        block = block or (4096 if jax.default_backend() == "cpu" else 65536)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
         shape = (*self.spaxels.shape(margin), self.kinds)
 

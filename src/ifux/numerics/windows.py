@@ -5,14 +5,20 @@ is several times faster. But XLA would differentiate such slices into sums over 
 scatters again. Hence primitives, which know their derivatives and what to do with a batch.
 """
 
+import os
+import warnings
 from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int32
+
+NATIVE = "-nvptx-allow-ftz-atomics"
+"""The flag of XLA's compiler for NVIDIA GPUs that brings native atomic additions back."""
 
 product_p, tangent_p, adjoint_p = (Primitive(f"add_product{kind}") for kind in ("", "_tangent", "_adjoint"))
 adjoint_p.multiple_results = True
@@ -172,6 +178,18 @@ def batch_in_turn(primitive: Primitive, arguments, axes):
     return result, [0] * len(result) if primitive.multiple_results else 0
 
 
+def add_with_atomics(addition: Callable, *arguments):
+    """All windows together on an NVIDIA GPU, with a word about its compiler."""
+    found = tuple(int(part) for part in jaxlib.__version__.split(".")[:3] if part.isdecimal())
+    if (0, 10, 2) <= found < (0, 12) and NATIVE not in os.environ.get("XLA_FLAGS", ""):
+        warnings.warn(
+            f"jaxlib {jaxlib.__version__} adds single-precision numbers on NVIDIA GPUs by compare and swap, up to a "
+            f"thousand times slower than need be (openxla/xla issue 46225): set XLA_FLAGS={NATIVE} before Python starts",
+            stacklevel=2,
+        )
+    return addition(*arguments)
+
+
 def define(
     primitive: Primitive, in_turn: Callable, at_once: Callable, jvp: Callable, transpose: Callable | None
 ) -> None:
@@ -180,6 +198,9 @@ def define(
     primitive.def_impl(jax.jit(primitive.bind))
     mlir.register_lowering(primitive, mlir.lower_fun(at_once, multiple_results=several))
     mlir.register_lowering(primitive, mlir.lower_fun(in_turn, multiple_results=several), platform="cpu")
+    if not several:
+        atomics = partial(add_with_atomics, at_once)
+        mlir.register_lowering(primitive, mlir.lower_fun(atomics, multiple_results=False), platform="cuda")
     ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
         ad.primitive_transposes[primitive] = transpose
