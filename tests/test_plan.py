@@ -64,5 +64,8 @@ def test_plan_names_shapes_and_choices(session):
 
 def test_plan_that_does_not_fit_says_what_would():
     small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels")
-    assert not small.fits and "it does not fit: take fewer channels" in small.report()
-    assert "2.00 GB at the peak, when light is observed, of 1.0 GB" in small.report()
+    assert not small.fits and small.sentence() == (
+        "the observation does not fit into memory: 2.00 GB at the peak, when light is observed, of 1.00 GB; "
+        "take fewer channels"
+    )
+    assert small.report().endswith("memory     2.00 GB at the peak, when light is observed, of 1.00 GB")

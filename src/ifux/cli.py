@@ -1,10 +1,12 @@
-"""The command line: `ifux demo`, `ifux observe`, `ifux inspect`, `ifux instruments`."""
+"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux inspect`, `ifux instruments`."""
 
 import argparse
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +15,13 @@ from typing import Any, NoReturn
 import jax
 from tqdm import tqdm
 
-from ifux import config, instruments, run
+from ifux import config, instruments, run, survey
 from ifux.errors import InputError
 from ifux.io import describe
 from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
 from ifux.io.fits import write_cube
+from ifux.plan import plan
 
 DEMO = {
     "galaxy": {"kind": "disc-bulge", "count": 100_000, "seed": 1},
@@ -74,7 +77,36 @@ def parser() -> Parser:
         "--set", metavar="KEY=VALUE", action="append", default=[], help="change a key, as in telescope.psf.fwhm=0.8"
     )
     observe.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    observe.add_argument("--devices", metavar="N", type=int, help="cores to deposit the stars on; default: 1")
+    observe.add_argument(
+        "--dry-run", action="store_true", help="check everything, print shapes, choices and memory; make no cube"
+    )
     observe.set_defaults(function=make_cube)
+
+    mapping = commands.add_parser(
+        "survey",
+        parents=[common],
+        help="many cubes from one configuration",
+        description="Observes one configuration for many galaxies, orientations and seeds, side by side. What is there "
+        "already is not made again, so an interrupted survey goes on when it is called again. The status is 1 if cubes "
+        "failed: the table says why.",
+        epilog='SURVEY.json is like {"observation": "tng-muse.json", "vary": {"galaxy.path": "cutouts/*.hdf5", '
+        '"telescope.orientation.inclination": [0, 30, 60, 90]}, "realisations": 3}. "vary" makes every combination; '
+        '"cases" takes a list such as [{"galaxy.path": "a.hdf5", "seed": 7}]; "realisations" gives each cube a seed of '
+        "its own. Paths are relative to the file.",
+    )
+    mapping.add_argument("survey", metavar="SURVEY.json", type=Path)
+    mapping.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="folder of the cubes and their table; default: SURVEY in this folder"
+    )
+    place = mapping.add_mutually_exclusive_group()
+    place.add_argument(
+        "--workers", metavar="N", type=int, help="processes on this machine; default: as many as cores and memory bear"
+    )
+    place.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, as tcp://host:8786, in their place")
+    mapping.add_argument("--dry-run", action="store_true", help="check everything and list the cubes; make none")
+    mapping.add_argument("--overwrite", action="store_true", help="make every cube again, and replace files that exist")
+    mapping.set_defaults(function=make_survey)
 
     inspect = commands.add_parser("inspect", parents=[common], help="what is in a galaxy, library or cube file")
     inspect.add_argument("file", metavar="FILE", type=Path)
@@ -92,6 +124,10 @@ def make_demo(arguments: argparse.Namespace) -> None:
 
 def make_cube(arguments: argparse.Namespace) -> None:
     """The observation of a configuration file."""
+    if arguments.devices is not None:
+        if arguments.devices < 1:
+            raise InputError(f"argument --devices: {arguments.devices} is not greater than zero")
+        jax.config.update("jax_num_cpu_devices", arguments.devices)
     description = config.load(arguments.config)
     for section, path in (("galaxy", arguments.galaxy), ("library", arguments.ssp)):
         if path is not None:
@@ -125,7 +161,15 @@ def produce(
     if not arguments.quiet:
         sys.stderr.write(replace(session.galaxy, notes=()).report() + "\n")
         sys.stderr.writelines(f"  note: {note}\n" for note in session.notes)
-    cube = run.observe(session, noiseless=getattr(arguments, "noiseless", False), report=report)
+    noiseless = getattr(arguments, "noiseless", False)
+    if getattr(arguments, "dry_run", False):
+        with report("planning"):
+            foreseen = plan(session, noiseless=noiseless)
+        if not foreseen.fits:
+            raise InputError(foreseen.sentence())
+        print(foreseen.report())
+        return
+    cube = run.observe(session, noiseless=noiseless, report=report)
     with report(f"writing {out}"):
         write_cube(out, cube, overwrite=arguments.overwrite)
     if picture is not None:
@@ -135,6 +179,53 @@ def produce(
             portrait(picture, cube, overwrite=arguments.overwrite)
     if not arguments.quiet:
         print(out if picture is None else f"{out}\n{picture}")
+
+
+def make_survey(arguments: argparse.Namespace) -> int:
+    """The cubes of a survey; the exit status."""
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"argument --workers: {arguments.workers} is not greater than zero")
+    report = quiet if arguments.quiet else counted
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if (cache := cache_folder()) is not None:
+        jax.config.update("jax_compilation_cache_dir", str(cache / "programs"))
+    everything = survey.load(arguments.survey, report=report)
+    folder = arguments.out or Path(everything.name)
+    todo = survey.missing(everything, folder, overwrite=arguments.overwrite, report=report)
+    waiting = {case.number for case in todo}
+    there = [case for case in everything.cases if case.number not in waiting]
+    notes = [*everything.notes]
+    if late := survey.outdated(there, folder):
+        notes.append(f"{late} cubes are older than their galaxy or library: --overwrite makes all cubes again")
+    if not arguments.quiet:
+        sys.stderr.write(f"{len(everything.cases)} cubes in {folder}, {len(there)} of them there already\n")
+        sys.stderr.writelines(f"  note: {note}\n" for note in notes)
+    if arguments.dry_run:
+        if todo:
+            with report("rehearsing"):
+                survey.rehearsed(everything)
+        for case in everything.cases:
+            print(f"{'make' if case.number in waiting else 'keep'} {folder / case.file}: {case}")
+        return 0
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        table = survey.conduct(
+            everything,
+            folder,
+            todo,
+            overwrite=arguments.overwrite,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            report=report,
+            tell=lambda sentence: tqdm.write(f"ifux: {sentence}", file=sys.stderr),
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    failed = table.count("failed")
+    if not arguments.quiet:
+        sys.stderr.write(f"{len(todo) - failed} cubes made, {len(there)} kept, {failed} failed\n")
+        print(table.path)
+    return 1 if failed else 0
 
 
 def show_file(arguments: argparse.Namespace) -> None:
@@ -161,12 +252,28 @@ def quiet(step: str, parts: int = 1) -> Iterator[Callable[[], Any]]:
     yield lambda: None
 
 
+def counted(step: str, parts: int = 1) -> AbstractContextManager[Callable[[], Any]]:
+    """A bar that also counts, and says how long it will take."""
+    return progress(step, parts, layout="{desc:<30} {bar:20} {n_fmt}/{total_fmt} {elapsed}, {remaining} to go")
+
+
 @contextmanager
-def progress(step: str, parts: int = 1) -> Iterator[Callable[[], Any]]:
+def progress(
+    step: str, parts: int = 1, *, layout: str = "{desc:<30} {bar:20} {elapsed}"
+) -> Iterator[Callable[[], Any]]:
     """A bar on the standard error with a clock, for what takes longer than a second."""
     done = threading.Event()
-    layout = "{desc:<30} {bar:20} {elapsed}" if parts > 1 else "{desc:<30} {elapsed}"
-    bar = tqdm(total=parts, desc=step, bar_format=layout, file=sys.stderr, delay=PATIENCE, miniters=0, mininterval=0)
+    layout = layout if parts > 1 else "{desc:<30} {elapsed}"
+    bar = tqdm(
+        total=parts,
+        desc=step,
+        bar_format=layout,
+        file=sys.stderr,
+        delay=PATIENCE,
+        miniters=0,
+        mininterval=0,
+        smoothing=0,
+    )
 
     def tick() -> None:
         late = done.wait(PATIENCE)
@@ -190,7 +297,7 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     try:
         arguments = parser().parse_args(words)
-        arguments.function(arguments)
+        return arguments.function(arguments) or 0
     except (InputError, OSError) as error:
         if "--debug" in words:
             raise
@@ -205,4 +312,3 @@ def main(words: list[str] | None = None) -> int:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(f"ifux: this should not have happened ({reason}); add --debug to see where\n")
         return 1
-    return 0

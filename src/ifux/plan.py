@@ -36,11 +36,17 @@ class Plan:
 
     def report(self) -> str:
         """What `ifux observe --dry-run` prints, one fact a line."""
+        return "\n".join(f"{name:10} {fact}" for name, fact in (*self.facts, ("memory", self.need())))
+
+    def need(self) -> str:
+        """The memory at the peak, and when that is."""
         step = max(self.steps, key=lambda step: step[1])[0]
-        there = "" if self.available is None else f", of {self.available / 1e9:.1f} GB"
-        facts = (*self.facts, ("memory", f"{self.peak / 1e9:.2f} GB at the peak, when {step}{there}"))
-        lines = [f"{name:10} {fact}" for name, fact in facts]
-        return "\n".join(lines if self.fits else [*lines, f"{'':10} it does not fit: {self.remedy}"])
+        there = "" if self.available is None else f", of {self.available / 1e9:.2f} GB"
+        return f"{self.peak / 1e9:.2f} GB at the peak, when {step}{there}"
+
+    def sentence(self) -> str:
+        """Why it does not fit, and what would."""
+        return f"the observation does not fit into memory: {self.need()}; {self.remedy}"
 
 
 def plan(session: Session, *, noiseless: bool = False) -> Plan:
@@ -52,7 +58,7 @@ def plan(session: Session, *, noiseless: bool = False) -> Plan:
     noisy = not (noiseless or session.configuration["telescope"]["noise"]["kind"] == "none")
     base = resident()
     first = needs(deposit, telescope, block, sums)
-    second = needs(expose, telescope, sums[0], jax.random.key(0) if noisy else None)
+    second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None)
     summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape(0)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ifux import config
+from ifux import config, parallel
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.door import beyond_counting, coarse_library, look, lost_light
 from ifux.errors import InputError
@@ -131,7 +131,7 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             sums = deposit(telescope, block.filled(size), nothing(telescope, block) if sums is None else sums)
             advance()
         weights, light = jax.block_until_ready(sums)
-        flux, variance = expose(telescope, weights, jax.random.key(seed) if noisy else None)
+        flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None)
         if not jnp.isfinite(flux).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         flux = wavelengths_first(flux)
@@ -168,13 +168,14 @@ def nothing(
 @eqx.filter_jit
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array]) -> PyTree[Array]:
     """Weights of the stars and what true maps are made of, added to those before."""
-    return jax.tree.map(jnp.add, before, (telescope.weights(stars), moments(telescope, stars)))
+    weights = parallel.weights(telescope, stars, parallel.mesh())
+    return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
 
 
 @eqx.filter_jit
-def expose(telescope: Telescope, weights, key):
+def expose(telescope: Telescope, weights, count: int, key):
     """The cube and, with noise, its variance."""
-    cube = telescope.observe(weights, telescope.templates())
+    cube = parallel.contract(telescope, weights, parallel.mesh(), lit=telescope.lit(count))
     if key is None:
         return cube, None
     return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)

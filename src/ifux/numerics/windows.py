@@ -184,7 +184,7 @@ def add_with_atomics(addition: Callable, *arguments):
     if (0, 10, 2) <= found < (0, 12) and NATIVE not in os.environ.get("XLA_FLAGS", ""):
         warnings.warn(
             f"jaxlib {jaxlib.__version__} adds single-precision numbers on NVIDIA GPUs by compare and swap, up to a "
-            f"thousand times slower than need be (openxla/xla issue 46225): set XLA_FLAGS={NATIVE} before Python starts",
+            f"thousand times slower than need be (openxla/xla issue 46225): start Python with XLA_FLAGS={NATIVE}",
             stacklevel=2,
         )
     return addition(*arguments)

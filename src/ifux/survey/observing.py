@@ -1,0 +1,105 @@
+"""A survey from its cases to its cubes."""
+
+import math
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ifux import config, run
+from ifux.door import voxels
+from ifux.errors import InputError
+from ifux.survey.cluster import connected, dispatched
+from ifux.survey.description import Case, Survey
+from ifux.survey.table import Table
+from ifux.survey.worker import make
+
+SAVED = 10.0
+"""How often the table is written [s]."""
+
+SPARE = 2**30
+"""Memory of a worker beside weights, templates and cubes [byte]."""
+
+STAND_IN = {"kind": "disc-bulge", "count": 8, "rotation_speed": 0, "disc_dispersion": 0, "bulge_dispersion": 0}
+"""Takes the place of the galaxy in the rehearsal; at rest, so that the library need not reach far."""
+
+
+def rehearsed(survey: Survey) -> int:
+    """Memory that a worker needs [byte], from the largest case, which is built with a stand-in for its galaxy.
+
+    Its velocity channels reach as far as they may. A cube is held three times: as it is, with noise, and its variance.
+
+    Raises:
+        InputError: it cannot be built.
+    """
+    configuration = survey.largest.configuration
+    try:
+        telescope = run.prepare({**configuration, "galaxy": STAND_IN}).telescope
+    except InputError as error:
+        raise InputError(f"{survey.largest}: {error}") from error
+    stages, observed = config.parts(configuration["telescope"])
+    third = math.prod(telescope.spaxels.shape(0)) * observed.size
+    return SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third)
+
+
+def conduct(
+    survey: Survey,
+    folder: Path,
+    todo: list[Case],
+    *,
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    report: run.Report = run.silent,
+    tell: Callable[[str], None] = lambda sentence: None,
+    work: Callable[[dict], dict] = make,
+) -> Table:
+    """Makes the cubes of some cases in a folder, and writes the table, whatever happens.
+
+    Args:
+        survey: With all its cases.
+        folder: Made if it is not there.
+        todo: The cases to make; the others are there.
+        overwrite: Replace files.
+        workers: Processes on this machine; by default as many as cores, accelerators, memory and cases bear.
+        scheduler: Address of a Dask scheduler, whose workers take their place. They see the same files.
+        report: Told of steps.
+        tell: Told a sentence for each case that fails.
+        work: What a worker does with a task.
+    """
+    table = Table(folder / f"{survey.name}.jsonl", survey, todo, overwrite=overwrite)
+    if not todo:
+        table.save()
+        return table
+    with report("rehearsing"):
+        need = rehearsed(survey)
+    home = folder.absolute()
+    partial = home / f".survey-{secrets.token_hex(8)}"
+    try:
+        with connected(scheduler, workers, len(todo), need, report) as client:
+            partial.mkdir(parents=True)
+            tasks = {
+                case.number: {
+                    "configuration": case.configuration,
+                    "partial": str(partial / case.file),
+                    "out": str(home / case.file),
+                    "overwrite": overwrite,
+                }
+                for case in todo
+            }
+            saved = time.monotonic()
+            with report(f"observing {len(todo)} cubes", len(todo)) as advance:
+                for case, outcome in dispatched(client, todo, tasks, work):
+                    table.set(case, "failed" if outcome["error"] else "done", **outcome)
+                    if outcome["error"]:
+                        tell(f"{case}: {outcome['error']}")
+                    if time.monotonic() - saved > SAVED:
+                        table.save()
+                        saved = time.monotonic()
+                    advance()
+    finally:
+        if partial.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+            table.save()
+    return table

@@ -1,0 +1,185 @@
+"""What one device sees, many see: run by `test_parallel.py` in a process with eight devices."""
+
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import stages
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+from parallel_hosts import key, seen, stars
+from parallel_traffic import traffic
+
+from ifux import (
+    ConstantNoise,
+    GaussianPSF,
+    GridSSP,
+    LowRankSSP,
+    MoffatPSF,
+    NoLSF,
+    ScreenDust,
+    SquareSpaxels,
+    TargetSNRNoise,
+    VelocityChannels,
+    Wavelengths,
+    parallel,
+)
+
+
+def observer(channels, columns, **stages_):
+    return stages.telescope(
+        wavelengths=Wavelengths(4836.0, 1.25, channels, "air"),
+        spaxels=SquareSpaxels(0.4, (columns, 9)),
+        kinematics=VelocityChannels(300.0, 100.0),
+        noise=TargetSNRNoise(20.0),
+        **stages_,
+    )
+
+
+def blurred_weights(channels=61, columns=8):
+    """Fewer kinds than channels: the weights are blurred."""
+    ssp = LowRankSSP.from_library(stages.library(), 1e-2)
+    return observer(channels, columns, ssp=ssp, dust=ScreenDust(0.7), psf=MoffatPSF(1.2, reach=4))
+
+
+def blurred_cube(channels=64, columns=7):
+    """More kinds than channels: the cube is blurred."""
+    ssp = GridSSP.from_library(stages.library())
+    return observer(channels, columns, ssp=ssp, psf=GaussianPSF(1.2, reach=4), lsf=NoLSF())
+
+
+KEY = key()
+ORDERS = [blurred_weights, blurred_cube]
+
+
+def several(count):
+    return parallel.mesh(jax.devices()[:count])
+
+
+def agree(found, expected, tolerance):
+    """Whether every array is the same, relative to its largest number."""
+    found, expected = (jax.tree.leaves_with_path(tree) for tree in (found, expected))
+    for (path, one), (_, other) in zip(found, expected, strict=True):
+        one, other = np.asarray(one), np.asarray(other)
+        assert np.abs(one - other).max() <= tolerance * np.abs(other).max(), jax.tree_util.keystr(path)
+
+
+@cache
+def alone(order):
+    """A telescope, particles, and what one device makes of them, in double precision."""
+    telescope, particles = order(), stars()
+    assert (telescope.templates().shape[0] > telescope.wavelengths.size) == (order is blurred_cube)
+    cube, gradient = seen(lambda t, p: t(p, key=KEY))(telescope, particles)
+    return telescope, particles, cube, gradient
+
+
+@pytest.mark.parametrize(
+    ("order", "count", "split"),
+    [
+        (blurred_weights, 1, (None, None, "device")),
+        (blurred_weights, 2, (None, "device")),
+        (blurred_weights, 8, (None, "device")),
+        (blurred_cube, 3, ()),
+        (blurred_cube, 8, (None, None, "device")),
+    ],
+)
+def test_cube_with_noise_is_that_of_one_device(double, order, count, split):
+    """Split by wavelength, by x, or whole, as the devices divide the channels, the columns, or neither."""
+    telescope, particles, cube, _ = alone(order)
+    found = parallel.observe(telescope, particles, several(count), key=KEY)
+    assert found.sharding.is_equivalent_to(NamedSharding(several(count), P(*split)), 3)
+    agree(found, cube, 1e-12)
+
+
+@pytest.mark.parametrize(("order", "count"), [(blurred_weights, 3), (blurred_cube, 8)])
+def test_gradients_are_those_of_one_device(double, order, count):
+    telescope, particles, cube, gradient = alone(order)
+    devices = several(count)
+    found, slope = seen(lambda t, p: parallel.observe(t, p, devices, key=KEY))(telescope, particles)
+    agree(found, cube, 1e-12)
+    agree(slope, gradient, 1e-10)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_single_precision_differs_by_rounding(order):
+    telescope, particles = order(), stars()
+    cube = eqx.filter_jit(telescope)(particles, key=KEY)
+    found = parallel.observe(telescope, particles, several(3), key=KEY)
+    assert found.dtype == jnp.float32
+    agree(found, cube, 3e-6)
+
+
+@pytest.mark.parametrize("split", [(None, None, "device"), (None, "device")])
+def test_noise_draws_the_same_numbers_on_one_device_and_on_eight(split):
+    noise, empty = ConstantNoise(0.3), jnp.zeros((5, 8, 16))
+    sharding = NamedSharding(several(8), P(*split))
+    drawn = jax.jit(lambda cube: noise.sample(cube, key=KEY))(jax.device_put(empty, sharding))
+    assert drawn.sharding.spec == P(*split)
+    assert np.array_equal(drawn, jax.jit(lambda cube: noise.sample(cube, key=KEY))(empty))
+
+
+def test_particles_filled_in_stay_dark_in_a_fit(double):
+    """A step along the gradient gives them no mass and moves them nowhere; the others are as before."""
+    telescope, particles, cube, gradient = alone(blurred_weights)
+    devices = several(8)
+    shared = parallel.share(particles, devices)
+    assert shared.count == 40 and shared.mass.sharding.spec == P("device")
+    agree(jax.tree.map(lambda leaf: leaf[:37], shared), particles, 0.0)
+    found, slope = seen(lambda t, p: parallel.observe(t, p, devices, key=KEY))(telescope, shared)
+    agree(found, cube, 1e-12)
+    agree((slope[0], jax.tree.map(lambda leaf: leaf[:37], slope[1])), gradient, 1e-10)
+    for leaf in jax.tree.leaves(slope[1]):
+        assert np.all(np.asarray(leaf)[37:] == 0)
+
+
+def test_alignment_ignores_what_is_filled_in(double):
+    telescope, particles = blurred_weights(), stars()
+    found = telescope.aligned_to(parallel.share(particles, several(8))).orientation
+    agree(found, telescope.aligned_to(particles).orientation, 1e-12)
+
+
+def sent(function, *arguments):
+    """Bytes that each of eight devices sends."""
+    program = eqx.filter_jit(function).lower(*arguments).compile()
+    return sum(traffic(program.compiled.as_text(), 8).values())
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_communication_is_what_is_promised_for_any_number_of_particles(order):
+    telescope, devices = order(64), several(8)
+
+    def observe(t, p):
+        return parallel.observe(t, p, devices)
+
+    few, many = (sent(observe, telescope, parallel.share(stars(count), devices)) for count in (100, 20_000))
+    assert few == many
+    tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
+    y, x = telescope.spaxels.shape(0)
+    # Kinds are filled up to a multiple of eight.
+    gathered = y * x * (kind + -kind % 8) if order is blurred_weights else 0
+    promised = 7 / 8 * 4 * (2 * tall * wide * kind + gathered)
+    assert promised <= few <= promised + 4096
+
+
+def test_communication_for_gradients_does_not_depend_on_the_number_of_particles():
+    telescope, devices = blurred_weights(), several(8)
+
+    @eqx.filter_grad
+    def slope(arguments):
+        return jnp.sum(parallel.weights(*arguments, devices) ** 2)
+
+    few, many = (sent(slope, (telescope, parallel.share(stars(count), devices))) for count in (100, 20_000))
+    assert few == many > 0
+
+
+def test_second_call_does_not_compile():
+    telescope, devices = blurred_weights(), several(3)
+    jax.block_until_ready(parallel.observe(telescope, stars(), devices, key=KEY))
+    particles = jax.tree.map(lambda leaf: 1.01 * leaf, stars())
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+    jax.block_until_ready(parallel.observe(telescope, particles, several(3), key=jax.random.key(4)))
+    assert not [event for event in compiled if "compile" in event]
