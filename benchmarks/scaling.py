@@ -3,9 +3,9 @@
     python benchmarks/scaling.py [--devices 1 2] [--particles 1000000] [--runs 5] [--compute 0.05] [--bandwidth 450e9]
 
 The work of `forward.py`, low-rank library, noise, on several devices: on a CPU, that many host devices. One JSON line
-for each number of devices, for a fixed number of particles (strong) and for as many on each device (weak): seconds after
-a warm-up with the devices synchronised, of the cube and of its gradient with respect to every array; the bytes that each
-device sends, read from the compiled program; and the load of the machine, which may be busy with something else.
+for each number of devices, for a fixed number of particles (strong) and for as many on each device (weak): seconds
+after a warm-up with the devices synchronised, of the cube and of its gradient with respect to every array; the bytes
+that each device sends, read from the compiled program; and the load of the machine, which may be busy with other work.
 
 Then the weak scaling that those bytes imply for GPUs, on one line for each number of them. It is derived, not measured:
 
@@ -16,9 +16,9 @@ with the seconds that one GPU computes for its share of the particles (--compute
 6e6 particles on one H200, and 450 GB/s, half of the 900 GB/s that NVLink 4 has in both directions; 376 to 380 GB/s
 were measured between two H100 (github.com/NVIDIA/nccl/issues/1264).
 
-RUBIX (arXiv:2412.08265) needs 8.6 s for 6e6 particles on one A100. Of eight GPUs a page of its authors says that perfect
-efficiency needs tuning, and of weak scaling that there is room to optimise the communication. We have not seen the
-numbers of its curve.
+RUBIX (arXiv:2412.08265) needs 8.6 s for 6e6 particles on one A100. Of eight GPUs a page of its authors says that
+perfect efficiency needs tuning, and of weak scaling that there is room to optimise the communication. We have not seen
+the numbers of its curve.
 """
 
 import argparse

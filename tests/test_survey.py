@@ -15,7 +15,7 @@ from astropy.io import fits
 from stages import library as made_up
 from stages import particles
 
-from ifux import InputError, cli, survey
+from ifux import InputError, Wavelengths, cli, run, survey
 from ifux.galaxy import Galaxy
 from ifux.io import read_configuration, write_galaxy, write_ssp
 from ifux.survey import cluster
@@ -163,6 +163,15 @@ def test_names_tell_what_varies_and_stay_when_other_cases_come():
     assert any(name.startswith("one_inclination30.5_") for name in few)
     many = {case.file for case in survey.load(described(vary={**vary, TILTS: [60, 0, 30.5]}, cases=cases)).cases}
     assert len(few) == 4 and len(many) == 6 and few < many
+
+
+def test_worked_survey_is_what_it_says(monkeypatch):
+    wide = made_up(Wavelengths(2600.0, 4.0, 2100, "air"), 2, 3)
+    monkeypatch.setattr(run, "embedded_library", lambda: wide)
+    made = survey.load(Path(__file__).parents[1] / "configs" / "surveys" / "demo.json")
+    assert len(made.cases) == 8 and not made.notes
+    assert {case.configuration["galaxy"]["seed"] for case in made.cases} == {1, 2}
+    assert all(case.configuration["telescope"]["spaxels"]["size"] == [40, 40] for case in made.cases)
 
 
 BAD = {
