@@ -74,8 +74,11 @@ def weights(telescope: Telescope, particles: Particles, mesh: Mesh) -> Float[Arr
     """`Telescope.weights`, whole on every device."""
     if mesh.size == 1:
         return telescope.weights(particles)
-    filling = dark(-particles.count % mesh.size)
-    particles = jax.tree.map(lambda leaf, more: jnp.concatenate([leaf, more.astype(leaf.dtype)]), particles, filling)
+    if spare := -particles.count % mesh.size:
+        filling = dark(spare)
+        particles = jax.tree.map(
+            lambda leaf, more: jnp.concatenate([leaf, more.astype(leaf.dtype)]), particles, filling
+        )
     arrays, rest = eqx.partition(telescope, eqx.is_array)
 
     def part(arrays, particles):
