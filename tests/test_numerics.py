@@ -223,7 +223,7 @@ def test_slow_atomics_of_a_gpu_are_told(monkeypatch):
     program = jax.jit(windows.add_product).trace(grid.astype(jnp.float32), corner, *values)
     monkeypatch.setattr(windows, "version", lambda name: "0.11.1")
     monkeypatch.setenv("XLA_FLAGS", "")
-    with pytest.warns(UserWarning, match="set XLA_FLAGS=-nvptx-allow-ftz-atomics"):
+    with pytest.warns(UserWarning, match="with XLA_FLAGS=-nvptx-allow-ftz-atomics"):
         assert "scatter" in program.lower(lowering_platforms=("cuda",)).as_text()
     monkeypatch.setenv("XLA_FLAGS", "-nvptx-allow-ftz-atomics")
     with warnings.catch_warnings():
