@@ -56,7 +56,6 @@ def observe(path: Path, field: int, streaming: bool) -> dict:
     """Seconds and bytes of the observation."""
     from ifux import run
     from ifux.io.fits import write_cube
-    from ifux.plan import plan
 
     galaxy = {"kind": "file", "path": str(path), **({"stream": True} if streaming else {})}
     description = {**DESCRIPTION, "galaxy": galaxy}
@@ -70,7 +69,7 @@ def observe(path: Path, field: int, streaming: bool) -> dict:
 
     session = run.prepare(description)
     lap("prepare")
-    foreseen = plan(session)
+    foreseen = run.planned(session)
     lap("plan")
     cube = run.observe(session)
     lap("observe")

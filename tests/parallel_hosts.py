@@ -1,8 +1,8 @@
 """One of several processes that observe a galaxy together: run by `test_parallel.py`.
 
-    python parallel_hosts.py ADDRESS PROCESSES PROCESS FILE
+    python parallel_hosts.py ADDRESS PROCESSES PROCESS GALAXY SEEN
 
-Each has two devices and an unequal share of the particles; the first writes what they all see.
+Each has two devices and reads its share of the particles from the file; the first writes what they all see.
 """
 
 import sys
@@ -15,9 +15,10 @@ import stages
 from jax.experimental.multihost_utils import process_allgather
 
 from ifux import MoffatPSF, Particles, TargetSNRNoise, parallel
+from ifux.io import stream_galaxy
 
-CUTS = [0, 23, 37]
-"""Where the particles of one process end and those of the next begin."""
+COUNT = 37
+"""Particles, which the processes cannot share evenly."""
 
 
 def key():
@@ -29,7 +30,7 @@ def telescope():
     return stages.telescope(psf=MoffatPSF(1.2, reach=4), noise=TargetSNRNoise(20.0))
 
 
-def stars(count=CUTS[-1]):
+def stars(count=COUNT):
     """Particles in the precision of the day."""
     return Particles(*jax.tree.leaves(stages.particles(count)))
 
@@ -48,14 +49,14 @@ def seen(observe):
     return eqx.filter_jit(cube_and_slope)
 
 
-def main(address: str, processes: int, process: int, file: str) -> None:
+def main(address: str, processes: int, process: int, galaxy: str, file: str) -> None:
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_num_cpu_devices", 2)
     jax.distributed.initialize(address, processes, process, coordinator_bind_address=address, initialization_timeout=60)
     devices = parallel.mesh()
     assert devices.size == 2 * processes
-    own = slice(CUTS[process], CUTS[process + 1])
-    particles = parallel.share(jax.tree.map(lambda leaf: leaf[own], stars()), devices)
+    own = stream_galaxy(galaxy).stars.part(process, processes)
+    particles = parallel.share(next(own.blocks(own.count)), devices)
     aligned = telescope().aligned_to(process_allgather(particles, tiled=True))
     found = seen(lambda t, p: parallel.observe(t, p, devices, key=key()))(aligned, particles)
     cube, (of_telescope, of_particles), mass = process_allgather((*found, particles.mass), tiled=True)
@@ -65,4 +66,4 @@ def main(address: str, processes: int, process: int, file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

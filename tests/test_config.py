@@ -225,7 +225,7 @@ WRONG = {
     'telescope.psf={"kind": "none", "fwhm": 1}': "telescope.psf.fwhm: NoPSF takes no keys: choose another kind",
     'telescope.psf={"kind": "moffat"}': "telescope.psf.fwhm: MoffatPSF needs it, and it is missing",
     "telescope.colour=1": "telescope.colour: a telescope takes [",
-    "colour=1": "configuration.colour: a configuration takes ['galaxy', 'library', 'seed', 'telescope']",
+    "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'seed', 'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes no keys",
     "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['inclination',",
     "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
@@ -292,7 +292,7 @@ WRONG = {
     "telescope.kinematics.spacing=1e-9": "telescope: it needs at least",
     "telescope.wavelengths.size=1000000000000": "telescope: it needs at least",
     # sections
-    "galaxy=5": "configuration.galaxy: 5 holds no keys; a configuration has ['galaxy', 'library', 'telescope', 'seed']",
+    "galaxy=5": "configuration.galaxy: 5 holds no keys; a configuration has ['galaxy', 'library', 'telescope', ",
     "library=null": "configuration.library: null holds no keys",
     "telescope=muse": 'configuration.telescope: "muse" holds no keys',
     "galaxy.kind=spiral": "galaxy.kind: 'spiral' is not one of ['file', 'disc-bulge']",
@@ -306,6 +306,11 @@ WRONG = {
     "seed=1.5": "seed: 1.5 is not a whole number",
     "seed=true": "seed: true is not a whole number",
     "seed=today": 'seed: "today" is not a whole number',
+    "compute=fast": 'configuration.compute: "fast" must be like {"contract": "weights"}',
+    "compute.contract=lits": "compute.contract: \"lits\" is not one of ['automatic', 'weights', 'cube', 'lit']",
+    "compute.chunk=0": "compute.chunk: 0 is not greater than zero",
+    "compute.block=1.5": "compute.block: 1.5 is not a whole number",
+    "compute.blocks=1": "compute.blocks: the computation takes ['block', 'chunk', 'contract']; did you mean 'block'?",
 }  # fmt: skip
 
 
@@ -361,7 +366,10 @@ def test_seed_is_zero_where_none_is_given():
     [
         (b"", "is not JSON: Expecting value in line 1, column 1"),
         (b'{"galaxy": {},\n "seed" 1}', "is not JSON: Expecting ':' delimiter in line 2, column 9"),
-        (b"[1, 2]", "must hold a JSON object with ['galaxy', 'library', 'telescope', 'seed'], and is [1, 2]"),
+        (
+            b"[1, 2]",
+            "must hold a JSON object with ['galaxy', 'library', 'telescope', 'compute', ",
+        ),
         (b"5", "must hold a JSON object"),
         (b'{"galaxy": "\xe9t\xe9"}', "is not JSON: it is no text in UTF-8"),
         (b"\xff\xfe{\x00}\x00", "is not JSON: it is no text in UTF-8"),

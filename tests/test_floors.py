@@ -15,11 +15,12 @@ FLOORS = {
     "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "lsf": 3, "noise": 3,
     "telescope": 4,
-    "parallel": 5, "galaxies": 5, "maps": 5, "door": 5, "embedded": 5, "instruments": 5,
-    "config": 6, "io": 6,
-    "run": 7, "plots": 7,
-    "plan": 8, "survey": 8,
-    "cli": 9,
+    "parallel": 5, "galaxies": 5, "maps": 5, "door": 5, "embedded": 5, "instruments": 5, "compute": 5,
+    "config": 6, "io": 6, "programs": 6,
+    "plan": 7, "plots": 7,
+    "run": 8,
+    "survey": 9,
+    "cli": 10,
 }  # fmt: skip
 """Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""
 

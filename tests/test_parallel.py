@@ -10,6 +10,9 @@ import jax
 import numpy as np
 import parallel_hosts
 
+from ifux.galaxy import Galaxy
+from ifux.io import write_galaxy
+
 HERE = Path(__file__).parent
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 """Compile fast: the arrays are small."""
@@ -33,9 +36,12 @@ def test_two_hosts_see_what_one_sees(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
+    files = [str(tmp_path / name) for name in ("galaxy.h5", "seen.npz")]
+    with jax.enable_x64(True):
+        write_galaxy(files[0], Galaxy(parallel_hosts.stars(), 0.1))
     processes = [
         subprocess.Popen(
-            [sys.executable, "parallel_hosts.py", address, "2", str(process), str(tmp_path / "seen.npz")],
+            [sys.executable, "parallel_hosts.py", address, "2", str(process), *files],
             cwd=HERE,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -53,6 +59,6 @@ def test_two_hosts_see_what_one_sees(tmp_path):
     with jax.enable_x64(True):
         telescope = parallel_hosts.telescope().aligned_to(parallel_hosts.stars())
         alone = parallel_hosts.seen(lambda t, p: t(p, key=parallel_hosts.key()))(telescope, parallel_hosts.stars())
-    with np.load(tmp_path / "seen.npz") as found:
+    with np.load(files[1]) as found:
         for name, expected in zip(found.files, map(np.asarray, jax.tree.leaves(alone)), strict=True):
             assert np.abs(found[name] - expected).max() <= 1e-10 * np.abs(expected).max(), name

@@ -10,20 +10,19 @@ from stages import library as made_up
 from test_run import DESCRIPTION
 
 from ifux import config, run
-from ifux.plan import Plan, plan
+from ifux.plan import Plan
 
 DEMO = str(Path(__file__).parents[1] / "configs" / "demo.json")
 
 RUN = """
 import json, sys
 from ifux import config, run
-from ifux.plan import plan
 
 def peak():
     return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 
 session = run.prepare(config.with_settings(config.load(sys.argv[1]), sys.argv[3:]))
-expected = plan(session).peak if sys.argv[2] == "plan" else 0
+expected = run.planned(session).peak if sys.argv[2] == "plan" else 0
 if sys.argv[2] == "run":
     run.observe(session)
 print(json.dumps([expected, peak()]))
@@ -55,11 +54,11 @@ def session(monkeypatch):
 
 
 def test_plan_names_shapes_and_choices(session):
-    report = plan(session()).report()
-    assert "500 in 1 blocks of 500" in report and "6 x 7 spaxels x 80 channels" in report
+    report = run.planned(session()).report()
+    assert "500 together" in report and "6 x 7 spaxels x 80 channels" in report
     assert "everywhere, the PSF on the cube" in report
     few = session("telescope.psf.kind=none", "telescope.spaxels.degree=1", "galaxy.count=2", "galaxy.bulge_count=1")
-    assert "in 8 spaxels that can hold light" in plan(few).report()
+    assert "in 8 spaxels that can hold light" in run.planned(few).report()
 
 
 def test_plan_that_does_not_fit_says_what_would():

@@ -101,7 +101,7 @@ def test_variance_is_that_of_the_noise_that_was_drawn(noise):
     assert pull.std() == pytest.approx(1, abs=5 / np.sqrt(2 * pull.size))
 
 
-def test_chunks_add_up_to_one_block(monkeypatch, double):
+def test_chunks_add_up_to_one_block(double):
     whole = observed(noiseless=True)
     steps = []
 
@@ -109,10 +109,33 @@ def test_chunks_add_up_to_one_block(monkeypatch, double):
     def report(step, parts=1):
         yield lambda: steps.append((step, parts))
 
-    monkeypatch.setattr(run, "CHUNK", 64)
-    parts = observed(noiseless=True, report=report)
+    parts = observed("compute.chunk=64", noiseless=True, report=report)
     np.testing.assert_allclose(parts.flux, whole.flux, rtol=1e-12, atol=1e-12 * whole.flux.max())
     assert steps == [("observing", 9)] * 8  # 500 stars in chunks of 64, and the cube
+
+
+@pytest.mark.parametrize("setting", ["contract=weights", "contract=cube", "block=7"])
+def test_choices_change_the_cube_by_rounding_alone(setting, double):
+    free, forced = observed(noiseless=True), observed(f"compute.{setting}", noiseless=True)
+    np.testing.assert_allclose(forced.flux, free.flux, rtol=1e-10, atol=1e-10 * free.flux.max())
+    key, value = setting.split("=")
+    assert str(forced.history["compute"][key]) == value
+
+
+def test_dark_spaxels_are_left_out_on_demand(double):
+    free = observed("telescope.psf.kind=none", "compute.contract=cube", noiseless=True)
+    forced = observed("telescope.psf.kind=none", "compute.contract=lit", noiseless=True)
+    np.testing.assert_allclose(forced.flux, free.flux, rtol=1e-10, atol=1e-10 * free.flux.max())
+    with pytest.raises(InputError, match="'lit' leaves out dark spaxels, but the PSF"):
+        observed("compute.contract=lit")
+
+
+def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch):
+    session = run.prepare(DESCRIPTION)
+    monkeypatch.setattr("ifux.plan.memory", lambda: 10**6)
+    monkeypatch.setattr(run, "deposit", lambda *arguments: pytest.fail("it was begun"))
+    with pytest.raises(InputError, match=r"does not fit into memory: .* GB at the peak, .*; take "):
+        run.observe(session)
 
 
 def test_the_cube_is_that_of_the_telescope(double):

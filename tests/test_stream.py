@@ -22,7 +22,6 @@ COUNT = 3000
 def file(tmp_path, monkeypatch):
     """A galaxy in a file; blocks are small, so that there are many."""
     monkeypatch.setattr(run, "embedded_library", lambda: replace(made_up(), illustrative=True))
-    monkeypatch.setattr(run, "CHUNK", 700)
     monkeypatch.setattr("ifux.door.BLOCK", 700)
     monkeypatch.setattr("ifux.orientation.alignment.BLOCK", 700)
     path = tmp_path / "galaxy.h5"
@@ -44,6 +43,17 @@ def test_stars_of_a_file_are_those_of_the_reader_in_blocks(file):
     assert (streamed.redshift, streamed.source, streamed.notes) == (read.redshift, read.source, read.notes)
 
 
+def test_parts_of_a_file_are_all_of_it(file):
+    whole = stream_galaxy(file).stars
+    parts = [whole.part(number, 7) for number in range(7)]
+    assert {part.count for part in parts} == {428, 429}
+    for ours, theirs in zip(zip(*map(blocks, parts), strict=True), blocks(whole), strict=True):
+        assert np.array_equal(np.concatenate(ours), theirs)
+    assert parts[3].part(1, 2).first == parts[3].first + 214
+    with pytest.raises(InputError, match="no part 7 of 7 parts of 3000 stars"):
+        whole.part(7, 7)
+
+
 def test_principal_axes_do_not_depend_on_the_blocks(file, monkeypatch):
     axes = principal_axes(stream_galaxy(file).stars)
     monkeypatch.setattr("ifux.orientation.alignment.BLOCK", 10**6)
@@ -51,7 +61,7 @@ def test_principal_axes_do_not_depend_on_the_blocks(file, monkeypatch):
 
 
 def test_cube_of_a_stream_is_that_of_the_stars_in_memory(file, double):
-    settings = ["galaxy.kind=file", f"galaxy.path={file}"]
+    settings = ["galaxy.kind=file", f"galaxy.path={file}", "compute.chunk=700"]
     memory, stream = (
         run.observe(run.prepare(config.with_settings(DESCRIPTION, [*settings, f"galaxy.stream={flag}"])))
         for flag in ("false", "true")

@@ -21,7 +21,6 @@ from ifux.io import describe
 from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
 from ifux.io.fits import write_cube
-from ifux.plan import plan
 
 DEMO = {
     "galaxy": {"kind": "disc-bulge", "count": 100_000, "seed": 1},
@@ -164,7 +163,7 @@ def produce(
     noiseless = getattr(arguments, "noiseless", False)
     if getattr(arguments, "dry_run", False):
         with report("planning"):
-            foreseen = plan(session, noiseless=noiseless)
+            foreseen = run.planned(session, noiseless=noiseless)
         if not foreseen.fits:
             raise InputError(foreseen.sentence())
         print(foreseen.report())

@@ -5,7 +5,8 @@ r"""Many devices and many hosts: particles are split, weights are summed, the cu
     cube = parallel.observe(telescope, particles, devices, key=key)
 
 Every particle is deposited on one device, every map is blurred on one device, and PSF and noise act on the whole cube:
-the result depends on the number of devices by rounding alone. Align the telescope before, with the whole galaxy.
+the result depends on the number of devices by rounding alone. Align the telescope before, with the whole galaxy. From a
+file, a host reads its share with `stream_galaxy(path).stars.part(jax.process_index(), jax.process_count())`.
 
 **Communication.** With D devices, b bytes a number and kind = velocity x dust x basis, every device sends
 
@@ -22,7 +23,7 @@ with `jax.config.update("jax_num_cpu_devices", cores)`.
 """
 
 from collections.abc import Sequence
-from typing import final
+from typing import Literal, final
 
 import equinox as eqx
 import jax
@@ -70,10 +71,12 @@ def dark(count: int) -> Particles:
 
 
 @eqx.filter_jit
-def weights(telescope: Telescope, particles: Particles, mesh: Mesh) -> Float[Array, "tall wide kind"]:
+def weights(
+    telescope: Telescope, particles: Particles, mesh: Mesh, *, block: int | None = None
+) -> Float[Array, "tall wide kind"]:
     """`Telescope.weights`, whole on every device."""
     if mesh.size == 1:
-        return telescope.weights(particles)
+        return telescope.weights(particles, block=block)
     if spare := -particles.count % mesh.size:
         filling = dark(spare)
         particles = jax.tree.map(
@@ -82,7 +85,7 @@ def weights(telescope: Telescope, particles: Particles, mesh: Mesh) -> Float[Arr
     arrays, rest = eqx.partition(telescope, eqx.is_array)
 
     def part(arrays, particles):
-        return eqx.combine(arrays, rest).weights(particles)[None]
+        return eqx.combine(arrays, rest).weights(particles, block=block)[None]
 
     # The deposit's primitives do not say over which axes of a mesh their results vary: it must not be checked.
     parts = jax.shard_map(part, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False)
@@ -103,17 +106,22 @@ def observe(
 
 @eqx.filter_jit
 def contract(
-    telescope: Telescope, weights: Float[Array, "tall wide kind"], mesh: Mesh, *, lit: int | None = None
+    telescope: Telescope,
+    weights: Float[Array, "tall wide kind"],
+    mesh: Mesh,
+    *,
+    blur: Literal["weights", "cube"] | None = None,
+    lit: int | None = None,
 ) -> Float[Array, "y x wave"]:
-    """The noiseless cube of a population-kinematic distribution; no more spaxels than `lit` hold light.
+    """The noiseless cube of a population-kinematic distribution, with `blur` and `lit` as in `Telescope.observe`.
 
     Split over the devices by wavelength; by x if they do not divide the channels evenly but the columns; if neither, it
     is whole on every device.
     """
     if mesh.size == 1:
-        return telescope.observe(weights, telescope.templates(), lit=lit)
+        return telescope.observe(weights, telescope.templates(), blur=blur, lit=lit)
     shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh))
-    cube = shared.observe(weights, telescope.templates(), lit=lit)
+    cube = shared.observe(weights, telescope.templates(), blur=blur, lit=lit)
     axis = 1 if cube.shape[2] % mesh.size and cube.shape[1] % mesh.size == 0 else 2
     return jax.lax.with_sharding_constraint(cube, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import jax
 
+from ifux.compute import Choices
 from ifux.door import memory
-from ifux.run import CHUNK, Session, deposit, expose, nothing
+from ifux.particles import Stars
+from ifux.programs import deposit, expose, nothing
+from ifux.telescope import Telescope
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,14 @@ class Plan:
         return f"the observation does not fit into memory: {self.need()}; {self.remedy}"
 
 
-def plan(session: Session, *, noiseless: bool = False) -> Plan:
+def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -> Plan:
     """The plan of an observation, from its compiled programs: nothing is computed but the first block of stars read."""
-    telescope, stars = session.telescope, session.galaxy.stars
-    size = min(CHUNK, stars.count)
+    size = min(choices.chunk, stars.count)
     block = next(stars.blocks(size)).filled(size)
     sums = nothing(telescope, block)
-    noisy = not (noiseless or session.configuration["telescope"]["noise"]["kind"] == "none")
     base = resident()
-    first = needs(deposit, telescope, block, sums)
-    second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None)
+    first = needs(deposit, telescope, block, sums, choices)
+    second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
     summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape(0)
@@ -69,9 +70,9 @@ def plan(session: Session, *, noiseless: bool = False) -> Plan:
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
-    lit = telescope.lit(stars.count)
+    lit, parts = choices.lit(telescope, stars.count), -(-stars.count // size)
     facts = (
-        ("particles", f"{stars.count} in {-(-stars.count // size)} blocks of {size}"),
+        ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
             "weights",
             f"{tall} x {wide} spaxels, {telescope.psf.margin} on every side for the PSF, x {telescope.kinds} kinds",
@@ -87,7 +88,7 @@ def plan(session: Session, *, noiseless: bool = False) -> Plan:
             "contract",
             f"in {lit} spaxels that can hold light"
             if lit is not None
-            else f"everywhere, the PSF on the {telescope.cheaper_to_blur}",
+            else f"everywhere, the PSF on the {choices.blur() or telescope.cheaper_to_blur}",
         ),
     )
     larger = "weights" if summed > second.output_size_in_bytes else "cube"

@@ -9,9 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from ifux import config, parallel
+from ifux import config
+from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.door import beyond_counting, coarse_library, look, lost_light
 from ifux.errors import InputError
@@ -19,13 +20,10 @@ from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
 from ifux.io.fits import Cube
 from ifux.library import SSPLibrary
-from ifux.maps import UNITS, means, moments
-from ifux.particles import Particles
+from ifux.maps import UNITS, means
+from ifux.plan import Plan, plan
+from ifux.programs import deposit, expose, nothing
 from ifux.telescope import Telescope
-
-CHUNK = 2**20
-"""Particles that are deposited between two signs of life."""
-
 
 Report = Callable[..., AbstractContextManager[Callable[[], object]]]
 """Is told a step and the number of its parts while it is done, and gives back what to call after each part."""
@@ -46,6 +44,15 @@ class Session:
     """Resolved: it makes the same session again."""
     notes: tuple[str, ...]
     """What a careful user should know; written into the cube."""
+
+    @property
+    def choices(self) -> Choices:
+        """How it is to be computed."""
+        return Choices(**self.configuration["compute"])
+
+    def noisy(self, noiseless: bool = False) -> bool:
+        """Whether noise is drawn, if it may be."""
+        return not (noiseless or self.configuration["telescope"]["noise"]["kind"] == "none")
 
 
 def prepare(description: dict, *, report: Report = silent) -> Session:
@@ -115,23 +122,36 @@ def open_library(description: dict) -> SSPLibrary:
     return call(read_ssp, options, "library")
 
 
+def planned(session: Session, *, noiseless: bool = False) -> Plan:
+    """What the observation of a session will do and need. Its programs are compiled, and ready to be used."""
+    return plan(session.telescope, session.galaxy.stars, session.choices, noisy=session.noisy(noiseless))
+
+
 def observe(session: Session, *, noiseless: bool = False, report: Report = silent) -> Cube:
-    """The data cube of a session, with its variance and true maps."""
-    telescope, stars = session.telescope, session.galaxy.stars
-    configuration, seed = session.configuration, session.configuration["seed"]
-    noisy = not (noiseless or configuration["telescope"]["noise"]["kind"] == "none")
+    """The data cube of a session, with its variance and true maps.
+
+    Raises:
+        InputError: it does not fit into memory, or holds numbers that are not finite.
+    """
+    telescope, stars, choices = session.telescope, session.galaxy.stars, session.choices
+    configuration, seed, noisy = session.configuration, session.configuration["seed"], session.noisy(noiseless)
     if noiseless:
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
-    size = min(CHUNK, stars.count)
+    with report("planning"):
+        foreseen = planned(session, noiseless=noiseless)
+    if not foreseen.fits:
+        raise InputError(foreseen.sentence())
+    size = min(choices.chunk, stars.count)
     with report("observing", -(-stars.count // size) + 1) as advance:
         sums = None
         for block in stars.blocks(size):
             # While the last block is deposited, this one was read.
             jax.block_until_ready(sums)
-            sums = deposit(telescope, block.filled(size), nothing(telescope, block) if sums is None else sums)
+            before = nothing(telescope, block) if sums is None else sums
+            sums = deposit(telescope, block.filled(size), before, choices)
             advance()
         weights, light = jax.block_until_ready(sums)
-        flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None)
+        flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
         if not jnp.isfinite(flux).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         flux = wavelengths_first(flux)
@@ -155,27 +175,3 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
 def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:
     """The cube in the order of FITS, on the host."""
     return np.ascontiguousarray(np.asarray(cube).transpose(2, 0, 1))
-
-
-def nothing(
-    telescope: Telescope, stars: Particles
-) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
-    """What is added up over particles, before the first."""
-    shapes = eqx.filter_eval_shape(lambda t, p: (t.weights(p), moments(t, p)), telescope, stars)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-
-
-@eqx.filter_jit
-def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array]) -> PyTree[Array]:
-    """Weights of the stars and what true maps are made of, added to those before."""
-    weights = parallel.weights(telescope, stars, parallel.mesh())
-    return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
-
-
-@eqx.filter_jit
-def expose(telescope: Telescope, weights, count: int, key):
-    """The cube and, with noise, its variance."""
-    cube = parallel.contract(telescope, weights, parallel.mesh(), lit=telescope.lit(count))
-    if key is None:
-        return cube, None
-    return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)

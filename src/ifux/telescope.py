@@ -134,10 +134,15 @@ class Telescope(eqx.Module):
         return "weights" if self.kinds <= self.wavelengths.size else "cube"
 
     def lit(self, count: int) -> int | None:
-        """How many spaxels so many particles can light, if that is few of them and no PSF spreads it; None if not."""
+        """`touched`, if that is few of all spaxels and no PSF spreads their light; None if not."""
         y, x = self.spaxels.shape(0)
-        touched = count * (self.spaxels.degree + 1) ** 2
+        touched = self.touched(count)
         return touched if self.psf.margin == 0 and 2 * touched <= y * x else None
+
+    def touched(self, count: int) -> int:
+        """How many spaxels so many particles can light before any PSF."""
+        y, x = self.spaxels.shape(0)
+        return min(count * (self.spaxels.degree + 1) ** 2, y * x)
 
     def aligned_to(self, stars: Stars) -> "Telescope":
         """This telescope, its orientation counted from the principal axes of the stars if its angles are.

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ifux import instruments
-from ifux.config.build import check_keys, check_seed, check_type, choose, shown
+from ifux.compute import Choices
+from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.table import DEFAULTS, KINDS
 from ifux.errors import InputError
 
-SECTIONS = ["galaxy", "library", "telescope", "seed"]
+SECTIONS = ["galaxy", "library", "telescope", "compute", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "lsf", "noise"]
 CHOICES = ["trim", "accept_coarse_library"]
 
@@ -120,7 +121,20 @@ def resolved(description: dict) -> dict:
         if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
     check_seed(seed := description.get("seed", 0), "seed")
-    return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "seed": seed})
+    compute = {"contract": "automatic"} | computed(description.get("compute", {}))
+    return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed})
+
+
+def computed(description: Any) -> dict:
+    """The choices of how an observation is computed, all of them checked."""
+    if not isinstance(description, dict):
+        raise InputError(f'configuration.compute: {shown(description)} must be like {{"contract": "weights"}}')
+    known = parameters(Choices)
+    check_keys(description, [*known], "compute", "the computation")
+    for key, value in description.items():
+        check_type(value, known[key][0] if key == "contract" else int, f"compute.{key}")
+        check_value(value, key, f"compute.{key}")
+    return description
 
 
 def preset_named(name: Any) -> dict:

@@ -40,7 +40,7 @@ DEFAULTS = {
 POSITIVE = {
     "fwhm", "pitch", "distance", "level", "snr", "rv", "hubble", "matter", "spacing", "reach", "tolerance", "step",
     "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
-    "metallicity",
+    "metallicity", "chunk", "block",
 }  # fmt: skip
 """Keys whose numbers must be greater than zero."""
 

@@ -1,7 +1,7 @@
 """Stars that stay in their file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ifux.errors import InputError
@@ -18,19 +18,31 @@ class StarFile:
 
     path: Path
     count: int
-    """Number of stars in the file, those that cannot be used included."""
+    """Number of stars, those that cannot be used included."""
+    first: int = 0
+    """Place of the first in the file."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Particles left out of the last complete reading, by reason."""
     changed: dict[str, int] = field(default_factory=dict)
     """Particles changed in it, by reason."""
+
+    def part(self, number: int, parts: int) -> "StarFile":
+        """One of so many parts of about equal size, counted from zero: what one of several hosts reads."""
+        if not 0 <= number < parts <= self.count:
+            raise InputError(
+                f"{self.path}: there is no part {number} of {parts} parts of {self.count} stars, counted from zero."
+            )
+        begin, end = (self.count * place // parts for place in (number, number + 1))
+        return replace(self, first=self.first + begin, count=end - begin, dropped={}, changed={})
 
     def blocks(self, size: int) -> Iterator[Particles]:
         """The stars that can be used, at most so many at a time."""
         with opened(self.path) as file:
             before = native.read(file, slice(0))
             tally = dict(before.dropped), dict(before.changed)
-            for start in range(0, self.count, size):
-                stars = native.read(file, slice(start, start + size)).sane()
+            end = self.first + self.count
+            for start in range(self.first, end, size):
+                stars = native.read(file, slice(start, min(start + size, end))).sane()
                 for total, found, known in zip(
                     tally, (stars.dropped, stars.changed), (before.dropped, before.changed), strict=True
                 ):
@@ -62,5 +74,5 @@ def stream_galaxy(path: str | Path) -> Galaxy[StarFile]:
         empty = native.read(file, slice(0))
     if not count:
         settled(empty, "as-is")
-    stars = StarFile(path, count, dict(empty.dropped), dict(empty.changed))
+    stars = StarFile(path, count, dropped=dict(empty.dropped), changed=dict(empty.changed))
     return Galaxy(stars, empty.redshift, empty.source, empty.format, stars.dropped, stars.changed, empty.notes)

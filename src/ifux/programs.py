@@ -1,0 +1,37 @@
+"""The two programs of an observation: particles are deposited block by block, then their light is observed."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from ifux import parallel
+from ifux.compute import Choices
+from ifux.maps import moments
+from ifux.particles import Particles
+from ifux.telescope import Telescope
+
+
+def nothing(
+    telescope: Telescope, stars: Particles
+) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
+    """What is added up over particles, before the first."""
+    shapes = eqx.filter_eval_shape(lambda t, p: (t.weights(p), moments(t, p)), telescope, stars)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+@eqx.filter_jit
+def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
+    """Weights of the stars and what true maps are made of, added to those before."""
+    weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
+    return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
+
+
+@eqx.filter_jit
+def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
+    """The cube and, with noise, its variance."""
+    lit = choices.lit(telescope, count)
+    cube = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), lit=lit)
+    if key is None:
+        return cube, None
+    return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)
