@@ -48,6 +48,8 @@ from forward import REDSHIFT, regridded, telescope
 from rubix_runner import Calls, serve
 
 import ifux
+from ifux import parallel
+from ifux.door import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 from ifux.io.cache import cache_folder
@@ -159,16 +161,24 @@ def describe(folder: Path, particles: ifux.Particles, library: ifux.SSPLibrary, 
 
 
 def ifux_calls(folder: Path) -> Calls:
-    """ifux as it is timed, and alike: with the spaxels and the library that come nearest to RUBIX's."""
+    """ifux as it is timed, and alike: with the spaxels and the library that come nearest to RUBIX's.
+
+    On a CPU, every core is a device; the velocity channels are those that `ifux observe` takes.
+    """
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    devices = parallel.mesh()
     library, muse = observatory()
     with np.load(folder / "particles.npz") as file:
         particles = ifux.Particles(**file)
+    muse = muse.narrowed_to(fastest(muse.orientation, muse.target, particles))
+    particles = parallel.share(particles, devices)
     timed = like_rubix(muse)
     seen, _ = library.matched(muse.wavelengths, REDSHIFT, 900.0)
     stages = ifux.SquareSpaxels(PITCH, (SIZE, SIZE), degree=0), ifux.LowRankSSP.from_library(seen, tolerance=1e-5)
     alike = eqx.tree_at(lambda t: (t.spaxels, t.ssp), timed, stages)
     bare = partial(eqx.tree_at, lambda t: (t.psf, t.lsf), replace=(ifux.NoPSF(), ifux.NoLSF()))
-    observe, key = eqx.filter_jit(lambda t, p, key: t(p, key=key)), jax.random.key(0)
+    observe = eqx.filter_jit(lambda t, p, key: parallel.observe(t, p, devices, key=key))
+    key = jax.random.key(0)
     return {
         "bare": partial(observe, bare(timed), particles, None),
         "noiseless": partial(observe, timed, particles, None),
