@@ -62,16 +62,16 @@ def look(telescope: Telescope, stars: Stars) -> Sight:
     @eqx.filter_jit
     def see(telescope: Telescope, block: Particles):
         seen, mass = telescope.coverage(block), block.mass.sum()
-        return jnp.stack([seen.field, seen.channels, seen.library]) * mass, mass, seen.wavelengths
+        speed = jnp.abs(telescope.project(block).velocity).max()
+        return jnp.stack([seen.field, seen.channels, seen.library]) * mass, mass, seen.wavelengths, speed
 
-    sums, total, wavelengths = np.zeros(3), 0.0, 1.0
+    sums, total, wavelengths, top = np.zeros(3), 0.0, 1.0, 0.0
     size = min(BLOCK, stars.count)
     for block in stars.blocks(size):
-        part, mass, wavelengths = see(telescope, block.filled(size))
-        sums, total = sums + np.asarray(part, np.float64), total + float(mass)
+        part, mass, wavelengths, speed = see(telescope, block.filled(size))
+        sums, total, top = sums + np.asarray(part, np.float64), total + float(mass), max(top, float(speed))
     field, channels, library = (sums / total).tolist()
-    speed = fastest(telescope.orientation, telescope.target, stars)
-    return Sight(field, channels, library, float(wavelengths), speed)
+    return Sight(field, channels, library, float(wavelengths), min(top, SPEED_OF_LIGHT))
 
 
 def fastest(orientation: AbstractOrientation, target: AbstractTarget, stars: Stars) -> float:
