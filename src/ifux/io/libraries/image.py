@@ -116,7 +116,7 @@ def read_image(path: Path) -> Image:
     with unpacked(path) as file:
         header = _header(path, file)
         kind, axes = value(header, "BITPIX"), value(header, "NAXIS")
-        if not isinstance(axes, int) or kind not in KINDS:
+        if not isinstance(axes, int) or not isinstance(kind, int) or kind not in KINDS:
             raise InputError(f"{path}: NAXIS is {axes!r} and BITPIX {kind!r}, which is no image.")
         lengths = [value(header, f"NAXIS{axis}") for axis in range(min(axes, 4), 0, -1)]
         sizes = [length for length in lengths if isinstance(length, int) and length > 0]

@@ -5,8 +5,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ifux.errors import InputError
 
 
@@ -45,13 +43,9 @@ def gridded(
 
 def nearest(lost: Sequence[Any], models: Mapping[str, Sequence[Any]]) -> str:
     """The model that differs in as few values as can be, the last ones first."""
+
     def shared(name: str) -> tuple[int, list[bool]]:
         same = [one == other for one, other in zip(models[name], lost, strict=True)]
         return sum(same), same
 
     return max(sorted(models), key=shared)
-
-
-def array(values: Sequence[float]) -> np.ndarray:
-    """In double precision."""
-    return np.asarray(values, np.float64)

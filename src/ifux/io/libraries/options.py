@@ -18,6 +18,7 @@ Resolution = float | Sequence[Sequence[float]]
 LIBRARY_OPTIONS: dict[str, Any] = {
     "metallicity": str,
     "age_unit": str,
+    "flux_unit": str,
     "medium": str,
     "fwhm": Any,
     "imf": str,
@@ -72,9 +73,14 @@ def assembled(
     flux = flux() if callable(flux) else flux
     sun = positive(path, "solar_luminosity", SOLAR_LUMINOSITY if solar_luminosity is None else solar_luminosity)
     widths = resolution(path, fwhm, wavelength)
-    further = {"alpha": alpha, "imf_slope": imf_slope}
     check_axes(
-        str(path), metallicity=metallicity, age=age, wavelength=wavelength, fwhm=widths, flux=flux, further=further
+        str(path),
+        metallicity=metallicity,
+        age=age,
+        wavelength=wavelength,
+        fwhm=widths,
+        flux=flux,
+        further={"alpha": alpha, "imf_slope": imf_slope},
     )
     return SSPLibrary(
         name=name,
@@ -88,7 +94,8 @@ def assembled(
         citation="not stated" if citation is None else citation,
         solar_luminosity=sun,
         solar_metallicity=solar_metallicity,
-        **further,
+        alpha=alpha,
+        imf_slope=imf_slope,
     )
 
 
@@ -99,9 +106,7 @@ def positive(path: str | Path, name: str, value: Any) -> float:
     return float(value)
 
 
-def resolution(
-    path: str | Path, fwhm: Any, wavelength: Float[np.ndarray, " rest"]
-) -> Float[np.ndarray, " rest"]:
+def resolution(path: str | Path, fwhm: Any, wavelength: Float[np.ndarray, " rest"]) -> Float[np.ndarray, " rest"]:
     """The width at every wavelength, from a number, from pairs of wavelength and width, or as it is [angstrom]."""
     if isinstance(fwhm, np.ndarray) and fwhm.shape == wavelength.shape:
         return np.asarray(fwhm, np.float64)
@@ -111,7 +116,8 @@ def resolution(
         pairs = np.asarray(fwhm, np.float64)
     except (TypeError, ValueError):
         pairs = np.zeros(0)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not (np.diff(pairs[:, 0]) > 0).all() or not (pairs > 0).all():
+    good = pairs.ndim == 2 and pairs.shape[-1] == 2 and bool(np.all((pairs > 0) & np.isfinite(pairs)))
+    if not good or not np.all(np.diff(pairs, axis=0)[..., 0] > 0):
         raise InputError(
             f"{path}: fwhm must be a number, or pairs of increasing wavelength and width such as "
             "[[4000, 2.5], [9000, 3.5]] in angstrom."
