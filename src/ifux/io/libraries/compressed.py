@@ -1,11 +1,11 @@
 """Files that may be compressed by gzip, read no further than they may go."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from ifux.errors import InputError
 
@@ -15,19 +15,19 @@ PIECE = 2**24
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[BinaryIO]:
+def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
     """A file as if it had never been compressed. Damage to it, found then or later, is an `InputError`."""
     try:
         with path.open("rb") as file:
             packed = file.read(len(MAGIC)) == MAGIC
-        with cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb") as file:
+        with gzip.GzipFile(path, "rb") if packed else path.open("rb") as file:
             yield file
     except (OSError, EOFError, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is truncated or damaged ({reason}): copy or download it again.") from error
 
 
-def exactly(file: BinaryIO, size: int) -> bytearray:
+def exactly(file: io.BufferedIOBase, size: int) -> bytearray:
     """So many bytes, or fewer where the file ends."""
     content = bytearray()
     while len(content) < size and (piece := file.read(min(PIECE, size - len(content)))):

@@ -36,7 +36,7 @@ def recognises(file: h5py.File) -> bool:
 def read(
     file: h5py.File,
     medium: str | None = None,
-    fwhm: Resolution | None = None,
+    fwhm: Resolution = None,
     imf: str | None = None,
     citation: str | None = None,
     solar_metallicity: float | None = None,

@@ -1,10 +1,10 @@
 """The first image of a FITS file, read with care: its header may lie."""
 
+import io
 import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -91,7 +91,7 @@ def read_header(path: Path) -> fits.Header:
         return _header(path, file)
 
 
-def _header(path: Path, file: BinaryIO) -> fits.Header:
+def _header(path: Path, file: io.BufferedIOBase) -> fits.Header:
     text = bytearray()
     for _ in range(HEADER):
         block = exactly(file, BLOCK)

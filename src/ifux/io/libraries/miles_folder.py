@@ -91,7 +91,7 @@ def read(
     path: Path,
     metallicity: str = "isochrone",
     solar_metallicity: float | None = None,
-    fwhm: Resolution | None = None,
+    fwhm: Resolution = None,
     citation: str | None = None,
 ) -> SSPLibrary:
     """The library."""

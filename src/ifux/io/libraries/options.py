@@ -1,6 +1,6 @@
 """What a library must say of itself besides its numbers: where its file does not, whoever reads it is asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from ifux.io.libraries.format import check_axes
 from ifux.library import SSPLibrary
 from ifux.units import SOLAR_LUMINOSITY
 
-Resolution = float | Sequence[Sequence[float]]
-"""A width for all wavelengths, or pairs of wavelength and width, linear between them [angstrom]."""
+Resolution = Any
+"""A width for all wavelengths, or pairs of wavelength and width, linear between them [angstrom]. Checked when used."""
 
 LIBRARY_OPTIONS: dict[str, Any] = {
     "metallicity": str,
@@ -58,7 +58,7 @@ def assembled(
     wavelength: Float[np.ndarray, " rest"],
     flux: Float[np.ndarray, "..."] | Callable[[], Float[np.ndarray, "..."]],
     medium: str | None,
-    fwhm: Resolution | Float[np.ndarray, " rest"] | None,
+    fwhm: Resolution,
     imf: str | None,
     citation: str | None,
     solar_luminosity: float | None = None,

@@ -22,11 +22,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.format import LIMIT, LibraryFormat
+from ifux.io.libraries.format import LibraryFormat
 from ifux.io.libraries.options import Resolution, ask, assembled, mass_fractions
 from ifux.library import SSPLibrary
 
 NAMES = ("templates", "lam", "ages", "metals")
+LIMIT = 2**27
+"""Numbers of an array: an archive can promise a thousand times its own size, and keep the promise."""
 DAMAGE = (
     OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError,
     NotImplementedError, MemoryError, SyntaxError, OverflowError,
@@ -65,7 +67,7 @@ def array(archive: zipfile.ZipFile, name: str) -> Float[np.ndarray, "..."]:
 def read(
     path: Path,
     medium: str | None = None,
-    fwhm: Resolution | None = None,
+    fwhm: Resolution = None,
     imf: str | None = None,
     citation: str | None = None,
     solar_metallicity: float | None = None,

@@ -41,7 +41,7 @@ def recognises(path: Path) -> bool:
 def read(
     path: Path,
     medium: str | None = None,
-    fwhm: Resolution | None = None,
+    fwhm: Resolution = None,
     imf: str | None = None,
     citation: str | None = None,
     solar_luminosity: float | None = None,

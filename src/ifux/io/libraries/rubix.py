@@ -49,7 +49,7 @@ def recognises(file: h5py.File) -> bool:
 def read(
     file: h5py.File,
     medium: str | None = None,
-    fwhm: Resolution | None = None,
+    fwhm: Resolution = None,
     imf: str | None = None,
     citation: str | None = None,
     age_unit: str | None = None,
