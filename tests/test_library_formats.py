@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -15,12 +16,15 @@ from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ifux import Particles, config
 from ifux.errors import InputError
 from ifux.grids import Wavelengths
 from ifux.io import fsps_library, read_ssp
 from ifux.io.libraries import compressed, image, options
 from ifux.library import SSPLibrary
 from ifux.run import open_library
+from ifux.survey.checks import Checks
+from ifux.survey.made import newest
 
 SAID = {"medium": "vacuum", "fwhm": 2.0, "imf": "Salpeter"}
 WAVES = 4000.0 + 2.0 * np.arange(7)
@@ -737,3 +741,47 @@ def test_recognition_by_content(tmp_path):
     dsps(tmp_path / "dsps")
     for name in made:
         assert read_ssp(tmp_path / name, **SAID, **({"solar_metallicity": 0.02} if name == "ppxf" else {})).name
+
+
+def test_a_survey_knows_a_folder_of_spectra(tmp_path):
+    folder = tmp_path / "a"
+    bruzual_charlot(folder)
+    before = newest(folder)
+    os.utime(folder / "bc2003_lr_m22_chab_ssp.ised_ASCII", (before + 60,) * 2)
+    assert newest(folder) == pytest.approx(before + 60, abs=1e-3)
+    checks = Checks()
+    description = {"kind": "file", "path": str(folder), **SAID}
+    checks.library(description)
+    (kept,) = checks.libraries.values()
+    assert kept.flux.shape == (2, 2, WAVES.size)
+    with pytest.raises(InputError, match=r"library\.path: there is no file"):
+        checks.library(description | {"path": str(tmp_path / "lost")})
+
+
+def test_a_telescope_sees_through_an_uneven_library(data):
+    """The band of a cube made with BC03 has the luminosity of its star, by hand from the file."""
+    description = config.resolved(
+        {
+            "galaxy": {"kind": "disc-bulge"},
+            "library": {"kind": "file", "path": str(data("BC03lr.h5")), **SAID},
+            "telescope": {
+                "target": {"kind": "fixed", "redshift": 0.0, "distance": 10.0},
+                "spaxels": {"kind": "square", "pitch": 1.0, "size": [5, 5]},
+                "wavelengths": {"start": 5000.0, "step": 5.0, "size": 200, "medium": "vacuum"},
+                "ssp": {"kind": "grid"},
+                "kinematics": {"kind": "channels", "reach": 200.0},
+            },
+        }
+    )
+    library = open_library(description["library"])
+    star = Particles(np.zeros((1, 3)), np.zeros((1, 3)), [1e6], [10 ** (10.00 - 9)], [0.02])
+    cube = config.telescope(description["telescope"], library, star)(star)
+    with h5py.File(data("BC03lr.h5")) as file:
+        row = np.argmin(np.abs(file["age"][...] - 10.0))
+        below, above = (file["flux"][4, i] for i in (row, row + (file["age"][row] < 10.0) * 2 - 1))
+        first, second = file["age"][row], file["age"][row + (file["age"][row] < 10.0) * 2 - 1]
+        share = (10.0 - first) / (second - first)
+        edges = np.linspace(4997.5, 5997.5, 100_001)
+        density = np.interp(edges, file["wavelength"][...], (1 - share) * below + share * above)
+    light = 1e6 * np.trapezoid(density, edges) * u.Lsun.to("erg/s") / (4 * np.pi * (10 * u.Mpc).to_value("cm") ** 2)
+    assert float(np.asarray(cube, np.float64).sum()) * 5.0 * 1e-20 == pytest.approx(light, rel=1e-3)
