@@ -1,5 +1,6 @@
 """What one device sees, many see: run by `test_parallel.py` in a process with eight devices."""
 
+from dataclasses import replace
 from functools import cache
 
 import equinox as eqx
@@ -101,6 +102,22 @@ def test_gradients_are_those_of_one_device(double, order, count):
     found, slope = seen(lambda t, p: parallel.observe(t, p, devices, key=KEY))(telescope, particles)
     agree(found, cube, 1e-12)
     agree(slope, gradient, 1e-10)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_mixtures_of_the_stars_go_with_them(double, shared):
+    """[alpha/Fe] is a leaf that particles may have: filling up for the devices must give it to the dark ones too."""
+    plain = stages.library()
+    lines = 1 + 0.2 * np.sin(plain.wavelength / 7)
+    library = replace(plain, flux=np.stack([plain.flux, plain.flux * lines]), alpha=np.array([0.0, 0.4]))
+    telescope = observer(61, 8, ssp=LowRankSSP.from_library(library, 1e-2), psf=MoffatPSF(1.2, reach=4))
+    some = stages.particles(11)
+    some = replace(some, alpha=jnp.linspace(-0.1, 0.5, 11))
+    expected = eqx.filter_jit(telescope)(some)
+    devices = several(8)
+    given = parallel.share(some, devices) if shared else some
+    agree(parallel.observe(telescope, given, devices), expected, 1e-12)
+    assert np.abs(expected - eqx.filter_jit(telescope)(replace(some, alpha=None))).max() > 1e-3 * expected.max()
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -29,14 +29,17 @@ class Specification:
     psf: object  # surface brightness(radius [arcsec]) that integrates to one
     telescope_fwhm: float | None  # None for the resolution of the library
     attenuation: object = None  # rest-frame transmission(wavelength)
+    imf_slope: float | None = None  # of all stars, where the library has several
+    alpha: float | None = None  # [alpha/Fe] of stars that have none of their own, where the library has several
 
-    def cube(self, position, velocity, mass, age, metallicity):
+    def cube(self, position, velocity, mass, age, metallicity, alpha=None):
         tall, wide = self.size[1], self.size[0]
         cube = np.zeros((tall, wide, self.wavelengths.size))
         for p in range(len(mass)):
             east, north, away_velocity = self.turn(position[p], velocity[p])
             image = self.image(east, north)
-            spectrum = self.spectrum(mass[p], age[p], metallicity[p], away_velocity)
+            mixture = self.alpha if alpha is None else alpha[p]
+            spectrum = self.spectrum(mass[p], age[p], metallicity[p], away_velocity, mixture)
             cube += image[:, :, None] * spectrum[None, None, :]
         return cube
 
@@ -67,7 +70,14 @@ class Specification:
                 image += w[a] * w[b] / 4 * self.psf(radius) * self.pitch**2
         return image
 
-    def population(self, age, metallicity):
+    def population(self, age, metallicity, alpha=None):
+        spectra = self.library.flux
+        for nodes, value in ((self.library.imf_slope, self.imf_slope), (self.library.alpha, alpha)):
+            if nodes is not None:
+                value = np.clip(value, nodes[0], nodes[-1])
+                i = int(np.clip(np.searchsorted(nodes, value) - 1, 0, len(nodes) - 2))
+                t = (value - nodes[i]) / (nodes[i + 1] - nodes[i])
+                spectra = (1 - t) * spectra[i] + t * spectra[i + 1]
         flux, corner = 0.0, []
         for nodes, value in ((self.library.metallicity, metallicity), (self.library.age, age)):
             x, value = np.log(nodes), np.log(np.clip(value, nodes[0], nodes[-1]))
@@ -76,12 +86,12 @@ class Specification:
             corner.append(((i, 1 - t), (i + 1, t)))
         for m, wm in corner[0]:
             for a, wa in corner[1]:
-                flux = flux + wm * wa * self.library.flux[m, a]
+                flux = flux + wm * wa * spectra[m, a]
         return flux * (self.library.solar_luminosity / 3.828e33)
 
-    def spectrum(self, mass, age, metallicity, velocity):
+    def spectrum(self, mass, age, metallicity, velocity, alpha=None):
         rest = self.library.wavelength
-        luminosity = mass * self.population(age, metallicity)
+        luminosity = mass * self.population(age, metallicity, alpha)
         if self.attenuation is not None:
             luminosity = luminosity * self.attenuation(rest)
         step = rest[1] - rest[0]

@@ -176,7 +176,7 @@ def test_metallicity_of_miles_is_that_of_the_isochrones(data):
 
 
 def test_a_library_that_does_not_say_what_it_is_is_refused(data):
-    with pytest.raises(InputError, match="known are ifux, miles"):
+    with pytest.raises(InputError, match="does not say whether its wavelengths are those in air or in vacuum"):
         read_ssp(data("BC03lr.h5"))
 
 

@@ -49,7 +49,7 @@ class Sight:
     channels: float
     """Fraction of the mass within the velocity channels."""
     library: float
-    """Fraction of the mass within the ages and metallicities of the library."""
+    """Fraction of the mass within the grid of the library."""
     wavelengths: float
     """Fraction of the detector's channels that the library reaches at every velocity."""
     fastest: float
@@ -95,7 +95,7 @@ def lost_light(sight: Sight) -> list[str]:
         )
     if (lost := 1 - sight.library) > NEGLIGIBLE:
         findings.append(
-            f"{lost:.1%} of the formed mass lies outside the library's ages or metallicities: held at its edge"
+            f"{lost:.1%} of the formed mass lies outside the library's grid of ages and metallicities: held at its edge"
         )
     if (lost := 1 - sight.wavelengths) > 0:
         findings.append(f"{lost:.1%} of the detector's channels lie where the library ends: they are not to be trusted")

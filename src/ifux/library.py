@@ -12,7 +12,10 @@ from ifux.units import SOLAR_LUMINOSITY, SPEED_OF_LIGHT
 
 @dataclass(frozen=True)
 class SSPLibrary:
-    """Spectra of simple stellar populations on a grid of metallicity and age, in double precision on the host."""
+    """Spectra of simple stellar populations on a grid of metallicity and age, in double precision on the host.
+
+    A library may have two axes more, [alpha/Fe] and the slope of the IMF, which stand before those two in the flux.
+    """
 
     name: str
     metallicity: Float[np.ndarray, " metallicity"]
@@ -21,8 +24,11 @@ class SSPLibrary:
     """[Gyr], increasing."""
     wavelength: Float[np.ndarray, " rest"]
     """Centres of the pixels [angstrom], increasing."""
-    flux: Float[np.ndarray, "metallicity age rest"]
-    """Luminosity density per solar mass formed [solar luminosity/angstrom/solar mass]."""
+    flux: Float[np.ndarray, "*further metallicity age rest"]
+    """Luminosity density per solar mass formed [solar luminosity/angstrom/solar mass].
+
+    Its first axes are `imf_slope` and `alpha`, in this order and only where the library has them.
+    """
     fwhm: Float[np.ndarray, " rest"]
     """Spectral resolution of the library [angstrom]."""
     medium: Medium
@@ -37,12 +43,16 @@ class SSPLibrary:
     """Mass fraction that the library calls [M/H] = 0, where it has one."""
     illustrative: bool = False
     """True of a library that must not be used for science."""
+    alpha: Float[np.ndarray, " alpha"] | None = None
+    """[alpha/Fe] [dex], increasing, where the library has several."""
+    imf_slope: Float[np.ndarray, " slope"] | None = None
+    """Slope of the IMF as the library counts it, increasing, where the library has several."""
 
     def __post_init__(self):
-        shape = (self.metallicity.size, self.age.size, self.wavelength.size)
+        shape = (*(nodes.size for nodes in self.grid.values()), self.wavelength.size)
         if self.flux.shape != shape:
             raise ValueError(
-                f"Library {self.name!r}: flux has shape {self.flux.shape}, but its axes metallicity, age and "
+                f"Library {self.name!r}: flux has shape {self.flux.shape}, but its axes {', '.join(self.grid)} and "
                 f"wavelength have lengths {shape}."
             )
         if self.fwhm.shape != self.wavelength.shape:
@@ -54,8 +64,18 @@ class SSPLibrary:
             values = getattr(self, axis)
             if not (np.all(np.diff(values) > 0) and values[0] > 0):
                 raise ValueError(f"Library {self.name!r}: {axis} must be positive and increase strictly.")
+        for axis in ("alpha", "imf_slope"):
+            values = getattr(self, axis)
+            if values is not None and not (values.size > 1 and np.all(np.diff(values) > 0)):
+                raise ValueError(f"Library {self.name!r}: {axis} must be two values or more that increase strictly.")
         if not np.all(np.isfinite(self.flux)):
             raise ValueError(f"Library {self.name!r}: {np.sum(~np.isfinite(self.flux))} fluxes are not finite.")
+
+    @property
+    def grid(self) -> dict[str, Float[np.ndarray, " node"]]:
+        """Names and nodes of the axes of the flux, in their order, without that of wavelengths."""
+        axes = {name: getattr(self, name) for name in ("imf_slope", "alpha", "metallicity", "age")}
+        return {name: nodes for name, nodes in axes.items() if nodes is not None}
 
     def pixels(self) -> Wavelengths:
         """The wavelength axis, where it is evenly spaced to a thousandth of a pixel."""

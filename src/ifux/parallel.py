@@ -61,13 +61,16 @@ def share(particles: Particles, mesh: Mesh) -> Particles:
         filled = np.concatenate([leaf, np.asarray(filling, leaf.dtype)])
         return jax.make_array_from_process_local_data(split, filled, (each * mesh.size, *leaf.shape[1:]))
 
-    return jax.tree.map(place, particles, dark(each * here - particles.count))
+    return jax.tree.map(place, particles, dark(each * here - particles.count, particles))
 
 
-def dark(count: int) -> Particles:
-    """Particles without mass that are off the sky or, on the line of sight, beyond the velocity channels."""
+def dark(count: int, like: Particles) -> Particles:
+    """Particles without mass that are off the sky or, on the line of sight, beyond the velocity channels.
+
+    They have the leaves that others have.
+    """
     place, none = np.tile([1e6, 0.0, 0.0], (count, 1)), np.zeros(count)
-    return Particles(place, 0.1 * place, none, none, none)
+    return Particles(place, 0.1 * place, none, none, none, None if like.alpha is None else none)
 
 
 @eqx.filter_jit
@@ -78,7 +81,7 @@ def weights(
     if mesh.size == 1:
         return telescope.weights(particles, block=block)
     if spare := -particles.count % mesh.size:
-        filling = dark(spare)
+        filling = dark(spare, particles)
         particles = jax.tree.map(
             lambda leaf, more: jnp.concatenate([leaf, more.astype(leaf.dtype)]), particles, filling
         )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.typing import real
+from ifux.typing import real, real_if_any
 
 
 class AbstractGalaxy(eqx.Module):
@@ -34,6 +34,8 @@ class Particles(AbstractGalaxy):
     """Time since formation, at the time of the snapshot [Gyr]."""
     metallicity: Float[Array, " particle"] = eqx.field(converter=real)
     """Mass fraction of metals Z."""
+    alpha: Float[Array, " particle"] | None = eqx.field(converter=real_if_any, default=None)
+    """[alpha/Fe] [dex]; None where all have that of the library stage. Without effect on a library of one mixture."""
 
     def __check_init__(self):
         shapes = {
@@ -43,6 +45,8 @@ class Particles(AbstractGalaxy):
             "age": (self.count,),
             "metallicity": (self.count,),
         }
+        if self.alpha is not None:
+            shapes["alpha"] = (self.count,)
         for name, expected in shapes.items():
             if (shape := getattr(self, name).shape) != expected:
                 raise ValueError(
@@ -100,3 +104,5 @@ class Projected(eqx.Module):
     """Time since formation [Gyr]."""
     metallicity: Float[Array, " particle"]
     """Mass fraction of metals Z."""
+    alpha: Float[Array, " particle"] | None = None
+    """[alpha/Fe] [dex], where the particles have their own."""

@@ -19,6 +19,7 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
 from ifux.io.fits import Cube
+from ifux.io.libraries.options import LIBRARY_OPTIONS
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
 from ifux.plan import Plan, plan
@@ -116,7 +117,7 @@ def open_library(description: dict) -> SSPLibrary:
         check_keys(options, [], "library", "the embedded library")
         return embedded_library()
     for key, value in options.items():
-        check_type(value, str, f"library.{key}")
+        check_type(value, LIBRARY_OPTIONS.get(key, str), f"library.{key}")
     if "format" in options:
         choose(options["format"], [*LIBRARY_FORMATS], "library.format")
     return call(read_ssp, options, "library")

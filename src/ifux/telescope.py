@@ -33,7 +33,7 @@ class Coverage(eqx.Module):
     channels: Float[Array, ""]
     """Within the velocity channels."""
     library: Float[Array, ""]
-    """Within the ages and metallicities of the stellar library; the rest is held at its edge, not lost."""
+    """Within the ages, metallicities and mixtures of the stellar library; the rest is held at its edge, not lost."""
     wavelengths: Float[Array, ""]
     """Of the channels of the detector, not of the mass: those that the library reaches at every velocity node."""
 

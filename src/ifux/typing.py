@@ -12,3 +12,8 @@ def real(x: ArrayLike | Sequence) -> Float[Array, "..."]:
     The explicit dtype drops weak types, which would recompile a program after the first optimiser step.
     """
     return jnp.asarray(x, dtype=float)
+
+
+def real_if_any(x: ArrayLike | Sequence | None) -> Float[Array, "..."] | None:
+    """The same for a leaf that may be absent."""
+    return None if x is None else real(x)

@@ -5,6 +5,7 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import jax
@@ -77,6 +78,8 @@ def is_number(value: Any) -> bool:
 
 def check_type(value: Any, wanted: Any, path: str) -> None:
     """A value is what an annotation wants: a choice, a name, a truth, a number, or a list of so many."""
+    if get_origin(wanted) is UnionType and get_args(wanted)[1:] == (NoneType,):
+        wanted = get_args(wanted)[0]
     choices = [*get_args(wanted)] if get_origin(wanted) is Literal else []
     if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
         raise InputError(f"{path}: {shown(value)} is not one of {choices}")

@@ -6,6 +6,7 @@ from ifux.io.fits import Cube as Cube
 from ifux.io.fits import read_configuration as read_configuration
 from ifux.io.fits import read_cube as read_cube
 from ifux.io.fits import write_cube as write_cube
+from ifux.io.fsps import fsps_library as fsps_library
 from ifux.io.galaxies.arrays import galaxy_from_arrays as galaxy_from_arrays
 from ifux.io.galaxies.native import write_galaxy as write_galaxy
 from ifux.io.galaxies.read import GALAXY_FORMATS as GALAXY_FORMATS

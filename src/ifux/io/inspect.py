@@ -19,6 +19,7 @@ from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Particles
 
 MAGIC = b"SIMPLE  ="
+FURTHER = {"alpha": "[alpha/Fe]", "imf_slope": "slope of the IMF"}
 
 
 def describe(path: str | Path) -> str:
@@ -72,6 +73,7 @@ def describe_library(library: SSPLibrary) -> str:
         f"  resolution {span(library.fwhm)} angstrom FWHM",
         f"  age {span(library.age)} Gyr",
         f"  metallicity Z {span(library.metallicity)}",
+        *(f"  {name} {span(library.grid[axis])}" for axis, name in FURTHER.items() if axis in library.grid),
         f"  flux in solar luminosities of {library.solar_luminosity:.4g} erg/s per angstrom and solar mass formed",
         f"  initial mass function {library.imf}",
         f"  cite {library.citation}",

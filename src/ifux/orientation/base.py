@@ -31,5 +31,11 @@ class AbstractOrientation(eqx.Module):
         place = jnp.matmul(particles.position, turn, precision=jax.lax.Precision.HIGHEST)
         motion = jnp.matmul(particles.velocity, turn[:, 2], precision=jax.lax.Precision.HIGHEST)
         return Projected(
-            place[:, :2] * arcsec_per_kpc, place[:, 2], motion, particles.mass, particles.age, particles.metallicity
+            place[:, :2] * arcsec_per_kpc,
+            place[:, 2],
+            motion,
+            particles.mass,
+            particles.age,
+            particles.metallicity,
+            particles.alpha,
         )

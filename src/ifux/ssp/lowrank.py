@@ -10,8 +10,8 @@ from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.numerics.lowrank import factor
 from ifux.particles import Projected
-from ifux.ssp.base import AbstractSSP
-from ifux.typing import real
+from ifux.ssp.base import AbstractSSP, further_axes, lengths
+from ifux.typing import real, real_if_any
 from ifux.units import SOLAR_LUMINOSITY
 
 
@@ -23,42 +23,61 @@ class LowRankSSP(AbstractSSP):
     """Nodes, increasing mass fractions Z."""
     age: Float[Array, " age"] = eqx.field(converter=real)
     """Nodes, increasing [Gyr]."""
-    table: Float[Array, "metallicity age basis"] = eqx.field(converter=real)
-    """Coefficients of the nodes."""
+    table: Float[Array, "*further metallicity age basis"] = eqx.field(converter=real)
+    """Coefficients of the nodes; further axes: IMF slope, [alpha/Fe]."""
     basis: Float[Array, "basis rest"] = eqx.field(converter=real)
     """Basis spectra [solar luminosity/angstrom per solar mass formed, for a coefficient of one]."""
     fwhm: Float[Array, " rest"] = eqx.field(converter=real)
     """Resolution of the spectra [angstrom, rest frame]."""
     rest: Wavelengths
     """Pixels of the spectra in the rest frame."""
+    alpha_nodes: Float[Array, " alpha"] | None = eqx.field(converter=real_if_any, default=None)
+    """Nodes, increasing [alpha/Fe] [dex], where the library has several."""
+    imf_slope_nodes: Float[Array, " slope"] | None = eqx.field(converter=real_if_any, default=None)
+    """Nodes, increasing slopes of the IMF, where the library has several."""
+    alpha: Float[Array, ""] | None = eqx.field(converter=real_if_any, default=None)
+    """[alpha/Fe] of particles that have none of their own [dex]."""
+    imf_slope: Float[Array, ""] | None = eqx.field(converter=real_if_any, default=None)
+    """Slope of the IMF of all particles, as the library counts it."""
 
     def __check_init__(self):
-        shape = (self.metallicity.size, self.age.size, self.basis.shape[0])
+        shape = (*lengths(self), self.basis.shape[0])
         if self.table.shape != shape or self.basis.shape[1] != self.rest.size or self.fwhm.shape != (self.rest.size,):
             raise ValueError(
                 f"LowRankSSP: table {self.table.shape}, basis {self.basis.shape} and fwhm {self.fwhm.shape} "
-                f"do not fit metallicity, age and basis of lengths {shape} and {self.rest.size} pixels."
+                f"do not fit axes of lengths {shape}, the last of them metallicity, age and basis, and "
+                f"{self.rest.size} pixels."
             )
 
     @classmethod
-    def from_library(cls, library: SSPLibrary, tolerance: float = 1e-3) -> "LowRankSSP":
+    def from_library(
+        cls,
+        library: SSPLibrary,
+        tolerance: float = 1e-3,
+        *,
+        alpha: float | None = None,
+        imf_slope: float | None = None,
+    ) -> "LowRankSSP":
         """The smallest basis whose root-mean-square error is below a tolerance for every spectrum of the library.
 
         The error is relative to the root mean square of the spectrum itself. Cut the library to the wavelengths that
         are observed first: what is not seen need not be spanned.
+
+        Where the library has several, `alpha` is the [alpha/Fe] of particles that have none of their own [dex], that
+        of the sun if not given, and `imf_slope` the slope of the IMF, which must be given.
         """
         flux = library.flux * (library.solar_luminosity / SOLAR_LUMINOSITY)
-        shape = flux.shape[:2]
-        coefficients, basis = factor(np.asarray(flux, np.float64).reshape(-1, flux.shape[2]), tolerance)
+        coefficients, basis = factor(np.asarray(flux, np.float64).reshape(-1, flux.shape[-1]), tolerance)
         # Orthonormal vectors of thousands of pixels are small numbers: give them the size of a spectrum.
         size = float(np.sqrt(basis.shape[1]))
         return cls(
             metallicity=library.metallicity,
             age=library.age,
-            table=coefficients.reshape(*shape, -1) / size,
+            table=coefficients.reshape(*flux.shape[:-1], -1) / size,
             basis=basis * size,
             fwhm=library.fwhm,
             rest=library.pixels(),
+            **further_axes(library, alpha, imf_slope),
         )
 
     @property
@@ -67,8 +86,8 @@ class LowRankSSP(AbstractSSP):
         return self.basis.shape[0]
 
     def coefficients(self, projected: Projected) -> Float[Array, "particle basis"]:
-        """The table, interpolated."""
-        return self.nodes(projected).gather(self.table.reshape(-1, self.table.shape[2]))
+        """The table at the slope of the IMF, interpolated."""
+        return self.nodes(projected).gather(self.at_slope(self.table).reshape(-1, self.size))
 
     def spectra(self) -> Float[Array, "basis rest"]:
         """The basis."""

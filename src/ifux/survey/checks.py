@@ -46,13 +46,13 @@ class Checks:
         present(description["path"], "galaxy")
 
     def library(self, description: dict) -> None:
-        """It can be read; two of its metallicities and ages are kept, which tell how far it reaches."""
+        """It can be read; two nodes of each of its axes are kept, which tell how far it reaches."""
         if description["kind"] == "file":
             present(description["path"], "library")
         whole = run.open_library(description)
-        self.libraries[text(description)] = replace(
-            whole, metallicity=whole.metallicity[:2], age=whole.age[:2], flux=whole.flux[:2, :2]
-        )
+        few = {name: nodes[:2] for name, nodes in whole.grid.items()}
+        corner = tuple(slice(2) for _ in few)
+        self.libraries[text(description)] = replace(whole, flux=whole.flux[corner], **few)
 
     def telescope(self, description: dict, library: dict) -> None:
         """Every stage can be built, and the library reaches the wavelengths for stars at rest."""
@@ -68,8 +68,8 @@ class Checks:
 
 
 def present(path: str, section: str) -> None:
-    """A file is there."""
-    if not Path(path).is_file():
+    """A file is there, or a folder of them."""
+    if not Path(path).exists():
         raise InputError(f"{section}.path: there is no file {path}")
 
 

@@ -58,7 +58,13 @@ def outdated(cases: Iterable[Case], folder: Path) -> int:
         ]
         for path in paths:
             if path not in changed:
-                changed[path] = Path(path).stat().st_mtime
+                changed[path] = newest(Path(path))
         return max((changed[path] for path in paths), default=-math.inf)
 
     return sum(latest(case.configuration) > (folder / case.file).stat().st_mtime for case in cases)
+
+
+def newest(path: Path) -> float:
+    """When a file, or anything in a folder of them, was last changed."""
+    there = [path, *path.iterdir()] if path.is_dir() else [path]
+    return max(file.stat().st_mtime for file in there)

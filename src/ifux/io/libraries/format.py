@@ -1,6 +1,7 @@
 """What the table of library formats holds."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from ifux.errors import InputError
 from ifux.io.hdf5 import is_hdf5, opened
 from ifux.library import SSPLibrary
 
+LIMIT = 2**30
+"""Fluxes of a library: ten times those of the largest that is known."""
+
 
 @dataclass(frozen=True)
 class LibraryFormat:
-    """A layout of library files: how it is recognised by content, and how it is read."""
+    """A layout of library files or folders: how it is recognised, by content where it has one, and how it is read."""
 
     name: str
     recognises: Callable[[Path], bool]
@@ -52,13 +56,26 @@ def check_axes(
     wavelength: np.ndarray,
     fwhm: np.ndarray,
     flux: np.ndarray,
+    further: Mapping[str, np.ndarray | None] | None = None,
 ):
-    """Raises an error unless the arrays of a library fit together and its resolution is one."""
-    for name, axis in (("metallicity", metallicity), ("age", age), ("wavelength", wavelength)):
+    """Raises an error unless the arrays of a library fit together and its resolution is one.
+
+    Its further axes are `imf_slope` and `alpha`, None or absent where the library has not got them.
+    """
+    names = ("imf_slope", "alpha")
+    more = {name: axis for name in names if (axis := (further or {}).get(name)) is not None}
+    axes = more | {"metallicity": metallicity, "age": age, "wavelength": wavelength}
+    for name, axis in axes.items():
         if axis.ndim != 1 or axis.size < 2:
             raise InputError(f"{path}: {name} has shape {axis.shape}, but it must be a list of two values or more.")
-    shape = (metallicity.size, age.size, wavelength.size)
+    shape = tuple(axis.size for axis in axes.values())
     if flux.shape != shape:
-        raise InputError(f"{path}: flux has shape {flux.shape}, but metallicity, age and wavelength make it {shape}.")
+        raise InputError(f"{path}: flux has shape {flux.shape}, but {', '.join(axes)} make it {shape}.")
     if fwhm.shape != wavelength.shape or not np.all(np.isfinite(fwhm) & (fwhm > 0)):
         raise InputError(f"{path}: fwhm must be a positive width for each of {wavelength.size} wavelengths.")
+
+
+def check_size(path: str, shape: tuple[int, ...]):
+    """Raises an error before so many fluxes are read that no library has them."""
+    if math.prod(shape) > LIMIT:
+        raise InputError(f"{path}: it promises fluxes of shape {shape}, more than any library has: it is damaged.")

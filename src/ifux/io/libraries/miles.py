@@ -21,7 +21,7 @@ import numpy as np
 
 from ifux.errors import InputError
 from ifux.io.hdf5 import column, find, number, numbers, require_dataset, text
-from ifux.io.libraries.format import check_axes, hdf5_format
+from ifux.io.libraries.format import check_axes, check_size, hdf5_format
 from ifux.library import SSPLibrary
 
 COLUMN = {"isochrone": "metallicity_Z_isochrone", "label": "metallicity_Z"}
@@ -52,7 +52,8 @@ def read(file: h5py.File, metallicity: str = "isochrone") -> SSPLibrary:
     if metallicity == "isochrone":
         solar = float(10 ** np.interp(0.0, labels, np.log10(fractions)))
     age = column(file, "age", "Gyr", REMEDY)
-    flux = numbers(require_dataset(file, "flux", REMEDY))
+    check_size(file.filename, (dataset := require_dataset(file, "flux", REMEDY)).shape)
+    flux = numbers(dataset)
     resolution = np.full(wavelength.shape, fwhm)
     check_axes(file.filename, metallicity=fractions, age=age, wavelength=wavelength, fwhm=resolution, flux=flux)
     return SSPLibrary(

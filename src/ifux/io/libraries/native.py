@@ -9,6 +9,12 @@
     /fwhm         (wave,)                    attribute unit = "angstrom"  resolution
     /flux         (metallicity, age, wave)   attribute unit = "Lsun / (Msun angstrom)"  per solar mass formed
 
+Version 2 is written where a library has further axes; without them it is version 1.
+
+    /imf_slope    (imf_slope,)               attribute unit = ""          slope of the IMF, increasing
+    /alpha        (alpha,)                   attribute unit = "dex"       [alpha/Fe], increasing
+    /flux         ([imf_slope], [alpha], metallicity, age, wave)          its first axes, in this order, are those there
+
 The unit attributes are obligatory, and any unit that astropy can convert will do. One Lsun of the flux is the solar
 luminosity that the file states.
 """
@@ -21,12 +27,12 @@ import h5py
 
 from ifux.errors import InputError
 from ifux.io.files import replacing
-from ifux.io.hdf5 import column, fixed, number, text
-from ifux.io.libraries.format import check_axes, hdf5_format
+from ifux.io.hdf5 import column, find, fixed, number, require_dataset, text
+from ifux.io.libraries.format import check_axes, check_size, hdf5_format
 from ifux.library import SSPLibrary
 
 FORMAT = "ifux library"
-VERSION = 1
+VERSIONS = (1, 2)
 UNITS = {
     "metallicity": "",
     "age": "Gyr",
@@ -34,6 +40,7 @@ UNITS = {
     "fwhm": "angstrom",
     "flux": "Lsun / (Msun angstrom)",
 }
+FURTHER = {"imf_slope": "", "alpha": "dex"}
 REMEDY = f"the docstring of {__name__} shows the layout"
 
 
@@ -44,10 +51,24 @@ def recognises(file: h5py.File) -> bool:
 
 def read(file: h5py.File) -> SSPLibrary:
     """The library."""
-    if (found := number(file, "version")) != VERSION:
-        raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not {VERSION}: update ifux.")
+    if (found := number(file, "version")) not in VERSIONS:
+        raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not in {VERSIONS}: update ifux.")
+    check_size(file.filename, require_dataset(file, "flux", REMEDY).shape)
     metallicity, age, wavelength, fwhm, flux = (column(file, name, unit, REMEDY) for name, unit in UNITS.items())
-    check_axes(file.filename, metallicity=metallicity, age=age, wavelength=wavelength, fwhm=fwhm, flux=flux)
+    further = {
+        name: column(file, name, unit, REMEDY)
+        for name, unit in FURTHER.items()
+        if found == 2 and find(file, name) is not None
+    }
+    check_axes(
+        file.filename,
+        metallicity=metallicity,
+        age=age,
+        wavelength=wavelength,
+        fwhm=fwhm,
+        flux=flux,
+        further=further,
+    )
     sun, medium = number(file, "solar_luminosity"), text(file, "medium")
     if sun is None or medium not in ("air", "vacuum"):
         raise InputError(
@@ -67,6 +88,7 @@ def read(file: h5py.File) -> SSPLibrary:
         solar_luminosity=sun,
         solar_metallicity=number(file, "solar_metallicity"),
         illustrative=bool(number(file, "illustrative")),
+        **further,
     )
 
 
@@ -79,7 +101,8 @@ def write_ssp(
 ):
     """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision."""
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["version"] = VERSION
+        further = {name: unit for name, unit in FURTHER.items() if getattr(library, name) is not None}
+        file.attrs["version"] = VERSIONS[bool(further)]
         file.attrs["solar_luminosity"] = library.solar_luminosity
         file.attrs["illustrative"] = int(library.illustrative)
         words = {"format": FORMAT, "ifux": version("ifux")}
@@ -88,14 +111,14 @@ def write_ssp(
             file.attrs[name] = fixed(word)
         if library.solar_metallicity is not None:
             file.attrs["solar_metallicity"] = library.solar_metallicity
-        for name, unit in UNITS.items():
+        for name, unit in (UNITS | further).items():
             values = getattr(library, name)
             if name == "flux":
                 values = values.astype(precision)
             dataset = file.create_dataset(
                 name,
                 data=values,
-                chunks=(1, *values.shape[1:]) if name == "flux" else values.shape,
+                chunks=(*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape,
                 compression="gzip",
                 compression_opts=1,
                 shuffle=True,

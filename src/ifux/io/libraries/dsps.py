@@ -1,0 +1,71 @@
+"""The layout of DSPS, which is written from FSPS or by hand.
+
+    ssp_lgmet       (metallicity,)              log10 of the mass fraction of metals
+    ssp_lg_age_gyr  (age,)                      log10 of the age in Gyr
+    ssp_wave        (wave,)                     [angstrom]
+    ssp_flux        (metallicity, age, wave)    [solar luminosity/Hz/solar mass formed]
+
+Some who write it count metallicity in units of the sun: give `solar_metallicity`, the mass fraction of the sun, if so.
+Metallicities above a mass fraction of 0.1 are a sign of it, and it is asked for. Emission lines (`ssp_emlines`) are
+not read. The file says nothing of medium, resolution and IMF: they are asked for (FSPS writes wavelengths in vacuum
+unless told otherwise).
+
+References: Hearin et al. (2023), MNRAS 521, 1741; Conroy, Gunn & White (2009), ApJ 699, 486; Conroy & Gunn (2010),
+ApJ 712, 833.
+"""
+
+from pathlib import Path
+
+import h5py
+
+from ifux.io.hdf5 import find, numbers, require_dataset
+from ifux.io.libraries.format import check_size, hdf5_format
+from ifux.io.libraries.options import Resolution, ask, assembled, positive
+from ifux.io.libraries.rubix import per_angstrom
+from ifux.library import SSPLibrary
+
+NAMES = ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "ssp_flux")
+REMEDY = f"a library of DSPS has {', '.join(NAMES)}"
+
+
+def recognises(file: h5py.File) -> bool:
+    """Its names."""
+    return all(find(file, name) is not None for name in NAMES)
+
+
+def read(
+    file: h5py.File,
+    medium: str | None = None,
+    fwhm: Resolution = None,
+    imf: str | None = None,
+    citation: str | None = None,
+    solar_metallicity: float | None = None,
+    solar_luminosity: float | None = None,
+) -> SSPLibrary:
+    """The library."""
+    path = file.filename
+    datasets = [require_dataset(file, name, REMEDY) for name in NAMES]
+    check_size(path, datasets[-1].shape)
+    metallicity, age, wavelength = (numbers(dataset) for dataset in datasets[:3])
+    if solar_metallicity is None and (metallicity > -1).any():
+        ask(path, solar_metallicity=None)
+    unit = 1.0 if solar_metallicity is None else positive(path, "solar_metallicity", solar_metallicity)
+    return assembled(
+        path,
+        name=Path(path).stem,
+        metallicity=unit * 10.0**metallicity,
+        age=10.0**age,
+        wavelength=wavelength,
+        flux=lambda: per_angstrom(numbers(datasets[-1]), wavelength),
+        medium=medium,
+        fwhm=fwhm,
+        imf=imf,
+        citation=citation,
+        solar_luminosity=solar_luminosity,
+        solar_metallicity=solar_metallicity,
+    )
+
+
+DSPS = hdf5_format(
+    "dsps", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_metallicity", "solar_luminosity")
+)

@@ -1,0 +1,83 @@
+"""The libraries of pyPipe3D, one FITS image of all models, such as `MaStar_CB19.slog_1_5.fits.gz`.
+
+    NAXIS1                 wavelengths: CRVAL1, CDELT1, CRPIX1, linear [angstrom]
+    NAXIS2                 models, counted from 0
+    NAME<i>                `spec_ssp_1.0000Gyr_z0004.spec`: the age, and the digits of the mass fraction after "0."
+    NORM<i>                what the model was divided by: flux = data x NORM [solar luminosity/angstrom/solar mass]
+    WAVENORM               where the models are one [angstrom]; not needed
+
+NORM is the luminosity density of one solar mass at WAVENORM: pyPipe3D takes its inverse as the ratio of mass to light.
+The header says nothing of medium, resolution and IMF: they are asked for.
+
+References: Lacerda et al. (2022), New Astronomy 97, 101895; Sanchez et al. (2022), ApJS 262, 36 (MaStar_CB19).
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ifux.errors import InputError
+from ifux.io.libraries.format import LibraryFormat
+from ifux.io.libraries.image import Image, is_fits, read_header, read_image, value
+from ifux.io.libraries.models import gridded
+from ifux.io.libraries.options import Resolution, ask, assembled, positive
+from ifux.library import SSPLibrary
+
+NAME = re.compile(r"spec_ssp_(?P<age>\d+(?:\.\d+)?)(?P<unit>[GM]yr)?_z(?P<metals>\d+)(?:\.spec)?")
+
+
+def recognises(path: Path) -> bool:
+    """FITS that names and norms its models."""
+    try:
+        if not path.is_file() or not is_fits(path):
+            return False
+        header = read_header(path)
+    except InputError:
+        return False
+    return isinstance(value(header, "NAME0"), str) and value(header, "NORM0") is not None
+
+
+def read(
+    path: Path,
+    medium: str | None = None,
+    fwhm: Resolution = None,
+    imf: str | None = None,
+    citation: str | None = None,
+    solar_luminosity: float | None = None,
+) -> SSPLibrary:
+    """The library."""
+    ask(path, medium=medium, fwhm=fwhm, imf=imf)
+    image = read_image(path)
+    if image.data.ndim != 2:
+        raise InputError(f"{path}: the image has shape {image.data.shape}, but it must be models by wavelengths.")
+    models = {f"NAME{row}": place(image, row) for row in range(len(image.data))}
+    (metallicity, age), found = gridded(path, models, ("metallicity", "age"))
+    norm = np.array([positive(path, f"NORM{row}", image.value(f"NORM{row}")) for row in range(len(image.data))])
+    rows = np.array([[int(found[z, t][4:]) for t in range(len(age))] for z in range(len(metallicity))])
+    return assembled(
+        path,
+        name=path.name.split(".fits")[0],
+        metallicity=np.array(metallicity),
+        age=np.array(age),
+        wavelength=image.wavelength(),
+        flux=image.data[rows] * norm[rows][..., None],
+        medium=medium,
+        fwhm=fwhm,
+        imf=imf,
+        citation=citation,
+        solar_luminosity=solar_luminosity,
+    )
+
+
+def place(image: Image, row: int) -> tuple[float, float]:
+    """Mass fraction and age [Gyr] of a model, from its name."""
+    name = image.value(f"NAME{row}")
+    if not isinstance(name, str) or not (match := NAME.fullmatch(name.strip())):
+        raise InputError(
+            f"{image.path}: NAME{row} is {name!r} and must say age and metals as 'spec_ssp_1.0000Gyr_z0004.spec' does."
+        )
+    return float(f"0.{match['metals']}"), float(match["age"]) * (1e-3 if match["unit"] == "Myr" else 1.0)
+
+
+PYPIPE3D = LibraryFormat("pypipe3d", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_luminosity"))
