@@ -241,7 +241,7 @@ def test_centre_and_radius_are_the_callers_to_choose(cutout):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"centre": "potential"}, "'shrinking-sphere', 'as-is' or three coordinates"),
+        ({"centre": "potential"}, "'shrinking-sphere', 'most-bound', 'as-is' or three coordinates"),
         ({"centre": [1.0, 2.0]}, "three finite coordinates"),
         ({"centre": np.ones(3) * u.s}, "centre must be plain numbers, or convert to kpc"),
         ({"centre": ["left", "right", 0]}, "centre must be plain numbers"),

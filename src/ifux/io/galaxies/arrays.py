@@ -6,10 +6,12 @@ from astropy import units
 from jaxtyping import ArrayLike
 
 from ifux.galaxy import Galaxy
+from ifux.io.galaxies.columns import check_shapes
 from ifux.io.galaxies.galaxy import Centre, settled
 from ifux.io.galaxies.native import UNITS
 from ifux.io.galaxies.quantity import in_unit
-from ifux.io.galaxies.stars import Stars, check_shapes
+from ifux.io.galaxies.snapshot import Snapshot
+from ifux.io.galaxies.stars import Stars
 from ifux.particles import Particles
 
 
@@ -43,5 +45,5 @@ def galaxy_from_arrays(
     given = {"position": position, "velocity": velocity, "mass": mass, "age": age, "metallicity": metallicity}
     columns = [in_unit(values, UNITS[name], name) for name, values in given.items()]
     check_shapes(source, dict(zip(given, columns, strict=True)))
-    stars = Stars(*columns, redshift=redshift, source=source)
-    return settled(stars, centre, radius, velocity_radius)
+    snapshot = Snapshot(Stars(*columns), redshift=redshift, source=source)
+    return settled(snapshot, centre, radius, velocity_radius)

@@ -9,8 +9,8 @@ References: The EAGLE team (2017), arXiv:1706.09899.
 import h5py
 
 from ifux.io.galaxies.format import hdf5_format
-from ifux.io.galaxies.snapshot import Column, Layout, read_snapshot
-from ifux.io.galaxies.stars import Stars
+from ifux.io.galaxies.hydro import Column, Layout, read_snapshot
+from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, number
 
 LAYOUT = Layout(
@@ -41,7 +41,7 @@ def recognises(file: h5py.File) -> bool:
     )
 
 
-def read(file: h5py.File) -> Stars:
+def read(file: h5py.File) -> Snapshot:
     """The stars of a snapshot or of a cut-out."""
     return read_snapshot(file, LAYOUT)
 

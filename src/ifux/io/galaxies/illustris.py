@@ -9,8 +9,8 @@ References: Nelson et al. (2019), Computational Astrophysics and Cosmology 6, 2.
 import h5py
 
 from ifux.io.galaxies.format import hdf5_format
-from ifux.io.galaxies.snapshot import Column, Layout, read_snapshot
-from ifux.io.galaxies.stars import Stars
+from ifux.io.galaxies.hydro import Column, Layout, read_snapshot
+from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, members
 
 LAYOUT = Layout(
@@ -30,7 +30,7 @@ def recognises(file: h5py.File) -> bool:
     return isinstance(stars, h5py.Group) and any(name.startswith("GFM_") for name in members(stars))
 
 
-def read(file: h5py.File) -> Stars:
+def read(file: h5py.File) -> Snapshot:
     """The stars of a snapshot or a cut-out."""
     return read_snapshot(file, LAYOUT)
 

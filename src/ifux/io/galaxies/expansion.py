@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
+from ifux.galaxy import Cosmology
 from ifux.io.hdf5 import number
 from ifux.units import MEGAPARSEC
 
@@ -15,7 +16,7 @@ HUBBLE_TIME = MEGAPARSEC / 1e7 / 3.15576e16
 
 
 @dataclass(frozen=True)
-class Cosmology:
+class Expansion:
     """Flat LambdaCDM of a snapshot, without radiation as the simulations run it, and the time of the snapshot."""
 
     scale: float
@@ -26,8 +27,13 @@ class Cosmology:
     """Density of matter today in units of the critical one."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def cosmology(self) -> Cosmology:
+        """The universe, whatever the time."""
+        return Cosmology(self.hubble, self.matter)
+
     @classmethod
-    def of(cls, header: h5py.Group) -> "Cosmology":
+    def of(cls, header: h5py.Group) -> "Expansion":
         """The cosmology in a header."""
         where = f"{header.file.filename}: {header.name}"
         redshift = number(header, "Redshift")
