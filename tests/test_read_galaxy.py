@@ -109,12 +109,6 @@ def test_description_of_a_real_galaxy(data):
     assert "2000 star particles" in text and "redshift 0.27090" in text
 
 
-@pytest.mark.parametrize("name", ["HorizonAGN", "Magneticum", "Colibre"])
-def test_similar_simulations_are_not_mistaken_for_known_ones(data, name):
-    with pytest.raises(InputError, match="not a galaxy in any known format"):
-        read_galaxy(data(f"snapshots/SimSpin_example_{name}.hdf5"))
-
-
 def test_file_without_stars_says_so(data):
     with pytest.raises(InputError, match="holds no stars: there is no PartType4"):
         read_galaxy(data("snapshots/SimSpin_example_HDF5.hdf5"))

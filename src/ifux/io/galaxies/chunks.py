@@ -71,6 +71,7 @@ def joined(parts: list[Snapshot]) -> Snapshot:
         first,
         stars=concatenated([part.stars for part in parts]),
         gas=concatenated(gas) if gas else None,
+        box=next((part.box for part in parts if part.box is not None), None),
         source=f"{first.source} and {len(parts) - 1} more files",
         dropped=dropped,
         changed=changed,

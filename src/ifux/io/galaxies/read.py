@@ -11,12 +11,18 @@ from ifux.galaxy import Galaxy
 from ifux.io.galaxies.eagle import EAGLE
 from ifux.io.galaxies.format import GalaxyFormat
 from ifux.io.galaxies.galaxy import Centre, settled
+from ifux.io.galaxies.gizmo import FIRE, SIMBA
+from ifux.io.galaxies.horizon import HORIZON
 from ifux.io.galaxies.illustris import ILLUSTRIS
+from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
+from ifux.io.galaxies.swift import SWIFT
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
 from ifux.particles import Particles
 
-GALAXY_FORMATS: dict[str, GalaxyFormat] = {entry.name: entry for entry in (IFUX, ILLUSTRIS, EAGLE)}
+GALAXY_FORMATS: dict[str, GalaxyFormat] = {
+    entry.name: entry for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE)
+}
 
 
 def read_galaxy(
