@@ -10,6 +10,8 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies.eagle import EAGLE
 from ifux.io.galaxies.format import GalaxyFormat
+from ifux.io.galaxies.gadget_binary import GADGET
+from ifux.io.galaxies.gadget_hdf5 import GADGET_HDF5
 from ifux.io.galaxies.galaxy import Centre, settled
 from ifux.io.galaxies.gizmo import FIRE, SIMBA
 from ifux.io.galaxies.horizon import HORIZON
@@ -21,7 +23,8 @@ from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
 from ifux.particles import Particles
 
 GALAXY_FORMATS: dict[str, GalaxyFormat] = {
-    entry.name: entry for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE)
+    entry.name: entry
+    for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE, GADGET, GADGET_HDF5)
 }
 
 
