@@ -18,13 +18,16 @@ from ifux.io.galaxies.horizon import HORIZON
 from ifux.io.galaxies.illustris import ILLUSTRIS
 from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
+from ifux.io.galaxies.rdata import is_rdata, remedy
+from ifux.io.galaxies.rubix import RUBIX
 from ifux.io.galaxies.swift import SWIFT
+from ifux.io.galaxies.tables import TABLE
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
 from ifux.particles import Particles
 
 GALAXY_FORMATS: dict[str, GalaxyFormat] = {
     entry.name: entry
-    for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE, GADGET, GADGET_HDF5)
+    for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE, RUBIX, GADGET, GADGET_HDF5, TABLE)
 }
 
 
@@ -104,6 +107,8 @@ def unrecognised(path: Path) -> str:
     known = f"known are {', '.join(GALAXY_FORMATS)}"
     if path.is_dir():
         return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
+    if is_rdata(path):
+        return remedy(path)
     if not is_hdf5(path):
         return f"{path} is not a galaxy in any known format ({known}): {beginning(path)}, so it is not HDF5."
     with opened(path) as file:
