@@ -18,6 +18,7 @@ from ifux.io.galaxies.horizon import HORIZON
 from ifux.io.galaxies.illustris import ILLUSTRIS
 from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
+from ifux.io.galaxies.pynbody import PYNBODY
 from ifux.io.galaxies.rdata import is_rdata, remedy
 from ifux.io.galaxies.rubix import RUBIX
 from ifux.io.galaxies.swift import SWIFT
@@ -27,7 +28,21 @@ from ifux.particles import Particles
 
 GALAXY_FORMATS: dict[str, GalaxyFormat] = {
     entry.name: entry
-    for entry in (IFUX, ILLUSTRIS, EAGLE, MAGNETICUM, HORIZON, SWIFT, SIMBA, FIRE, RUBIX, GADGET, GADGET_HDF5, TABLE)
+    for entry in (
+        IFUX,
+        ILLUSTRIS,
+        EAGLE,
+        MAGNETICUM,
+        HORIZON,
+        SWIFT,
+        SIMBA,
+        FIRE,
+        RUBIX,
+        GADGET,
+        GADGET_HDF5,
+        TABLE,
+        PYNBODY,
+    )
 }
 
 
