@@ -355,6 +355,41 @@ def test_bad_particles_are_counted(written):
 WHOLE = {(kind, order): snapshot(**hydro(kind)[0], order=order)[0] for kind in (1, 2) for order in "<>"}
 
 
+@pytest.mark.parametrize("name", ["Density", "InternalEnergy", "ElectronAbundance", "SmoothingLength", "ParticleIDs"])
+def test_gas_of_hdf5_whose_columns_differ_in_length_is_one_sentence(tmp_path, name):
+    def change(file):
+        for column in ("Density", "InternalEnergy", "ElectronAbundance", "SmoothingLength", "Masses"):
+            file[f"PartType0/{column}"] = np.ones(9 if column == name else 8)
+        file["PartType0/Coordinates"] = file["PartType0/Velocities"] = np.ones((8, 3))
+        file["PartType0/ParticleIDs"] = np.arange(9 if name == "ParticleIDs" else 8)
+
+    path = n_body(tmp_path / "galaxy.hdf5", change)
+    if name == "ParticleIDs":
+        assert read_galaxy(path, populations=DISC).gas.count == 8
+        return
+    with pytest.raises(InputError, match=r"PartType0: .* has shape \(9,\)"):
+        read_galaxy(path, populations=DISC)
+
+
+def test_truncated_hdf5_is_an_input_error(tmp_path):
+    path = n_body(tmp_path / "galaxy.hdf5")
+    content = path.read_bytes()
+    for part in np.linspace(0, 1, 20, endpoint=False):
+        path.write_bytes(content[: int(part * len(content))])
+        with pytest.raises(InputError, match=r"galaxy\.hdf5"):
+            read_galaxy(path, populations=DISC)
+
+
+def test_positions_of_an_absurd_size_are_one_sentence(tmp_path):
+    def change(file):
+        del file["PartType2/Coordinates"]
+        file["PartType2"].create_dataset("Coordinates", (2**50, 3), "f8", chunks=(1024, 3))
+
+    path = n_body(tmp_path / "galaxy.hdf5", change)
+    with pytest.raises(InputError, match="does not fit into memory"):
+        read_galaxy(path, populations=DISC)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     which=st.sampled_from(sorted(WHOLE)),

@@ -115,6 +115,16 @@ def test_rubix_galaxies_across_the_edge_of_their_box_are_whole(tmp_path):
     assert np.ptp(position, axis=0) == pytest.approx(np.ptp(stars["coords"], axis=0), rel=1e-4)
 
 
+def shortened(name):
+    """A dataset of three numbers."""
+
+    def change(file):
+        del file[name]
+        file[name] = np.ones(3)
+
+    return change
+
+
 def elsewhere(file):
     """Ages in another file."""
     del file["particles/stars/age"]
@@ -130,6 +140,9 @@ def elsewhere(file):
         (lambda file: file["galaxy/redshift"].__setitem__((), -3.0), "galaxy/redshift is -3.0"),
         (lambda file: file.move("particles/stars/velocity", "particles/stars/away"), "no dataset 'velocity'"),
         (lambda file: file.move("particles/gas/density", "away"), "no dataset 'density'"),
+        (shortened("particles/gas/density"), "density has shape \\(3,\\)"),
+        (shortened("particles/gas/electron_abundance"), "electron_abundance has shape \\(3,\\)"),
+        (shortened("particles/stars/age"), "age has shape \\(3,\\)"),
         (elsewhere, "is a link to the file other.h5"),
     ],
 )

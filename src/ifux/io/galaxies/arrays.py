@@ -80,24 +80,25 @@ def gas_from_arrays(given: Mapping[str, Any], source: str) -> Gas:
     if unknown:
         raise InputError(f"{source}: gas has no column {unknown[0]!r}: it has {', '.join((*GAS, *more))}.")
     columns = {name: in_unit(given[name], unit, f"gas {name}") for name, unit in GAS.items() if name in given}
-    electrons = given.get("electron_abundance")
-    electrons = None if electrons is None else in_unit(electrons, "", "gas electron_abundance")
-    if "temperature" not in columns and "internal_energy" in given:
-        columns["temperature"] = temperature(
-            in_unit(given["internal_energy"], "km2/s2", "gas internal_energy"), electrons
-        )
+    energy, electrons, ids = (given.get(name) for name in ("internal_energy", "electron_abundance", "particle_ids"))
+    elements = {name: in_unit(values, "", f"gas {name}") for name, values in dict(given.get("elements") or {}).items()}
     needed = [name for name in GAS if name not in ("star_formation_rate", "smoothing_length")]
-    missing = [name for name in needed if name not in columns]
+    missing = [name for name in needed if name not in columns and not (name == "temperature" and energy is not None)]
     if missing:
         raise InputError(f"{source}: gas lacks {', '.join(missing)}; of all gas its {', '.join(needed)} must be known.")
+    extra = dict(elements)
+    if energy is not None:
+        extra["internal_energy"] = energy = in_unit(energy, "km2/s2", "gas internal_energy")
+    if electrons is not None:
+        extra["electron_abundance"] = electrons = in_unit(electrons, "", "gas electron_abundance")
+    if ids is not None:
+        extra["particle_ids"] = np.asarray(ids)
+    check_shapes(f"{source}: gas", columns | extra)
+    if "temperature" not in columns and energy is not None:
+        columns["temperature"] = temperature(energy, electrons)
     columns.setdefault("star_formation_rate", np.zeros(columns["mass"].shape))
     if "smoothing_length" not in columns:
         columns["smoothing_length"] = cell_radius(columns["mass"], columns["density"])
-    elements = {name: in_unit(values, "", f"gas {name}") for name, values in dict(given.get("elements") or {}).items()}
-    ids = given.get("particle_ids")
-    extra = elements | ({} if electrons is None else {"electron_abundance": electrons})
-    extra |= {} if ids is None else {"particle_ids": np.asarray(ids)}
-    check_shapes(f"{source}: gas", columns | extra)
     return Gas(
         **columns,
         electron_abundance=electrons,

@@ -310,33 +310,27 @@ def gas_of(raw: Raw, scales: Scales) -> tuple[Gas | None, list[str]]:
     """The gas, and a note where there is some that cannot be used."""
     if not raw.header.counts[GAS]:
         return None, []
-    density, energy, metals, electrons, length, rate, ids = (
-        raw.column(role, GAS)
-        for role in ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate", "ids")
-    )
-    columns = moving(raw, GAS, scales)
+    roles = ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate")
+    given = {role: values.astype(np.float64) for role in roles if (values := raw.column(role, GAS)) is not None}
+    columns, ids = moving(raw, GAS, scales), raw.column("ids", GAS)
+    check_shapes(f"{raw.path}: PartType0", columns | given | ({} if ids is None else {"ids": ids}))
     count = columns["mass"].size
-    if density is None or energy is None:
-        missing = "density" if density is None else "internal energy"
-        return None, [f"the {count} gas particles were left out: the file states no {missing} of theirs"]
-    columns["density"] = density.astype(np.float64) * scales.mass / scales.length**3
-    columns["temperature"] = temperature(
-        energy.astype(np.float64) * scales.energy, None if electrons is None else electrons.astype(np.float64)
-    )
-    notes = []
-    for role, values in (("metallicity", metals), ("star_formation_rate", rate)):
-        columns[role] = np.zeros(count) if values is None else values.astype(np.float64)
-        if values is None:
+    for needed in ("density", "energy"):
+        if needed not in given:
+            return None, [f"the {count} gas particles were left out: the file states no {needed} of theirs"]
+    electrons, notes = given.get("electrons"), []
+    columns["density"] = given["density"] * scales.mass / scales.length**3
+    columns["temperature"] = temperature(given["energy"] * scales.energy, electrons)
+    for role in ("metallicity", "star_formation_rate"):
+        columns[role] = given.get(role, np.zeros(count))
+        if role not in given:
             notes.append(f"the file states no {role.replace('_', ' ')} of the gas: zero was taken")
     columns["smoothing_length"] = (
-        cell_radius(columns["mass"], columns["density"])
-        if length is None
-        else length.astype(np.float64) * scales.length
+        given["smoothing"] * scales.length if "smoothing" in given else cell_radius(columns["mass"], columns["density"])
     )
-    check_shapes(f"{raw.path}: PartType0", columns | ({} if electrons is None else {"electron abundance": electrons}))
     gas = Gas(
         **columns,  # pyright: ignore[reportArgumentType]
-        electron_abundance=None if electrons is None else electrons.astype(np.float64),
+        electron_abundance=electrons,
         ids=None if ids is None else signed(ids, f"{raw.path}: PartType0: ids"),
     )
     return gas, notes

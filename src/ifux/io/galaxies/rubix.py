@@ -118,17 +118,17 @@ def gas_of(file: h5py.File) -> tuple[Gas | None, list[str]]:
     columns = {name: column(group, *source) for name, source in GAS.items()}
     electrons = optional(group, "electron_abundance", "")
     warm = optional(group, "temperature", "K")
-    if warm is None:
-        energy = column(group, "internal_energy", "erg/g")
-        warm = temperature(energy * 1e-10, electrons)
-    columns["temperature"] = warm
+    heat = column(group, "internal_energy", "erg/g") if warm is None else warm
+    extra = {"temperature" if warm is not None else "internal_energy": heat}
+    extra |= {} if electrons is None else {"electron_abundance": electrons}
+    check_shapes(f"{file.filename}: gas", columns | extra)
+    columns["temperature"] = temperature(heat * 1e-10, electrons) if warm is None else warm
     columns["smoothing_length"] = cell_radius(columns["mass"], columns["density"])
     metals = optional(group, "metals", "")
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
         notes.append("elements of the gas whose column is zero throughout are taken as unknown")
-    check_shapes(f"{file.filename}: gas", columns | ({} if electrons is None else {"electron_abundance": electrons}))
     return Gas(**columns, electron_abundance=electrons, elements=elements), notes
 
 

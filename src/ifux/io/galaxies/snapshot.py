@@ -38,7 +38,9 @@ class Snapshot:
     """Particles with a changed value, by reason; reasons of gas begin with "gas: "."""
     notes: tuple[str, ...] = ()
 
-    def without(self, stars: Masks | None = None, gas: Masks | None = None) -> "Snapshot":
+    def without(
+        self, stars: Masks | None = None, gas: dict[str, Bool[np.ndarray, " cell"]] | None = None
+    ) -> "Snapshot":
         """The particles that no mask strikes, counting each lost one under the first reason that does."""
         result = self
         if stars:
