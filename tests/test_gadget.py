@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ifux.errors import InputError
 from ifux.io import read_galaxy
+from ifux.run import open_galaxy
 
 BINARY, HDF5 = "snapshots/SimSpin_example_Gadget", "snapshots/SimSpin_example_HDF5.hdf5"
 DISC = {"disc": {"age": 5.0, "metallicity": 0.02}}
@@ -107,6 +108,14 @@ def test_real_hdf5_agrees_with_a_reading_by_hand(data):
     assert np.allclose(found["mass"], raw["Masses"] * 1e10, rtol=1e-6)
     some = read_galaxy(path, populations=DISC, ids=raw["ParticleIDs"][:300].tolist())
     assert some.stars.count == 300
+
+
+def test_a_configuration_states_populations(data):
+    drawn = {"history": "exponential", "start": 10, "timescale": 4, "metallicity": 0.02, "seed": 3}
+    text = json.dumps({"kind": "file", "path": str(data(BINARY)), "populations": {"PartType2": drawn}})
+    galaxy = open_galaxy(json.loads(text), 0.05)
+    assert galaxy.stars.count == 1000
+    assert np.array_equal(galaxy.stars.age, open_galaxy(json.loads(text), 0.05).stars.age)
 
 
 def test_stars_without_ages_are_an_error_that_counts_what_is_there(data):

@@ -76,6 +76,8 @@ def test_types_have_many_names_and_descriptions_come_from_json():
         ({"disc": {"age": float("nan")}}, "nan is no number"),
         ({"disc": {"age": -1.0}}, "-1.0 is no number from zero"),
         ({"disc": {"age": True}}, "True is no number"),
+        ({"disc": {"age": 5000}}, "5000 Gyr is older than the universe"),
+        ({"disc": {"history": "constant", "start": 1e10}}, "older than the universe"),
         ({"disc": {"metallicity": 2.0}}, "no mass fraction"),
         ({"disc": {"scatter": 0.1}}, "about the metallicity"),
         ({"disc": {"age": 1.0, "seed": -1}}, "seed: -1 is no whole number"),

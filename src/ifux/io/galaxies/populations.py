@@ -39,6 +39,9 @@ NODES = 65536
 YOUNGEST = 1e-6
 """Age of a star that is drawn at the very end [Gyr]: its logarithm is taken later."""
 
+OLDEST = 20.0
+"""Age that no star has in any universe that is simulated [Gyr]."""
+
 EXAMPLE = (
     'populations={"PartType2": {"age": 5.0, "metallicity": 0.02}} or, in place of the age, '
     '"history": "constant", "start": 10.0'
@@ -164,6 +167,9 @@ def population_of(entry: object, where: str) -> Population:
     for key, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
             raise InputError(f"{where}.{key}: {value!r} is no number from zero.")
+    for key in ("age", "start"):
+        if values.get(key, 0) > OLDEST:
+            raise InputError(f"{where}.{key}: {values[key]} Gyr is older than the universe: ages are in Gyr.")
     if values.get("metallicity", 0) > 1:
         raise InputError(f"{where}.metallicity: {values['metallicity']} is no mass fraction: the Sun has about 0.02.")
     if "scatter" in values and "metallicity" not in values:
