@@ -109,16 +109,10 @@ def test_description_of_a_real_galaxy(data):
     assert "2000 star particles" in text and "redshift 0.27090" in text
 
 
-@pytest.mark.parametrize("name", ["HorizonAGN", "Magneticum", "Colibre"])
-def test_similar_simulations_are_not_mistaken_for_known_ones(data, name):
-    with pytest.raises(InputError, match="not a galaxy in any known format"):
-        read_galaxy(data(f"snapshots/SimSpin_example_{name}.hdf5"))
-
-
 def test_file_without_stars_says_so(data):
-    with pytest.raises(InputError, match="holds no stars: there is no PartType4"):
+    with pytest.raises(InputError, match="states no ages and metallicities of its particles, 2000 of PartType2"):
         read_galaxy(data("snapshots/SimSpin_example_HDF5.hdf5"))
-    with pytest.raises(InputError, match="so it is not HDF5"):
+    with pytest.raises(InputError, match="states no ages and metallicities of its particles, 1000 of PartType2"):
         read_galaxy(data("snapshots/SimSpin_example_Gadget"))
 
 
@@ -241,14 +235,14 @@ def test_centre_and_radius_are_the_callers_to_choose(cutout):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"centre": "potential"}, "'shrinking-sphere', 'as-is' or three coordinates"),
+        ({"centre": "potential"}, "'shrinking-sphere', 'most-bound', 'as-is' or three coordinates"),
         ({"centre": [1.0, 2.0]}, "three finite coordinates"),
         ({"centre": np.ones(3) * u.s}, "centre must be plain numbers, or convert to kpc"),
         ({"centre": ["left", "right", 0]}, "centre must be plain numbers"),
         ({"radius": -1.0}, "radius must be a positive length"),
         ({"centre": [0.0, 0.0, 0.0], "radius": 1.0}, "no star particle is left \\(2000: farther than 1 kpc"),
         ({"centre": [0.0, 0.0, 0.0], "velocity_radius": 1.0}, "no star lies inside velocity_radius"),
-        ({"format": "gadget"}, "ifux knows ifux, illustris, eagle"),
+        ({"format": "parsnip"}, "ifux knows ifux, illustris, eagle"),
     ],
 )
 def test_impossible_choices_are_one_sentence(cutout, chosen, sentence):

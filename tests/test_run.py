@@ -200,7 +200,7 @@ def test_galaxy_and_library_come_from_files(tmp_path):
         (['library={"kind": "file", "path": "absent.h5", "format": 5}'], "library.format: 5 is not a name"),
         (['library={"kind": "file", "path": "x", "metallicity": [5]}'], "library.metallicity: [5] is not a name"),
         (['galaxy={"kind": "file", "path": "x", "format": "tng"}'], "galaxy.format: 'tng' is not one of"),
-        (['galaxy={"kind": "file", "path": "x", "colour": 5}'], "galaxy.colour: a galaxy from a file takes ['centre',"),
+        (['galaxy={"kind": "file", "path": "x", "colour": 5}'], "galaxy.colour: a galaxy from a file takes ['ages',"),
         (["library.colour=5"], "library.colour: the embedded library takes no keys"),
     ],
 )

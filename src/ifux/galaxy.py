@@ -1,11 +1,21 @@
-"""A galaxy as it comes out of a file: its stars, where it stands, and what was done to it on the way in."""
+"""A galaxy as it comes out of a file: its stars and gas, where it stands, and what was done to it on the way in."""
 
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from ifux.particles import Particles, Stars
+from ifux.particles import Gas, Particles, Stars
 
 S = TypeVar("S", bound=Stars)
+
+
+@dataclass(frozen=True)
+class Cosmology:
+    """The universe that a simulation was run in."""
+
+    hubble: float
+    """H0 / (100 km/s/Mpc)."""
+    matter: float
+    """Density of matter today in units of the critical one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,10 @@ class Galaxy(Generic[S]):
     """Particles kept with a changed value, counted by reason."""
     notes: tuple[str, ...] = ()
     """What a careful user should know: the centre that was found, ids that were rounded, headers that lie."""
+    gas: Gas | None = None
+    """In the frame of the stars; None where the file has none."""
+    cosmology: Cosmology | None = None
+    """That of the simulation, where the file states it."""
 
     def report(self) -> str:
         """The summary that `ifux inspect` prints, one fact a line."""
@@ -36,6 +50,11 @@ class Galaxy(Generic[S]):
         lines += [f"  redshift {self.redshift:.5f}, {self.stars.count} star particles"]
         if isinstance(self.stars, Particles):
             lines += [f"  formed mass {float(self.stars.mass.sum()):.4e} Msun"] if self.stars.count else []
+        if self.gas is not None and self.gas.count:
+            mass, rate = float(self.gas.mass.sum()), float(self.gas.star_formation_rate.sum())
+            lines += [f"  {self.gas.count} gas particles, {mass:.4e} Msun, forming {rate:.4g} Msun/yr of stars"]
+        if self.cosmology is not None:
+            lines += [f"  H0 {100 * self.cosmology.hubble:.6g} km/s/Mpc, matter {self.cosmology.matter:.6g}"]
         lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items() if count]
         lines += [f"  changed {count}: {reason}" for reason, count in self.changed.items() if count]
         lines += [f"  note: {note}" for note in self.notes]

@@ -1,13 +1,13 @@
-"""Star particles: in the frame of their galaxy, and as an observer sees them."""
+"""Star particles, in the frame of their galaxy and as an observer sees them, and gas."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, final, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from ifux.typing import real, real_if_any
 
@@ -72,6 +72,64 @@ class Particles(AbstractGalaxy):
         """Filled up to a count with particles without mass, so that one program serves all blocks."""
         spare = count - self.count
         return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
+
+
+def reals(columns: Mapping[str, ArrayLike]) -> dict[str, Float[Array, "..."]]:
+    """Each of several columns as `real` makes it."""
+    return {name: real(values) for name, values in columns.items()}
+
+
+def real_or_none(x: ArrayLike | None) -> Float[Array, "..."] | None:
+    """As `real`, for what may be absent."""
+    return None if x is None else real(x)
+
+
+@final
+class Gas(eqx.Module):
+    """Gas particles or cells in the frame of their galaxy, that of its stars. Every array can be differentiated."""
+
+    position: Float[Array, "cell 3"] = eqx.field(converter=real)
+    """Offset from the centre of the galaxy [kpc, physical]."""
+    velocity: Float[Array, "cell 3"] = eqx.field(converter=real)
+    """Velocity relative to the galaxy [km/s]."""
+    mass: Float[Array, " cell"] = eqx.field(converter=real)
+    """[solar mass]."""
+    density: Float[Array, " cell"] = eqx.field(converter=real)
+    """[solar mass/kpc^3]."""
+    temperature: Float[Array, " cell"] = eqx.field(converter=real)
+    """[K]. Of star-forming gas on an effective equation of state it is that of no phase."""
+    metallicity: Float[Array, " cell"] = eqx.field(converter=real)
+    """Mass fraction of metals Z."""
+    star_formation_rate: Float[Array, " cell"] = eqx.field(converter=real)
+    """[solar mass/yr]."""
+    smoothing_length: Float[Array, " cell"] = eqx.field(converter=real)
+    """[kpc], as the simulation defines it; of cells the radius of a ball of their volume."""
+    electron_abundance: Float[Array, " cell"] | None = eqx.field(converter=real_or_none, default=None)
+    """Electrons per hydrogen nucleus, where the simulation counts them."""
+    elements: dict[str, Float[Array, " cell"]] = eqx.field(converter=reals, default_factory=dict)
+    """Mass fractions by chemical symbol, those that the simulation counts."""
+
+    def __check_init__(self):
+        optional = {"electron_abundance": self.electron_abundance} | self.elements
+        for name in ("position", "velocity"):
+            if (shape := getattr(self, name).shape) != (self.count, 3):
+                raise ValueError(
+                    f"Gas.{name} has shape {shape}, but mass has {self.count} particles, so it must have "
+                    f"shape {(self.count, 3)}."
+                )
+        for name in ("density", "temperature", "metallicity", "star_formation_rate", "smoothing_length"):
+            optional[name] = getattr(self, name)
+        for name, values in optional.items():
+            if values is not None and values.shape != (self.count,):
+                raise ValueError(
+                    f"Gas.{name} has shape {values.shape}, but mass has {self.count} particles, so it must have "
+                    f"shape {(self.count,)}."
+                )
+
+    @property
+    def count(self) -> int:
+        """Number of particles or cells."""
+        return self.mass.size
 
 
 @runtime_checkable

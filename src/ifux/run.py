@@ -1,6 +1,5 @@
 """From a configuration to a cube: files are opened, modules built, light observed."""
 
-import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
 from ifux.io.fits import Cube
+from ifux.io.galaxies.read import galaxy_options
 from ifux.io.libraries.options import LIBRARY_OPTIONS
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
@@ -95,8 +95,7 @@ def open_galaxy(description: dict, redshift: float) -> Galaxy:
         stars = config.galaxy_model(description).particles()
         return Galaxy(stars, redshift, source=description["kind"], format="parametric")
     options = {key: value for key, value in description.items() if key != "kind"}
-    known = [*inspect.signature(read_galaxy).parameters, "stream"]
-    check_keys(options, known, "galaxy", "a galaxy from a file")
+    check_keys(options, [*galaxy_options(), "stream"], "galaxy", "a galaxy from a file")
     if "format" in options:
         choose(options["format"], [*GALAXY_FORMATS], "galaxy.format")
     check_type(stream := options.pop("stream", False), bool, "galaxy.stream")

@@ -1,6 +1,5 @@
 """What can be said of a configuration before any work is done."""
 
-import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from ifux import config, run
 from ifux.config.build import check_keys
 from ifux.door import voxels
 from ifux.errors import InputError
-from ifux.io import read_galaxy
+from ifux.io.galaxies.read import galaxy_options
 from ifux.library import SSPLibrary
 
 
@@ -41,8 +40,7 @@ class Checks:
         if description["kind"] != "file":
             jax.eval_shape(lambda: config.galaxy_model(description))
             return
-        known = [*inspect.signature(read_galaxy).parameters, "kind", "stream"]
-        check_keys(description, known, "galaxy", "a galaxy from a file")
+        check_keys(description, [*galaxy_options(), "kind", "stream"], "galaxy", "a galaxy from a file")
         present(description["path"], "galaxy")
 
     def library(self, description: dict) -> None:

@@ -3,12 +3,13 @@
 A position in a box of 300 Mpc is rounded to 30 pc in single precision; relative to its galaxy it is not.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from ifux.io.galaxies.stars import Stars
+from ifux.io.galaxies.snapshot import Snapshot
 from ifux.orientation.alignment import half_mass_radius
 
 KEPT = 0.9
@@ -21,27 +22,35 @@ FEWEST = 100
 """Stars in the result, where there are as many: fewer make the centre of a flat core a matter of luck."""
 
 
-def unwrapped(stars: Stars, about: Float[np.ndarray, "3"]) -> Stars:
-    """Stars of a periodic box, each as its image nearest to a point [kpc]."""
-    if stars.box is None:
-        return stars
-    return replace(stars, position=stars.position - stars.box * np.round((stars.position - about) / stars.box))
+def moved(
+    snapshot: Snapshot, name: str, rule: Callable[[Float[np.ndarray, "particle 3"]], Float[np.ndarray, "particle 3"]]
+) -> Snapshot:
+    """A snapshot whose positions or velocities, of stars and of gas, are changed by a rule."""
+    stars = replace(snapshot.stars, **{name: rule(getattr(snapshot.stars, name))})
+    gas = snapshot.gas and replace(snapshot.gas, **{name: rule(getattr(snapshot.gas, name))})
+    return replace(snapshot, stars=stars, gas=gas)
 
 
-def gathered(stars: Stars) -> Stars:
-    """Stars of a periodic box, each as its image nearest to their circular mean, which knows no edge of the box."""
-    if stars.box is None:
-        return stars
-    phase = np.exp(2j * np.pi * stars.position / stars.box)
-    stars = unwrapped(stars, np.angle(stars.mass @ phase) / (2 * np.pi) % 1 * stars.box)
-    spread = np.max(np.ptp(stars.position, axis=0) / stars.box)
+def unwrapped(snapshot: Snapshot, about: Float[np.ndarray, "3"]) -> Snapshot:
+    """Particles of a periodic box, each as its image nearest to a point [kpc]."""
+    if (box := snapshot.box) is None:
+        return snapshot
+    return moved(snapshot, "position", lambda position: position - box * np.round((position - about) / box))
+
+
+def gathered(snapshot: Snapshot) -> Snapshot:
+    """Particles of a periodic box, each as its image nearest to the circular mean of the stars, which knows no edge."""
+    if snapshot.box is None:
+        return snapshot
+    phase = np.exp(2j * np.pi * snapshot.stars.position / snapshot.box)
+    snapshot = unwrapped(snapshot, np.angle(snapshot.stars.mass @ phase) / (2 * np.pi) % 1 * snapshot.box)
+    spread = np.max(np.ptp(snapshot.stars.position, axis=0) / snapshot.box)
     if spread < 0.5:
-        return stars
-    note = (
+        return snapshot
+    return snapshot.noted(
         f"the stars fill {spread:.0%} of the periodic box, so which side of it they are on is a guess: give a centre "
         "and a radius"
     )
-    return replace(stars, notes=(*stars.notes, note))
 
 
 def densest(

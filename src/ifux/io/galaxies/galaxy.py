@@ -1,86 +1,128 @@
-"""From the stars of a file to a galaxy that is centred and at rest."""
+"""From the particles of a file to a galaxy that is centred and at rest."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from astropy import units
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.galaxies.centre import densest, distances, gathered, unwrapped
+from ifux.io.galaxies import gas, stars
+from ifux.io.galaxies.centre import densest, distances, gathered, moved, unwrapped
 from ifux.io.galaxies.quantity import in_unit
-from ifux.io.galaxies.stars import Stars
+from ifux.io.galaxies.selection import of_ids, of_subhalo
+from ifux.io.galaxies.snapshot import Snapshot
 from ifux.orientation.alignment import half_mass_radius
-from ifux.particles import Particles
+from ifux.particles import Gas, Particles
 
 Centre = str | Sequence | np.ndarray | units.Quantity
-"""How a galaxy is centred: "shrinking-sphere", "as-is" (not at all), or three coordinates [kpc]."""
+"""How a galaxy is centred: "shrinking-sphere", "most-bound", "as-is" (not at all), or three coordinates [kpc]."""
+
+CENTRES = ("shrinking-sphere", "most-bound", "as-is")
 
 
 def settled(
-    stars: Stars, centre: Centre, radius: float | int | None = None, velocity_radius: float | int | None = None
+    snapshot: Snapshot,
+    centre: Centre,
+    radius: float | int | None = None,
+    velocity_radius: float | int | None = None,
+    subhalo: int | Sequence | np.ndarray | None = None,
+    ids: Sequence | np.ndarray | str | Path | None = None,
 ) -> Galaxy[Particles]:
-    """The galaxy that stars make up, by the rules that `read_galaxy` states. Lengths in kpc."""
+    """The galaxy that particles make up, by the rules that `read_galaxy` states. Lengths in kpc."""
     for name, length in (("radius", radius), ("velocity_radius", velocity_radius)):
         if length is not None and not (isinstance(length, int | float) and length > 0):
-            raise InputError(f"{stars.source}: {name} must be a positive length in kpc, got {length!r}.")
+            raise InputError(f"{snapshot.source}: {name} must be a positive length in kpc, got {length!r}.")
     resting = isinstance(centre, str) and centre == "as-is"
-    stars = stars.sane()
-    some_left(stars)
+    if subhalo is not None:
+        snapshot = of_subhalo(snapshot, subhalo)
+    if ids is not None:
+        snapshot = of_ids(snapshot, ids)
+    snapshot = snapshot.sane()
+    some_left(snapshot)
     if not resting:
-        stars = centred(stars, centre)
+        snapshot = centred(snapshot, centre)
     if radius is not None:
-        outside = distances(stars.position) > radius
-        stars = stars.without({f"farther than {radius:g} kpc from the centre": outside})
-        some_left(stars)
+        snapshot = inside(snapshot, radius)
+        some_left(snapshot)
     if not resting or velocity_radius is not None:
-        stars = at_rest(stars, velocity_radius)
+        snapshot = at_rest(snapshot, velocity_radius)
     return Galaxy(
-        Particles(stars.position, stars.velocity, stars.mass, stars.age, stars.metallicity),
-        stars.redshift,
-        source=stars.source,
-        format=stars.format,
-        dropped=stars.dropped,
-        changed=stars.changed,
-        notes=stars.notes,
+        particles(snapshot.stars),
+        snapshot.redshift,
+        source=snapshot.source,
+        format=snapshot.format,
+        dropped=snapshot.dropped,
+        changed=snapshot.changed,
+        notes=snapshot.notes,
+        gas=cells(snapshot.gas) if snapshot.gas is not None and snapshot.gas.count else None,
+        cosmology=snapshot.cosmology,
     )
 
 
-def centred(stars: Stars, centre: Centre) -> Stars:
-    """Stars relative to the centre of their galaxy, the periodic box undone."""
-    if isinstance(centre, str):
-        if centre != "shrinking-sphere":
+def particles(table: stars.Stars) -> Particles:
+    """Stars as the telescope takes them. Their [alpha/Fe], `table.alpha`, has no place in `Particles` yet."""
+    return Particles(*(getattr(table, name) for name in stars.COLUMNS))
+
+
+def cells(table: gas.Gas) -> Gas:
+    """Gas as later stages take it."""
+    columns = {name: getattr(table, name) for name in gas.COLUMNS}
+    return Gas(**columns, electron_abundance=table.electron_abundance, elements=table.elements)
+
+
+def centred(snapshot: Snapshot, centre: Centre) -> Snapshot:
+    """Particles relative to the centre of their galaxy, the periodic box undone."""
+    if not isinstance(centre, str):
+        origin, how = point(centre, snapshot.source), "as given"
+    elif centre == "most-bound":
+        if snapshot.stars.potential is None:
             raise InputError(
-                f"{stars.source}: centre must be 'shrinking-sphere', 'as-is' or three coordinates in kpc, "
-                f"got {centre!r}."
+                f"{snapshot.source}: the file gives no potential of its stars, so which is most bound is unknown: take "
+                "centre 'shrinking-sphere', or three coordinates in kpc."
             )
-        stars = gathered(stars)
-        origin, how = densest(stars.position, stars.mass)
+        lowest = int(np.argmin(np.where(np.isnan(snapshot.stars.potential), np.inf, snapshot.stars.potential)))
+        origin, how = snapshot.stars.position[lowest], "where the potential of a star is lowest"
+    elif centre == "shrinking-sphere":
+        snapshot = gathered(snapshot)
+        origin, how = densest(snapshot.stars.position, snapshot.stars.mass)
     else:
-        origin, how = point(centre, stars.source), "as given"
-    stars = unwrapped(stars, origin)
-    note = f"the centre is at {triple(origin, 3)} kpc of the snapshot, {how}"
-    return replace(stars, position=stars.position - origin, notes=(*stars.notes, note))
+        raise InputError(
+            f"{snapshot.source}: centre must be 'shrinking-sphere', 'most-bound', 'as-is' or three coordinates in kpc, "
+            f"got {centre!r}."
+        )
+    snapshot = moved(unwrapped(snapshot, origin), "position", lambda position: position - origin)
+    return snapshot.noted(f"the centre is at {triple(origin, 3)} kpc of the snapshot, {how}")
 
 
-def at_rest(stars: Stars, radius: float | int | None) -> Stars:
-    """Stars relative to the mean velocity, weighted by mass, of those inside a radius [kpc]."""
+def inside(snapshot: Snapshot, radius: float | int) -> Snapshot:
+    """Particles inside a radius [kpc]."""
+    reason = f"farther than {radius:g} kpc from the centre"
+    table = snapshot.gas
+    return snapshot.without(
+        {reason: distances(snapshot.stars.position) > radius},
+        {} if table is None else {reason: distances(table.position) > radius},
+    )
+
+
+def at_rest(snapshot: Snapshot, radius: float | int | None) -> Snapshot:
+    """Particles relative to the mean velocity, weighted by mass, of the stars inside a radius [kpc]."""
+    stars = snapshot.stars
     distance = distances(stars.position)
     half = half_mass_radius(distance, stars.mass)
     radius = half if radius is None else radius
     near = distance <= radius
     if not near.any():
         raise InputError(
-            f"{stars.source}: no star lies inside velocity_radius = {radius:g} kpc of the centre; the nearest is at "
+            f"{snapshot.source}: no star lies inside velocity_radius = {radius:g} kpc of the centre; the nearest is at "
             f"{distance.min():.3g} kpc and half of the mass lies inside {half:.3g} kpc."
         )
     bulk = stars.mass[near] @ stars.velocity[near] / stars.mass[near].sum()
-    notes = (
+    return moved(snapshot, "velocity", lambda velocity: velocity - bulk).noted(
         f"half of the formed mass lies inside {half:.4g} kpc of the centre",
         f"the {int(near.sum())} stars inside {radius:.4g} kpc move at {triple(bulk, 2)} km/s in the snapshot",
     )
-    return replace(stars, velocity=stars.velocity - bulk, notes=stars.notes + notes)
 
 
 def triple(values: np.ndarray, digits: int) -> str:
@@ -88,11 +130,14 @@ def triple(values: np.ndarray, digits: int) -> str:
     return f"({', '.join(f'{value:.{digits}f}' for value in values)})"
 
 
-def some_left(stars: Stars):
+def some_left(snapshot: Snapshot):
     """Raises an error that says where the stars went, if there are none."""
-    if not stars.count:
-        went = "; ".join(f"{count}: {reason}" for reason, count in stars.dropped.items()) or "it has none"
-        raise InputError(f"{stars.source}: no star particle is left ({went}): select another galaxy or a wider radius.")
+    if not snapshot.stars.count:
+        lost = {reason: count for reason, count in snapshot.dropped.items() if not reason.startswith("gas: ")}
+        went = "; ".join(f"{count}: {reason}" for reason, count in lost.items()) or "it has none"
+        raise InputError(
+            f"{snapshot.source}: no star particle is left ({went}): select another galaxy or a wider radius."
+        )
 
 
 def point(centre: Sequence | np.ndarray | units.Quantity, source: str) -> np.ndarray:

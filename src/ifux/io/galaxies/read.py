@@ -1,18 +1,49 @@
 """The one door for galaxies."""
 
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies.eagle import EAGLE
 from ifux.io.galaxies.format import GalaxyFormat
+from ifux.io.galaxies.gadget_binary import GADGET
+from ifux.io.galaxies.gadget_hdf5 import GADGET_HDF5
 from ifux.io.galaxies.galaxy import Centre, settled
+from ifux.io.galaxies.gizmo import FIRE, SIMBA
+from ifux.io.galaxies.horizon import HORIZON
 from ifux.io.galaxies.illustris import ILLUSTRIS
+from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
+from ifux.io.galaxies.pynbody import PYNBODY
+from ifux.io.galaxies.rdata import is_rdata, remedy
+from ifux.io.galaxies.rubix import RUBIX
+from ifux.io.galaxies.swift import SWIFT
+from ifux.io.galaxies.tables import TABLE
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
 from ifux.particles import Particles
 
-GALAXY_FORMATS: dict[str, GalaxyFormat] = {entry.name: entry for entry in (IFUX, ILLUSTRIS, EAGLE)}
+GALAXY_FORMATS: dict[str, GalaxyFormat] = {
+    entry.name: entry
+    for entry in (
+        IFUX,
+        ILLUSTRIS,
+        EAGLE,
+        MAGNETICUM,
+        HORIZON,
+        SWIFT,
+        SIMBA,
+        FIRE,
+        RUBIX,
+        GADGET,
+        GADGET_HDF5,
+        TABLE,
+        PYNBODY,
+    )
+}
 
 
 def read_galaxy(
@@ -22,31 +53,56 @@ def read_galaxy(
     centre: Centre | None = None,
     radius: float | int | None = None,
     velocity_radius: float | int | None = None,
+    subhalo: int | Sequence | np.ndarray | None = None,
+    ids: Sequence | np.ndarray | str | Path | None = None,
+    **options,
 ) -> Galaxy[Particles]:
-    """The stars of a galaxy from a file of any known format, centred and at rest.
+    """The stars and the gas of a galaxy from a file of any known format, centred and at rest.
 
     Masses are those as formed. Ages are those at the time of the snapshot, in the flat LambdaCDM of the file. Positions
-    and velocities are physical, and the periodic box is undone. Stars that cannot be used are left out or changed, and
-    counted by reason in the result.
+    and velocities are physical, and the periodic box is undone. Particles that cannot be used are left out or changed,
+    and counted by reason in the result. Gas is centred and at rest with the stars.
 
     Args:
-        path: File.
+        path: File; of a snapshot in many files its folder, or the file with number zero.
         format: One of `GALAXY_FORMATS`; recognised by content if not given.
-        centre: "shrinking-sphere" finds the densest clump of stars by mass; three numbers are a place in the snapshot
-            [kpc, physical]; "as-is" leaves positions and velocities alone. By default "as-is" for ifux's own files,
-            which are centred, and "shrinking-sphere" for all others.
-        radius: Stars farther from the centre are left out [kpc]. By default all that are in the file are kept.
+        centre: "shrinking-sphere" finds the densest clump of stars by mass; "most-bound" is the star of the lowest
+            potential, where the file has one; three numbers are a place in the snapshot [kpc, physical]; "as-is" leaves
+            positions and velocities alone. By default "as-is" for ifux's own files, which are centred, and
+            "shrinking-sphere" for all others.
+        radius: Particles farther from the centre are left out [kpc]. By default all that are in the file are kept.
         velocity_radius: The galaxy is at rest where the mean velocity of the stars inside this radius, weighted by
             mass, is zero [kpc]. By default the radius that holds half of the mass.
+        subhalo: Number of the halo, or several such as group and sub-group, whose particles are taken, where the file
+            gives its particles such numbers.
+        ids: Identifiers of the particles that are taken, or a file of them: a text, or NumPy's .npy.
+        **options: What the format leaves open: `GalaxyFormat.options`, as its module says.
 
     Raises:
         InputError: the file is missing, damaged, no galaxy, incomplete, or nothing in it is left.
     """
-    path = regular(path)
+    path = existing(path)
     entry = galaxy_format(path) if format is None else named(format)
     if entry is None:
         raise InputError(unrecognised(path))
-    return settled(entry.read(path), centre if centre is not None else entry.default_centre, radius, velocity_radius)
+    if unknown := sorted(set(options) - set(entry.options)):
+        takes = f"takes the options {[*entry.options]}" if entry.options else "takes no options of its own"
+        raise InputError(f"{path}: a galaxy of format {entry.name} {takes}, not {unknown}.")
+    snapshot = entry.read(path, **options)
+    return settled(
+        snapshot, centre if centre is not None else entry.default_centre, radius, velocity_radius, subhalo, ids
+    )
+
+
+def existing(path: str | Path) -> Path:
+    """A file or a folder that is there."""
+    return Path(path) if Path(path).is_dir() else regular(path)
+
+
+def galaxy_options() -> list[str]:
+    """The keyword arguments of `read_galaxy`, those that only some formats take included."""
+    common = [name for name in inspect.signature(read_galaxy).parameters if name != "options"]
+    return [*common, *dict.fromkeys(name for entry in GALAXY_FORMATS.values() for name in entry.options)]
 
 
 def galaxy_format(path: Path) -> GalaxyFormat | None:
@@ -64,6 +120,10 @@ def named(format: str) -> GalaxyFormat:
 def unrecognised(path: Path) -> str:
     """What is wrong with a file that no format recognises."""
     known = f"known are {', '.join(GALAXY_FORMATS)}"
+    if path.is_dir():
+        return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
+    if is_rdata(path):
+        return remedy(path)
     if not is_hdf5(path):
         return f"{path} is not a galaxy in any known format ({known}): {beginning(path)}, so it is not HDF5."
     with opened(path) as file:

@@ -1,177 +1,143 @@
-r"""Snapshots of cosmological simulations that state how each dataset becomes physical.
+"""What a reader of any format hands over: stars and gas where their simulation has them."""
 
-$$\text{physical} = \text{raw} \times \text{CGS} \times a^{\alpha} \times h^{\eta}$$
+from dataclasses import dataclass, field, replace
 
-A new simulation is a `Layout`: the names of its datasets and header entries, and its published units. The attributes
-of the file itself come first. Grams become solar masses of 1.98841e33 g (CODATA 2018 and IAU 2015), so that the
-1.989e43 g of most codes are 1.0003e10 solar masses.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import h5py
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from ifux.io.galaxies.cosmology import Cosmology
-from ifux.io.galaxies.stars import Stars, check_shapes
-from ifux.io.hdf5 import attribute, decoding, number, numbers, require_dataset, require_group, text
-from ifux.units import MEGAPARSEC
+from ifux.galaxy import Cosmology
+from ifux.io.galaxies import gas as gases
+from ifux.io.galaxies import stars as suns
+from ifux.io.galaxies.columns import selected, unusable
+from ifux.io.galaxies.gas import Gas
+from ifux.io.galaxies.stars import Stars
 
-KPC = MEGAPARSEC / 1e3
-"""[cm]."""
+POOREST = 1e-10
+"""Mass fraction given to a star whose metallicity is zero or negative: what TNG seeds its gas with."""
 
-KMS = 1e5
-"""[cm/s]."""
-
-MSUN = 1.988409870698051e33
-"""[g], IAU 2015 resolution B3 with the constant of gravity of CODATA 2018."""
-
-ROUNDING = 1e-6
-"""Relative excess of a formation time over the time of the snapshot that is single precision, not a mistake."""
-
-YOUNGEST = 1e-6
-"""Age of a star that formed in the very step of the snapshot [Gyr]: its logarithm is taken later."""
+Masks = dict[str, Bool[np.ndarray, " particle"]]
+"""Particles to leave out, by reason."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A dataset and its published units: raw number 1 is `cgs` times a^`a` times h^`h`."""
+class Snapshot:
+    """Stars and gas of a file, in physical units at the time of the snapshot."""
 
-    name: str
-    cgs: float = 1.0
-    a: float = 0.0
-    h: float = 0.0
+    stars: Stars
+    gas: Gas | None = None
+    """None where the file has no gas, or where a reader does not take it."""
+    redshift: float = 0.0
+    cosmology: Cosmology | None = None
+    box: Float[np.ndarray, "3"] | None = None
+    """Period of the positions [kpc], where they have one."""
+    source: str = ""
+    format: str = "arrays"
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Particles left out, by reason; reasons of gas begin with "gas: "."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """Particles with a changed value, by reason; reasons of gas begin with "gas: "."""
+    notes: tuple[str, ...] = ()
 
+    def without(
+        self, stars: Masks | None = None, gas: dict[str, Bool[np.ndarray, " cell"]] | None = None
+    ) -> "Snapshot":
+        """The particles that no mask strikes, counting each lost one under the first reason that does."""
+        result = self
+        if stars:
+            left, lost = kept(stars, self.stars.count)
+            if lost:
+                result = replace(result, stars=selected(self.stars, left), dropped=added(result.dropped, lost))
+        if gas and self.gas is not None:
+            left, lost = kept(gas, self.gas.count)
+            if lost:
+                lost = {f"gas: {reason}": count for reason, count in lost.items()}
+                result = replace(result, gas=selected(self.gas, left), dropped=added(result.dropped, lost))
+        return result
 
-@dataclass(frozen=True)
-class Layout:
-    """Where a simulation keeps its stars, and in which units."""
+    def noted(self, *notes: str) -> "Snapshot":
+        """With more notes, each said once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
-    name: str
-    attributes: tuple[str, str, str]
-    """Attributes of a dataset that hold its CGS factor and its exponents of a and of h."""
-    position: Column
-    velocity: Column
-    mass: Column
-    """Mass as formed."""
-    metallicity: Column
-    """Mass fraction."""
-    formation: Column
-    """Scale factor at formation; zero or below is a wind particle."""
-    box: Column | None = None
-    """BoxSize in the header, where its unit is not that of the positions."""
-    labels: tuple[str, ...] = ("SimulationName", "RunLabel")
-    """Header entries that name the simulation, the best first."""
-    group: str = "PartType4"
-    species: int = 4
-    """Place of the stars in the header's counts."""
+    def sane(self) -> "Snapshot":
+        """The stars that can shine and the gas that can be: finite, of positive mass, with a metallicity in range.
 
+        A star's metallicity of zero or below is kept as 1e-10, which every library clamps to its poorest population;
+        metallicities, element fractions and star-formation rates of gas below zero become zero.
+        """
+        return self.sane_stars().sane_gas()
 
-def read_snapshot(file: h5py.File, layout: Layout) -> Stars:
-    """The stars of a snapshot or of a cut-out of one, in physical units at its own time."""
-    header = require_group(file, "Header", "a snapshot states its scale factor and its cosmology there")
-    group = require_group(
-        file, layout.group, f"stars of {layout.name} are in {layout.group}; ask for a cut-out that holds them"
-    )
-    cosmology = Cosmology.of(header)
-    notes = list(cosmology.notes)
-    raw: dict[str, np.ndarray] = {}
-    factor: dict[str, float] = {}
-    for role, unit in {"position": KPC, "velocity": KMS, "mass": MSUN, "metallicity": 1.0, "formation": 1.0}.items():
-        column: Column = getattr(layout, role)
-        dataset = require_dataset(
-            group, column.name, f"the {role} of the stars of {layout.name} is read from there; ask for a complete file"
-        )
-        per_unit, remark = conversion(dataset, column, layout.attributes, cosmology)
-        factor[role] = per_unit / unit
-        notes += remark
-        raw[role] = numbers(dataset)
-    check_shapes(file.filename, raw)
-    box = periods(header, layout.box, factor["position"], cosmology)
-    notes += count_notes(header, layout.species, raw["mass"].size)
-
-    formation = raw["formation"] * factor["formation"]
-    born = np.isfinite(formation) & (formation > 0)
-    age = cosmology.now() - cosmology.time(np.where(born, formation, 1.0))
-    unborn = formation > cosmology.scale * (1 + ROUNDING)
-    return Stars(
-        position=raw["position"] * factor["position"],
-        velocity=raw["velocity"] * factor["velocity"],
-        mass=raw["mass"] * factor["mass"],
-        age=np.maximum(age, YOUNGEST),
-        metallicity=raw["metallicity"] * factor["metallicity"],
-        redshift=1 / cosmology.scale - 1,
-        box=box,
-        source=source(file, header, layout.labels),
-        format=layout.name,
-        notes=tuple(notes),
-    ).without(
-        {
-            "wind particle, not a star (formation time of zero or below)": formation <= 0,
-            "formation is not a finite number": ~np.isfinite(formation),
-            "formed after the snapshot": unborn,
+    def sane_stars(self) -> "Snapshot":
+        """The stars that can shine."""
+        odd: Masks = {
+            f"{name} is not a finite number in single precision": unusable(getattr(self.stars, name))
+            for name in suns.COLUMNS
         }
-    )
-
-
-def conversion(
-    dataset: h5py.Dataset, column: Column, names: tuple[str, str, str], cosmology: Cosmology
-) -> tuple[float, list[str]]:
-    """What raw numbers are multiplied by [CGS], and a remark where the file contradicts the published units.
-
-    A CGS factor of zero is how TNG writes that there is none.
-    """
-    cgs, a, h = (number(dataset, name) for name in names)
-    published = column.cgs * cosmology.scale**column.a * cosmology.hubble**column.h
-    if not cgs and column.cgs != 1:
-        return published, [f"{dataset.name} states no unit, so the published one was taken"]
-    with decoding(str(dataset.name)):
-        stated = (
-            (cgs or 1.0)
-            * cosmology.scale ** (column.a if a is None else a)
-            * cosmology.hubble ** (column.h if h is None else h)
+        snapshot = self.without(
+            odd
+            | {
+                "mass is not positive": self.stars.mass <= 0,
+                "age is negative": self.stars.age < 0,
+                "metallicity is above one, so no mass fraction": self.stars.metallicity > 1,
+            }
         )
-    if abs(stated / published - 1) < 0.01:
-        return stated, []
-    return stated, [f"{dataset.name} states a unit {stated / published:.4g} times the published one, and was believed"]
+        stars, changed = snapshot.stars, {}
+        if (barren := stars.metallicity <= 0).any():
+            stars = replace(stars, metallicity=np.where(barren, POOREST, stars.metallicity))
+            changed[f"metallicity of zero or below set to {POOREST:g}"] = int(barren.sum())
+        if stars.alpha is not None and (unknown := unusable(stars.alpha)).any():
+            stars = replace(stars, alpha=np.where(unknown, 0.0, stars.alpha))
+            changed["[alpha/Fe] that is not finite set to 0"] = int(unknown.sum())
+        return replace(snapshot, stars=stars, changed=added(snapshot.changed, changed)) if changed else snapshot
+
+    def sane_gas(self) -> "Snapshot":
+        """The gas that can be."""
+        if self.gas is None:
+            return self
+        reasons: Masks = {
+            f"{name} is not a finite number in single precision": unusable(getattr(self.gas, name))
+            for name in gases.COLUMNS
+        }
+        for name in ("mass", "density", "temperature", "smoothing_length"):
+            reasons[f"{name} is not positive"] = getattr(self.gas, name) <= 0
+        reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
+        snapshot = self.without(gas=reasons)
+        gas, changed = snapshot.gas, {}
+        assert gas is not None
+        for name in ("metallicity", "star_formation_rate"):
+            if (below := getattr(gas, name) < 0).any():
+                gas = replace(gas, **{name: np.where(below, 0.0, getattr(gas, name))})
+                changed[f"gas: {name} below zero set to zero"] = int(below.sum())
+        if gas.electron_abundance is not None:
+            gas, changes = mended(gas, "electron_abundance", {"electron_abundance": gas.electron_abundance})
+            changed |= changes
+        gas, changes = mended(gas, "elements", gas.elements)
+        changed |= changes
+        return replace(snapshot, gas=gas, changed=added(snapshot.changed, changed)) if changed else snapshot
 
 
-def periods(
-    header: h5py.Group, column: Column | None, position: float, cosmology: Cosmology
-) -> Float[np.ndarray, "3"] | None:
-    """Period of the box along each axis [kpc]; None where the header states none."""
-    size = attribute(header, "BoxSize")
-    if size is None or size.dtype.kind not in "iuf" or size.size not in (1, 3):
-        return None
-    if column is not None:
-        position = column.cgs * cosmology.scale**column.a * cosmology.hubble**column.h / KPC
-    box = np.broadcast_to(np.asarray(size, dtype=np.float64).ravel() * position, (3,))
-    return box if np.all(np.isfinite(box) & (box > 0)) else None
+def mended(gas: Gas, name: str, columns: dict[str, np.ndarray]) -> tuple[Gas, dict[str, int]]:
+    """Gas with zero where abundances are below it or not finite, and how many of each there were."""
+    changed, mended = {}, {}
+    for label, values in columns.items():
+        wrong = unusable(values) | (values < 0)
+        if wrong.any():
+            changed[f"gas: {label} below zero or not finite set to zero"] = int(wrong.sum())
+        mended[label] = np.where(wrong, 0.0, values)
+    if not changed:
+        return gas, {}
+    return replace(gas, **{name: mended if name == "elements" else mended[name]}), changed
 
 
-def count_notes(header: h5py.Group, species: int, count: int) -> list[str]:
-    """Remarks where the header counts other stars than there are, as it does in cut-outs, or speaks of more files."""
-    notes = []
-    counts = attribute(header, "NumPart_ThisFile")
-    if counts is not None and counts.dtype.kind in "iuf" and counts.size > species and counts[species] != count:
-        notes.append(
-            f"the header counts {counts[species]:.0f} stars in this file, which holds {count}: all of these were read"
-        )
-    files = number(header, "NumFilesPerSnapshot")
-    if files is not None and files > 1:
-        notes.append(f"the header speaks of a snapshot of {files:.0f} files: only this one was read")
-    return notes
+def kept(reasons: Masks, count: int) -> tuple[Bool[np.ndarray, " particle"], dict[str, int]]:
+    """The particles that no mask strikes, and how many each reason took."""
+    left, lost = np.ones(count, dtype=bool), {}
+    for reason, mask in reasons.items():
+        if number := int(np.sum(mask & left)):
+            lost[reason] = number
+            left &= ~mask
+    return left, lost
 
 
-def source(file: h5py.File, header: h5py.Group, labels: Sequence[str]) -> str:
-    """Name of the file and of what it says it is a part of."""
-    label = next((found for name in labels if (found := text(header, name))), "")
-    snapshot = number(header, "SnapshotNumber")
-    parts = [label] if label else []
-    if snapshot is not None:
-        parts.append(f"snapshot {snapshot:.0f}")
-    name = Path(file.filename).name
-    return f"{name} ({', '.join(parts)})" if parts else name
+def added(before: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    """Counts by reason, summed."""
+    return before | {reason: before.get(reason, 0) + count for reason, count in more.items()}

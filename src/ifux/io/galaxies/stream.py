@@ -7,8 +7,8 @@ from pathlib import Path
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies import native
-from ifux.io.galaxies.galaxy import settled
-from ifux.io.hdf5 import opened, regular, require_dataset, require_group
+from ifux.io.galaxies.galaxy import particles, settled
+from ifux.io.hdf5 import find, opened, regular, require_dataset, require_group
 from ifux.particles import Particles
 
 
@@ -38,18 +38,18 @@ class StarFile:
     def blocks(self, size: int) -> Iterator[Particles]:
         """The stars that can be used, at most so many at a time."""
         with opened(self.path) as file:
-            before = native.read(file, slice(0))
+            before = native.read_stars(file, slice(0))
             tally = dict(before.dropped), dict(before.changed)
             end = self.first + self.count
             for start in range(self.first, end, size):
-                stars = native.read(file, slice(start, min(start + size, end))).sane()
+                block = native.read_stars(file, slice(start, min(start + size, end))).sane()
                 for total, found, known in zip(
-                    tally, (stars.dropped, stars.changed), (before.dropped, before.changed), strict=True
+                    tally, (block.dropped, block.changed), (before.dropped, before.changed), strict=True
                 ):
                     for reason, number in found.items():
                         total[reason] = total.get(reason, 0) + number - known.get(reason, 0)
-                if stars.count:
-                    yield Particles(stars.position, stars.velocity, stars.mass, stars.age, stars.metallicity)
+                if block.stars.count:
+                    yield particles(block.stars)
         for kept, total in zip((self.dropped, self.changed), tally, strict=True):
             kept.clear()
             kept.update(total)
@@ -71,8 +71,19 @@ def stream_galaxy(path: str | Path) -> Galaxy[StarFile]:
                 "ifux.io.read_galaxy and write it with ifux.io.write_galaxy where there is memory enough."
             )
         count = require_dataset(require_group(file, "stars", "see ifux.io"), "mass", "see ifux.io").len()
-        empty = native.read(file, slice(0))
+        empty = native.read_stars(file, slice(0))
+        if find(file, "gas") is not None:
+            empty = empty.noted("the gas of the file is not streamed: read it with ifux.io.read_galaxy")
     if not count:
         settled(empty, "as-is")
     stars = StarFile(path, count, dropped=dict(empty.dropped), changed=dict(empty.changed))
-    return Galaxy(stars, empty.redshift, empty.source, empty.format, stars.dropped, stars.changed, empty.notes)
+    return Galaxy(
+        stars,
+        empty.redshift,
+        empty.source,
+        empty.format,
+        stars.dropped,
+        stars.changed,
+        empty.notes,
+        cosmology=empty.cosmology,
+    )

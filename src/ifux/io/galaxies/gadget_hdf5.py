@@ -1,0 +1,144 @@
+"""Gadget in HDF5, without units in the file: N-body galaxies, and the layout that SimSpin takes.
+
+    Header              attributes MassTable, Time, Redshift, HubbleParam, Omega0, OmegaLambda, BoxSize
+    PartType<0-5>/      Coordinates, Velocities, ParticleIDs, Masses (unless MassTable gives one for all)
+    PartType4/          StellarFormationTime and Metallicity, of runs that form stars
+    PartType0/          Density, InternalEnergy, and ElectronAbundance, Metallicity, SmoothingLength,
+                        StarFormationRate where the run has them
+
+Units and options are those of `ifux.io.galaxies.gadget`.
+
+References: https://kateharborne.github.io/SimSpin/examples/generating_hdf5.html.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ifux.errors import InputError
+from ifux.io.galaxies.chunks import chunks, first_chunk
+from ifux.io.galaxies.format import GalaxyFormat
+from ifux.io.galaxies.gadget import OPTIONS, Header, Raw, assembled
+from ifux.io.galaxies.populations import SPECIES
+from ifux.io.galaxies.snapshot import Snapshot
+from ifux.io.hdf5 import attribute, find, is_hdf5, members, number, numbers, opened, require_dataset, require_group
+
+NAMES = {
+    "position": ("Coordinates",),
+    "velocity": ("Velocities", "Velocity"),
+    "mass": ("Masses", "Mass"),
+    "ids": ("ParticleIDs",),
+    "formation": ("StellarFormationTime",),
+    "metallicity": ("Metallicity",),
+    "potential": ("Potential",),
+    "density": ("Density",),
+    "energy": ("InternalEnergy",),
+    "electrons": ("ElectronAbundance",),
+    "smoothing": ("SmoothingLength",),
+    "star_formation_rate": ("StarFormationRate",),
+}
+"""Names of the datasets by role, the usual one first."""
+
+MARKS = ("to_cgs", "a_scaling", "CGSConversionFactor", "aexp-scale-exponent", "a-scale exponent")
+"""Attributes of positions in layouts that state their units, and are read by formats of their own."""
+
+
+def recognises(path: Path) -> bool:
+    """A header and particle types that state no units, of which one besides gas has positions and velocities."""
+    path = first_chunk(path)
+    if not is_hdf5(path):
+        return False
+    with opened(path) as file:
+        header = find(file, "Header")
+        if not isinstance(header, h5py.Group) or number(header, "Redshift") is None:
+            return False
+        groups = [group for species in range(1, len(SPECIES)) if (group := particles(file, species)) is not None]
+        moving = [group for group in groups if all(dataset(group, role) for role in ("position", "velocity"))]
+        positions = [found for group in moving if (found := dataset(group, "position")) is not None]
+        return bool(positions) and not any(mark in position.attrs for position in positions for mark in MARKS)
+
+
+def read(path: Path, **options) -> Snapshot:
+    """The particle types of a snapshot that are stars, and its gas."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(opened(chunk)) for chunk in chunks(path)]
+        first = header_of(files[0])
+        totals = [counts(file) for file in files]
+        header = Header(**first, counts=tuple(map(sum, zip(*totals, strict=True))))
+
+        def column(role: str, species: int) -> np.ndarray | None:
+            parts = [values(file, role, species) for file, total in zip(files, totals, strict=True) if total[species]]
+            found = [part for part in parts if part is not None]
+            if not found or len(found) < len(parts):
+                return None
+            if len({part.shape[1:] for part in found}) > 1:
+                raise InputError(f"{path}: {role} of PartType{species} has another shape in each file.")
+            return np.concatenate(found)
+
+        more = number(require_group(files[0], "Header", "it is there"), "NumFilesPerSnapshot") or 1
+        notes = ()
+        if len(files) < more:
+            notes = (f"the header speaks of a snapshot of {more:.0f} files: only this one was read",)
+        return assembled(Raw(path, "gadget-hdf5", header, column, notes), **options)
+
+
+def header_of(file: h5py.File) -> dict:
+    """Fields of `Header` besides the counts."""
+    header = require_group(file, "Header", "Gadget states the time of the snapshot there")
+    fields: dict = {}
+    for name, key in (("Time", "time"), ("Redshift", "redshift"), ("HubbleParam", "hubble"), ("Omega0", "matter"),
+                      ("OmegaLambda", "vacuum"), ("BoxSize", "box")):  # fmt: skip
+        value = number(header, name)
+        if value is not None:
+            fields[key] = value
+    table = attribute(header, "MassTable")
+    masses = [0.0] * len(SPECIES)
+    if table is not None and table.dtype.kind in "iuf":
+        masses[: table.size] = [float(mass) for mass in table.flat][: len(SPECIES)]
+    return fields | {"masses": tuple(masses)}
+
+
+def counts(file: h5py.File) -> tuple[int, ...]:
+    """Particles of each type: as many as there are positions, whatever the header says."""
+    found = []
+    for species in range(len(SPECIES)):
+        group = particles(file, species)
+        there = None if group is None else dataset(group, "position")
+        if there is not None and len(there.shape or ()) != 2:
+            raise InputError(f"{file.filename}: {there.name} has shape {there.shape}, not one row a particle.")
+        found.append(0 if there is None else there.shape[0])
+    if not any(found):
+        raise InputError(f"{file.filename} has no PartType with Coordinates among {members(file)}.")
+    return tuple(found)
+
+
+def particles(file: h5py.File, species: int) -> h5py.Group | None:
+    """The group of a particle type."""
+    group = find(file, f"PartType{species}")
+    return group if isinstance(group, h5py.Group) else None
+
+
+def dataset(group: h5py.Group, role: str) -> h5py.Dataset | None:
+    """The dataset that plays a role."""
+    found = (node for name in NAMES[role] if isinstance(node := find(group, name), h5py.Dataset))
+    return next(found, None)
+
+
+def values(file: h5py.File, role: str, species: int) -> np.ndarray | None:
+    """Numbers of a dataset; of several columns of metallicity the first, which is all metals."""
+    group = particles(file, species)
+    there = None if group is None else dataset(group, role)
+    if group is None or there is None:
+        return None
+    name = str(there.name).rsplit("/", 1)[-1]
+    checked = require_dataset(group, name, f"the {role} of PartType{species} is read from there")
+    if role == "ids":
+        same = checked.shape == dataset(group, "position").shape[:1]  # pyright: ignore[reportOptionalMemberAccess]
+        return checked[()] if same and checked.dtype.kind in "iu" else None
+    found = numbers(checked)
+    return found[:, 0] if role == "metallicity" and found.ndim == 2 and found.shape[1] else found
+
+
+GADGET_HDF5 = GalaxyFormat("gadget-hdf5", recognises, read, options=OPTIONS)

@@ -1,0 +1,124 @@
+r"""Layouts of the snapshots of hydrodynamical simulations, as tables.
+
+A new simulation is a `Layout`: the names of its datasets and its published units. The attributes of the file itself
+come first:
+
+$$\text{physical} = \text{raw} \times \text{CGS} \times a^{\alpha} \times h^{\eta}$$
+"""
+
+from dataclasses import dataclass
+
+from ifux.units import MEGAPARSEC
+
+KPC = MEGAPARSEC / 1e3
+"""[cm]."""
+
+KMS = 1e5
+"""[cm/s]."""
+
+MSUN = 1.988409870698051e33
+"""[g], IAU 2015 resolution B3 with the constant of gravity of CODATA 2018; 1.989e43 g are 1.0003e10 of it."""
+
+DENSITY = MSUN / KPC**3
+"""Solar mass per kpc^3 [g/cm^3]."""
+
+RATE = MSUN / 3.15576e7
+"""Solar mass per year of 365.25 days [g/s]."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A dataset and its published units: raw number 1 is `cgs` times a^`a` times h^`h`."""
+
+    name: str
+    cgs: float | None = 1.0
+    """None where the simulation has no unit of its own, so that every file must state it."""
+    a: float = 0.0
+    h: float = 0.0
+    also: tuple[str, ...] = ()
+    """Other names of it, of other generations of the simulation."""
+    part: int | slice | None = None
+    """Of a dataset with many columns: the one that is meant, or those that are summed."""
+    share: bool = False
+    """The dataset holds masses, and what is meant is their share of the particle's."""
+    certain: bool = False
+    """The published unit holds against the file, because files are known that state a wrong one."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Abundances by mass: a group of datasets with names such as Oxygen, or a dataset with a column an element."""
+
+    column: Column
+    symbols: tuple[str, ...] = ()
+    """Chemical symbols of the columns; "" where a column is no element."""
+
+
+@dataclass(frozen=True)
+class StarColumns:
+    """Where stars are kept."""
+
+    position: Column
+    velocity: Column
+    mass: Column
+    """As formed."""
+    metallicity: Column
+    """Mass fraction."""
+    formation: Column
+    """Scale factor at formation."""
+    present: Column | None = None
+    """Mass today, for files that keep no mass as formed."""
+    ids: str = "ParticleIDs"
+    potential: Column | None = None
+    elements: Elements | None = None
+    subhalo: tuple[tuple[str, ...], ...] = ()
+    """Names of the numbers that tell the halo of a particle; alternatives."""
+    group: str = "PartType4"
+    species: int = 4
+    """Place of the stars in the header's counts."""
+    unborn: str = "formation time of zero or below"
+    """What a particle is whose formation time is zero or below."""
+
+
+@dataclass(frozen=True)
+class GasColumns:
+    """Where gas is kept."""
+
+    position: Column
+    velocity: Column
+    mass: Column
+    density: Column
+    metallicity: Column
+    star_formation_rate: Column
+    temperature: Column | None = None
+    energy: Column | None = None
+    """Internal energy per mass, for files without temperatures."""
+    electron_abundance: Column | None = None
+    """Electrons per hydrogen nucleus."""
+    smoothing_length: Column | None = None
+    """None for cells."""
+    kernel: str = "radii at which the kernel vanishes"
+    """What smoothing lengths are."""
+    ids: str = "ParticleIDs"
+    elements: Elements | None = None
+    subhalo: tuple[tuple[str, ...], ...] = ()
+    group: str = "PartType0"
+    effective: bool = True
+    """Whether star-forming gas follows an effective equation of state, so that its temperature is that of no phase."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a simulation keeps its particles, and in which units."""
+
+    name: str
+    stars: StarColumns
+    gas: GasColumns
+    attributes: tuple[str, str, str] | None = None
+    """Attributes of a dataset that hold its CGS factor and its exponents of a and of h."""
+    physical: str | None = None
+    """Attribute of a dataset that is one where its numbers are physical, whatever the exponent of a."""
+    box: Column | None = None
+    """BoxSize in the header, where its unit is not that of the positions."""
+    labels: tuple[str, ...] = ("SimulationName", "RunLabel", "RunName")
+    """Header entries that name the simulation, the best first."""

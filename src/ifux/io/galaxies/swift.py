@@ -1,0 +1,71 @@
+"""SWIFT: COLIBRE, FLAMINGO, SWIFT-EAGLE and others, snapshots and cut-outs.
+
+Every dataset states its unit and its exponents of a and h; what is stored as physical needs no a. There are no units
+that all runs share, so a dataset without them is refused. Velocities are peculiar as they stand. The scale factor is in
+the group Cosmology, beside which `Time` in the header is a time; cut-outs without that group give a there. A negative
+star-formation rate is SWIFT's way to say when gas last formed stars: it becomes zero.
+
+References: https://swift.strw.leidenuniv.nl/docs/Snapshots; Schaller et al. (2024), MNRAS 530, 2378.
+"""
+
+import h5py
+
+from ifux.io.galaxies.format import hdf5_format
+from ifux.io.galaxies.hydro import read_snapshot
+from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.galaxies.snapshot import Snapshot
+from ifux.io.hdf5 import find
+
+CGS = "Conversion factor to CGS (not including cosmological corrections)"
+
+POSITION = Column("Coordinates", cgs=None, a=1.0)
+VELOCITY = Column("Velocities", cgs=None)
+MASS = Column("Masses", cgs=None)
+METALLICITY = Column("MetalMassFractions", also=("SmoothedMetalMassFractions",))
+ELEMENTS = Elements(Column("ElementMassFractions", also=("SmoothedElementMassFractions",)))
+SUBHALO = (("HaloCatalogueIndex",), ("GroupNr_bound",), ("SubhaloIDs",))
+
+LAYOUT = Layout(
+    name="swift",
+    attributes=(CGS, "a-scale exponent", "h-scale exponent"),
+    physical="Value stored as physical",
+    stars=StarColumns(
+        position=POSITION,
+        velocity=VELOCITY,
+        mass=Column("InitialMasses", cgs=None),
+        metallicity=METALLICITY,
+        formation=Column("BirthScaleFactors"),
+        potential=Column("Potentials", cgs=None),
+        elements=ELEMENTS,
+        subhalo=SUBHALO,
+    ),
+    gas=GasColumns(
+        position=POSITION,
+        velocity=VELOCITY,
+        mass=MASS,
+        density=Column("Densities", cgs=None, a=-3.0),
+        metallicity=METALLICITY,
+        star_formation_rate=Column("StarFormationRates", cgs=None),
+        temperature=Column("Temperatures"),
+        energy=Column("InternalEnergies", cgs=None, a=-2.0),
+        smoothing_length=Column("SmoothingLengths", cgs=None, a=1.0),
+        kernel="full widths of the kernel at half its maximum",
+        elements=ELEMENTS,
+        subhalo=SUBHALO,
+        effective=False,
+    ),
+)
+
+
+def recognises(file: h5py.File) -> bool:
+    """The unit attributes of SWIFT on the positions."""
+    found = [find(file, f"{name}/Coordinates") for name in (LAYOUT.stars.group, LAYOUT.gas.group)]
+    return any(column is not None and CGS in column.attrs for column in found)
+
+
+def read(file: h5py.File) -> Snapshot:
+    """The stars and the gas of a snapshot or of a cut-out."""
+    return read_snapshot(file, LAYOUT)
+
+
+SWIFT = hdf5_format(LAYOUT.name, recognises, read)
