@@ -193,7 +193,7 @@ ERRORS = {
     "observe small.json --galaxy absent.hdf5": "galaxy: absent.hdf5 does not exist: check the name and the folder.",
     "observe small.json --galaxy small.json": "galaxy: small.json is not a galaxy in any known format",
     "observe small.json --ssp small.json": "library: small.json is not a library in any known format",
-    "observe small.json --ssp .": "library: . is not a file",
+    "observe small.json --ssp .": "library: . is a folder, but not a library in any known format",
     "observe small.json --out nowhere/a.fits": "nowhere/a.fits cannot be written: there is no folder nowhere",
     "observe small.json --out .": ". is not a regular file",
     "observe small.json --out a.fits --picture a.fits": "a.fits is already the name of another file",

@@ -54,6 +54,15 @@ def test_parts_of_a_file_are_all_of_it(file):
         whole.part(7, 7)
 
 
+def test_abundances_come_back_read_or_streamed(file, tmp_path):
+    stars = read_galaxy(file).stars
+    alpha = np.linspace(-0.1, 0.4, COUNT).astype(np.float32)
+    path = tmp_path / "enhanced.h5"
+    write_galaxy(path, Galaxy(replace(stars, alpha=alpha), 0.02))
+    assert np.array_equal(read_galaxy(path).stars.alpha, alpha)
+    assert np.array_equal(np.concatenate([block.alpha for block in stream_galaxy(path).stars.blocks(700)]), alpha)
+
+
 def test_principal_axes_do_not_depend_on_the_blocks(file, monkeypatch):
     axes = principal_axes(stream_galaxy(file).stars)
     monkeypatch.setattr("ifux.orientation.alignment.BLOCK", 10**6)

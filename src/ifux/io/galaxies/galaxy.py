@@ -62,8 +62,8 @@ def settled(
 
 
 def particles(table: stars.Stars) -> Particles:
-    """Stars as the telescope takes them. Their [alpha/Fe], `table.alpha`, has no place in `Particles` yet."""
-    return Particles(*(getattr(table, name) for name in stars.COLUMNS))
+    """Stars as the telescope takes them."""
+    return Particles(*(getattr(table, name) for name in stars.COLUMNS), alpha=table.alpha)
 
 
 def cells(table: gas.Gas) -> Gas:
