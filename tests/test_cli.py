@@ -16,7 +16,7 @@ from stages import library as made_up
 
 import ifux.io.fits
 from ifux import InputError, cli, config, run
-from ifux.io import write_galaxy, write_ssp
+from ifux.io import read_galaxy, write_galaxy, write_ssp
 from ifux.io.fits import read_configuration, read_cube
 
 COMMAND = [sys.executable, "-c", "import sys; from ifux.cli import main; sys.exit(main())"]
@@ -336,3 +336,35 @@ def test_command_fails_as_promised(desk):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "ifux: telescope.psf.fwhm: -1 is not greater than zero\n"
+
+
+def test_snapshot_is_converted_and_inspected(tmp_path, capsys, data):
+    snapshot, out = data("snapshots/SimSpin_example_EAGLE.hdf5"), tmp_path / "galaxy.h5"
+    assert cli.main(["convert", str(snapshot), str(out), "--radius", "2", "--quiet"]) == 0
+    ours, direct = read_galaxy(out), read_galaxy(snapshot, radius=2)
+    for found, expected in zip(jax.tree.leaves(ours.stars), jax.tree.leaves(direct.stars), strict=True):
+        assert np.array_equal(found, expected)
+    assert ours.gas.count == direct.gas.count and ours.dropped == direct.dropped
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "galaxy"))] == ["galaxy.h5"]
+    capsys.readouterr()
+    assert cli.main(["inspect", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"{ours.stars.count} star particles" in said and "gas temperature" in said and "gas forms" in said
+    assert cli.main(["convert", str(snapshot), str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert cli.main(["convert", str(out), str(out), "--overwrite"]) == 2
+    assert "is the snapshot itself" in capsys.readouterr().err
+
+
+def test_snapshot_that_leaves_something_open_is_converted_with_options(tmp_path, capsys, data):
+    snapshot, out = data("snapshots/SimSpin_example_HDF5.hdf5"), tmp_path / "galaxy.h5"
+    assert cli.main(["convert", str(snapshot), str(out)]) == 2
+    assert "populations" in capsys.readouterr().err
+    ages = 'populations={"disc": {"age": 5.0, "metallicity": 0.02}}'
+    assert cli.main(["convert", str(snapshot), str(out), "--centre", "[0,0,0]", "--option", ages]) == 0
+    stars = read_galaxy(out).stars
+    assert stars.count == 2000 and np.all(np.asarray(stars.age) == 5)
+    assert cli.main(["inspect", str(snapshot), "--option", ages]) == 0
+    assert "2000 star particles" in capsys.readouterr().out
+    assert cli.main(["convert", str(snapshot), str(out), "--option", "radius=3", "--overwrite"]) == 2
+    assert "give it as --radius" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux inspect`, `ifux instruments`."""
+"""The command line: `ifux demo`, `observe`, `survey`, `convert`, `inspect`, `instruments`."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ import jax
 from tqdm import tqdm
 
 from ifux import config, instruments, run, survey
+from ifux.commands import convert, words
 from ifux.errors import InputError
 from ifux.io import describe
 from ifux.io.cache import cache_folder
@@ -107,8 +108,11 @@ def parser() -> Parser:
     mapping.add_argument("--overwrite", action="store_true", help="make every cube again, and replace files that exist")
     mapping.set_defaults(function=make_survey)
 
+    convert.add(commands, common)
+
     inspect = commands.add_parser("inspect", parents=[common], help="what is in a galaxy, library or cube file")
-    inspect.add_argument("file", metavar="FILE", type=Path)
+    inspect.add_argument("file", metavar="FILE", type=Path, help="file, or folder of files that belong together")
+    words.add_option(inspect, "medium=air")
     inspect.set_defaults(function=show_file)
 
     listing = commands.add_parser("instruments", parents=[common], help="the instruments that ifux knows")
@@ -229,7 +233,7 @@ def make_survey(arguments: argparse.Namespace) -> int:
 
 def show_file(arguments: argparse.Namespace) -> None:
     """A summary that a human can check."""
-    print(describe(arguments.file))
+    print(describe(arguments.file, **words.pairs(arguments.option, "medium=air")))
 
 
 def show_instruments(arguments: argparse.Namespace) -> None:
@@ -291,14 +295,14 @@ def progress(
         bar.close()
 
 
-def main(words: list[str] | None = None) -> int:
+def main(line: list[str] | None = None) -> int:
     """Runs a command; the exit status."""
-    words = sys.argv[1:] if words is None else words
+    line = sys.argv[1:] if line is None else line
     try:
-        arguments = parser().parse_args(words)
+        arguments = parser().parse_args(line)
         return arguments.function(arguments) or 0
     except (InputError, OSError) as error:
-        if "--debug" in words:
+        if "--debug" in line:
             raise
         sys.stderr.write(f"ifux: {error}\n")
         return 2
@@ -306,7 +310,7 @@ def main(words: list[str] | None = None) -> int:
         sys.stderr.write("ifux: interrupted; nothing half-written is left behind\n")
         return 130
     except Exception as error:
-        if "--debug" in words:
+        if "--debug" in line:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(f"ifux: this should not have happened ({reason}); add --debug to see where\n")

@@ -10,35 +10,38 @@ from astropy.io import fits
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies.centre import distances
-from ifux.io.galaxies.read import galaxy_format, read_galaxy
+from ifux.io.galaxies.read import existing, galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
-from ifux.io.hdf5 import beginning, is_hdf5, regular
+from ifux.io.hdf5 import beginning, is_hdf5
 from ifux.io.libraries.read import library_format, read_ssp
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
-from ifux.particles import Particles
+from ifux.particles import Gas, Particles
 
 MAGIC = b"SIMPLE  ="
 FURTHER = {"alpha": "[alpha/Fe]", "imf_slope": "slope of the IMF"}
 
 
-def describe(path: str | Path) -> str:
-    """Lines about a galaxy, a library of stellar populations, or a cube.
+def describe(path: str | Path, **options) -> str:
+    """Lines about a galaxy, a library of stellar populations, or a FITS file.
+
+    `options` go to `read_galaxy` or `read_ssp`: what the file does not say.
 
     Raises:
-        InputError: the file is none of these, or is damaged.
+        InputError: the file is none of these, or is damaged, or leaves open what an option must say.
     """
-    path = regular(path)
-    with path.open("rb") as file:
-        start = file.read(len(MAGIC))
-    if start == MAGIC:
-        return describe_fits(path)
-    if not is_hdf5(path):
-        raise InputError(f"{path} is neither HDF5 nor FITS: {beginning(path)}.")
+    path = existing(path)
     if galaxy_format(path) is not None:
-        return describe_galaxy(read_galaxy(path))
+        return describe_galaxy(read_galaxy(path, **options))
     if library_format(path) is not None:
-        return describe_library(read_ssp(path))
+        return describe_library(read_ssp(path, **options))
+    if path.is_dir():
+        raise InputError(f"{path} is a folder in which neither a galaxy nor a library of a known format was found.")
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) == MAGIC:
+            return describe_fits(path)
+    if not is_hdf5(path):
+        raise InputError(f"{path} is neither HDF5 nor FITS, nor of another format that is known: {beginning(path)}.")
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
 
 
@@ -61,8 +64,23 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
             f"  age {age.min():.4g} to {age.max():.4g} Gyr, weighted by mass {np.average(age, weights=mass):.4g} Gyr",
             f"  metallicity Z {metallicity.min():.4g} to {metallicity.max():.4g}, "
             f"weighted by mass {np.average(metallicity, weights=mass):.4g}",
+            *([] if galaxy.gas is None else describe_gas(galaxy.gas)),
         ]
     )
+
+
+def describe_gas(gas: Gas) -> list[str]:
+    """The ranges of the gas."""
+    mass = np.asarray(gas.mass, dtype=np.float64)
+    rate = np.asarray(gas.star_formation_rate, dtype=np.float64)
+    temperature, density = np.asarray(gas.temperature), np.asarray(gas.density)
+    lines = [
+        f"  gas forms {rate.sum():.4g} Msun of stars a year",
+        f"  gas temperature {temperature.min():.4g} to {temperature.max():.4g} K, "
+        f"density {density.min():.4g} to {density.max():.4g} Msun/kpc3",
+        f"  gas metallicity Z weighted by mass {np.average(np.asarray(gas.metallicity), weights=mass):.4g}",
+    ]
+    return [*lines, f"  elements of the gas: {', '.join(gas.elements)}"] if gas.elements else lines
 
 
 def describe_library(library: SSPLibrary) -> str:
