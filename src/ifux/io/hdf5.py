@@ -1,5 +1,6 @@
 """HDF5 files from strangers: what cannot be read is said in one sentence, and no link leads out of the file."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,9 @@ def require_dataset(group: h5py.Group, name: str, remedy: str) -> h5py.Dataset:
 
 
 def numbers(dataset: h5py.Dataset, rows: slice = slice(None)) -> Float[np.ndarray, "..."]:
-    """Some rows of a dataset, or all, in double precision."""
+    """Some rows of a dataset, or all, in double precision; what its shape claims is held against the memory first."""
+    if rows == slice(None):
+        bounded(dataset)
     try:
         with decoding(str(dataset.name)), np.errstate(invalid="ignore"):
             return np.asarray(dataset[rows] if dataset.shape else dataset[()], dtype=np.float64)
@@ -125,6 +128,31 @@ def numbers(dataset: h5py.Dataset, rows: slice = slice(None)) -> Float[np.ndarra
         raise InputError(
             f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into memory."
         ) from error
+
+
+def whole(dataset: h5py.Dataset, rows: slice = slice(None)) -> np.ndarray:
+    """Some rows of a dataset, or all, in its own type, such as identifiers."""
+    if rows == slice(None):
+        bounded(dataset)
+    with decoding(str(dataset.name)):
+        return np.asarray(dataset[rows] if dataset.shape else dataset[()])
+
+
+def bounded(dataset: h5py.Dataset):
+    """Raises an error where a dataset claims more than the memory holds."""
+    if (there := memory()) is not None and 8 * int(dataset.size or 0) > there:
+        raise InputError(
+            f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into the memory of "
+            f"{there // 10**9} GB: the file is damaged, or needs a larger machine."
+        )
+
+
+def memory() -> int | None:
+    """Memory of the machine [byte]; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def number(holder: h5py.HLObject, name: str) -> float | None:

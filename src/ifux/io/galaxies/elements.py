@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ifux.io.galaxies.layout import Elements
 from ifux.io.galaxies.table import Table
-from ifux.io.hdf5 import find, members, numbers, require_dataset
+from ifux.io.hdf5 import find, members, numbers, require_dataset, whole
 
 SYMBOLS = {
     "Hydrogen": "H", "Helium": "He", "Carbon": "C", "Nitrogen": "N", "Oxygen": "O", "Neon": "Ne", "Magnesium": "Mg",
@@ -58,7 +58,7 @@ def named_columns(file: h5py.File, name: str) -> tuple[str, ...]:
     node = find(file, f"SubgridScheme/NamedColumns/{name}")
     if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "SO" or node.shape is None or len(node.shape) != 1:
         return ()
-    words = [word.decode(errors="replace") if isinstance(word, bytes) else str(word) for word in node[()]]
+    words = [word.decode(errors="replace") if isinstance(word, bytes) else str(word) for word in whole(node)]
     return tuple(SYMBOLS.get(word.strip("\0 "), "") for word in words)
 
 

@@ -46,7 +46,7 @@ from ifux.io.galaxies.gas import Gas
 from ifux.io.galaxies.selection import signed
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.galaxies.stars import Stars
-from ifux.io.hdf5 import column, decoding, find, fixed, members, number, require_dataset, require_group, text, texts
+from ifux.io.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 
 FORMAT = "ifux galaxy"
 VERSION = 2
@@ -132,8 +132,7 @@ def identifiers(group: h5py.Group, count: int, rows: slice = slice(None)) -> Int
     if find(group, "ids") is None:
         return None
     dataset = require_dataset(group, "ids", REMEDY)
-    with decoding("ids"):
-        values = np.asarray(dataset[rows] if dataset.shape else dataset[()])
+    values = whole(dataset, rows)
     if values.dtype.kind not in "iu" or values.shape != (count,):
         raise InputError(
             f"{group.file.filename}: {dataset.name} must be {count} whole numbers, got {values.dtype} of shape "

@@ -10,7 +10,7 @@ from ifux.errors import InputError
 from ifux.io.galaxies.expansion import Expansion
 from ifux.io.galaxies.layout import Column, Layout
 from ifux.io.galaxies.selection import signed
-from ifux.io.hdf5 import decoding, find, number, numbers, require_dataset
+from ifux.io.hdf5 import decoding, find, number, numbers, require_dataset, whole
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Table:
         remedy = f"the {role} of the {self.kind} of {self.layout.name} is read from there; ask for a complete file"
         dataset = require_dataset(self.group, self.name(column) or column.name, remedy)
         factor = self.conversion(dataset, column) / unit
-        return parted(dataset, numbers(dataset), column) * factor
+        return np.asarray(parted(dataset, numbers(dataset), column) * factor)
 
     def maybe(self, column: Column | None, unit: float, role: str) -> Float[np.ndarray, "..."] | None:
         """A column, or None where it is absent."""
@@ -79,8 +79,7 @@ class Table:
                 self.note(f"{dataset.name} are rounded or no numbers, so no {self.kind} can be selected by them")
                 return None
             return values.ravel().astype(np.int64)
-        with decoding(name):
-            values = np.asarray(dataset[()])
+        values = whole(dataset)
         return signed(values, str(dataset.name)) if values.size else np.zeros(0, np.int64)
 
     def subhalo(self, choices: tuple[tuple[str, ...], ...], count: int) -> Int[np.ndarray, "particle level"] | None:
