@@ -513,8 +513,7 @@ def test_own_file_with_more_columns(tmp_path):
     write_galaxy(tmp_path / "own.h5", galaxy)
     with h5py.File(tmp_path / "own.h5", "a") as file:
         file["stars/ids"] = np.arange(COUNT)
-        file["stars/alpha"] = np.full(COUNT, 0.2)
-        file["stars/alpha"].attrs["unit"] = ""
+        file["stars/alpha"][...] = 0.2
     snapshot = GALAXY_FORMATS["ifux"].read(tmp_path / "own.h5")
     assert np.allclose(snapshot.stars.alpha, 0.2) and snapshot.stars.potential is None
     assert settled(snapshot, "as-is", ids=[1, 5]).stars.count == 2
