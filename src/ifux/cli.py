@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import jax
 from tqdm import tqdm
 
-from ifux import config, instruments, run, survey
+from ifux import config, instruments, run, shelf, survey
 from ifux.errors import InputError
 from ifux.io import describe
 from ifux.io.cache import cache_folder
@@ -113,6 +113,7 @@ def parser() -> Parser:
 
     listing = commands.add_parser("instruments", parents=[common], help="the instruments that ifux knows")
     listing.set_defaults(function=show_instruments)
+    shelf.add(commands, common)
     return top
 
 

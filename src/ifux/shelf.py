@@ -1,0 +1,117 @@
+"""The commands `ifux ssp list`, `info`, `import` and `fetch`: a user's stellar libraries."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ifux.config.build import check_type
+from ifux.errors import InputError
+from ifux.io import import_ssp, library_folder, read_ssp, stored_names, stored_ssp
+from ifux.io.inspect import describe_library
+from ifux.io.libraries.options import LIBRARY_OPTIONS
+from ifux.io.public import public_libraries
+from ifux.io.store import NAME, Stored, record
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Registers `ssp` among the commands of the top parser; `common` holds the options that all commands share."""
+    ssp = commands.add_parser(
+        "ssp",
+        help="a store of stellar libraries",
+        description='Keeps stellar libraries with what to cite. A configuration takes one by "library": {"kind": '
+        '"stored", "name": "NAME"}. They are in $IFUX_LIBRARIES, or in your folder for data.',
+    )
+    verbs = ssp.add_subparsers(dest="verb", required=True)
+
+    listing = verbs.add_parser("list", parents=[common], help="what is stored, and what can be fetched")
+    listing.set_defaults(function=show_all)
+
+    about = verbs.add_parser("info", parents=[common], help="what a library is and where it came from")
+    about.add_argument("library", metavar="FILE-or-NAME", help="a stored or a public library, or a file such as ./a.h5")
+    options(about)
+    about.set_defaults(function=show_one)
+
+    bring = verbs.add_parser("import", parents=[common], help="put a library from a file into the store")
+    bring.add_argument("file", metavar="FILE", type=Path, help="file, or folder of files")
+    bring.add_argument("name", metavar="NAME", help="to store it under")
+    bring.add_argument("--citation", metavar="WORDS", help="what to cite, in place of what the file says")
+    options(bring)
+    overwrite(bring)
+    bring.set_defaults(function=bring_in)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What the file does not say."""
+    parser.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help=f"what the file does not say, as in medium=air or fwhm=2.5: format, {', '.join(LIBRARY_OPTIONS)}",
+    )
+
+
+def overwrite(parser: argparse.ArgumentParser) -> None:
+    """Whether a library may be replaced."""
+    parser.add_argument("--overwrite", action="store_true", help="replace a library of that name")
+
+
+def chosen(words: list[str]) -> dict[str, Any]:
+    """Options from words such as "fwhm=2.5"; values are JSON, or text where they are not."""
+    known, result = {"format": str, **LIBRARY_OPTIONS}, {}
+    for word in words:
+        key, separator, text = word.partition("=")
+        if not separator or key not in known:
+            raise InputError(f"--option {word}: an option is like medium=air; known are {', '.join(known)}")
+        try:
+            value: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        if known[key] is str and not isinstance(value, str):
+            value = text
+        check_type(value, known[key], f"--option {key}")
+        result[key] = value
+    return result
+
+
+def show_all(arguments: argparse.Namespace) -> None:
+    """A line for each library of the store, and for each that can be fetched."""
+    names = stored_names()
+    print(f"stored in {library_folder()}:" if names else f"nothing is stored in {library_folder()}")
+    for name in names:
+        try:
+            print(f"  {record(name).line()}")
+        except InputError as error:
+            print(f"  {name:16} {error}")
+    print("public, for `ifux ssp fetch`:")
+    for entry in public_libraries().values():
+        print(f"  {entry.line()}{'' if entry.address else ' (by hand)'}")
+
+
+def show_one(arguments: argparse.Namespace) -> None:
+    """A library of the store, a public one, or that of a file."""
+    name, given = arguments.library, chosen(arguments.option)
+    if NAME.fullmatch(name) and name in stored_names():
+        print(f"{describe_library(stored_ssp(name))}\n{record(name).provenance()}")
+    elif Path(name).exists() or name not in (known := public_libraries()):
+        print(describe_library(read_ssp(name, **given)))
+    else:
+        print(known[name].summary())
+
+
+def bring_in(arguments: argparse.Namespace) -> None:
+    """From a file into the store."""
+    given = chosen(arguments.option)
+    tell(
+        import_ssp(arguments.file, arguments.name, citation=arguments.citation, overwrite=arguments.overwrite, **given),
+        arguments,
+    )
+
+
+def tell(stored: Stored, arguments: argparse.Namespace) -> None:
+    """What was stored, and how to use it."""
+    if not arguments.quiet:
+        print(f"{stored.line()}\n{stored.provenance()}")
+        sys.stderr.write(f'use it with "library": {{"kind": "stored", "name": "{stored.name}"}}\n')
