@@ -11,7 +11,7 @@ from ifux.errors import InputError
 from ifux.io import import_ssp, library_folder, read_ssp, stored_names, stored_ssp
 from ifux.io.inspect import describe_library
 from ifux.io.libraries.options import LIBRARY_OPTIONS
-from ifux.io.public import public_libraries
+from ifux.io.public import fetch_ssp, public_libraries
 from ifux.io.store import NAME, Stored, record
 
 
@@ -40,6 +40,13 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     options(bring)
     overwrite(bring)
     bring.set_defaults(function=bring_in)
+
+    fetch = verbs.add_parser("fetch", parents=[common], help="put a public library into the store")
+    fetch.add_argument("name", metavar="NAME", help="one of those that `ifux ssp list` shows")
+    fetch.add_argument("--sha256", metavar="HEX", help="checksum that its file must have")
+    options(fetch)
+    overwrite(fetch)
+    fetch.set_defaults(function=fetch_one)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -95,17 +102,33 @@ def show_one(arguments: argparse.Namespace) -> None:
     name, given = arguments.library, chosen(arguments.option)
     if NAME.fullmatch(name) and name in stored_names():
         print(f"{describe_library(stored_ssp(name))}\n{record(name).provenance()}")
-    elif Path(name).exists() or name not in (known := public_libraries()):
-        print(describe_library(read_ssp(name, **given)))
-    else:
+    elif name in (known := public_libraries()) and not Path(name).exists():
         print(known[name].summary())
+    elif NAME.fullmatch(name) and not Path(name).exists():
+        record(name)
+    else:
+        print(describe_library(read_ssp(name, **given)))
 
 
 def bring_in(arguments: argparse.Namespace) -> None:
     """From a file into the store."""
     given = chosen(arguments.option)
+    if arguments.citation is not None:
+        given["citation"] = arguments.citation
+    tell(import_ssp(arguments.file, arguments.name, overwrite=arguments.overwrite, **given), arguments)
+
+
+def fetch_one(arguments: argparse.Namespace) -> None:
+    """From its official address into the store."""
+    given = chosen(arguments.option)
     tell(
-        import_ssp(arguments.file, arguments.name, citation=arguments.citation, overwrite=arguments.overwrite, **given),
+        fetch_ssp(
+            arguments.name,
+            sha256=arguments.sha256,
+            overwrite=arguments.overwrite,
+            progress=not arguments.quiet,
+            **given,
+        ),
         arguments,
     )
 

@@ -122,8 +122,9 @@ def resolved(description: dict) -> dict:
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
     if library["kind"] == "stored":
         check_keys(library, ["kind", "name", "sha256"], "library", "a stored library")
-        for key in ("name", *library):
-            check_type(library.get(key), str, f"library.{key}")
+        for key in ("name", "sha256"):
+            if not isinstance(library.get(key, ""), str) or (key == "name" and key not in library):
+                raise InputError(f"library.{key}: a stored library is named as `ifux ssp list` shows it")
     check_seed(seed := description.get("seed", 0), "seed")
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed})

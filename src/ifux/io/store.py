@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ifux.errors import InputError
 from ifux.io.files import refuse, replacing
 from ifux.io.libraries.native import write_ssp
@@ -31,6 +33,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 UNSTATED = "not stated"
+WORDS = ("name", "sha256", "citation", "format", "imported", "ifux", "medium", "imf")
+AXES = ("wavelength", "age", "metallicity")
 PIECE = 2**20
 """Bytes that are read at a time."""
 
@@ -140,24 +144,27 @@ def record(name: str) -> Stored:
         )
     try:
         found = json.loads(path.read_text("utf-8"))
-        stored = Stored(**{key: found[key] for key in Stored.__dataclass_fields__})
-        whole = (
-            all(isinstance(getattr(stored, key), str) for key in WORDS)
-            and all(isinstance(part, dict) for part in (stored.source, stored.options, stored.ranges))
-            and isinstance(stored.size, int)
-            and all(len([float(end) for end in stored.ranges[axis]]) == 2 for axis in AXES)
-            and stored.name == name
-            and all(SHA256.fullmatch(text) for text in (stored.sha256, stored.source["sha256"]))
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no record of a library ({error}): {again(name)}.") from error
-    if not whole:
+    if not sensible(found, name):
         raise InputError(f"{path} is no record of the library {name!r}: {again(name)}.")
-    return stored
+    return Stored(**{key: found[key] for key in Stored.__dataclass_fields__})
 
 
-WORDS = ("name", "sha256", "citation", "format", "imported", "ifux", "medium", "imf")
-AXES = ("wavelength", "age", "metallicity")
+def sensible(found: Any, name: str) -> bool:
+    """A record has all that it should."""
+    kinds = dict.fromkeys(WORDS, str) | {"size": int, "source": dict, "options": dict, "ranges": dict}
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in kinds.items()):
+        return False
+    ends = list(found["ranges"].values())
+    paired = all(isinstance(pair, list) and [type(end) for end in pair] == [float, float] for pair in ends)
+    hashes = [found["sha256"], str(found["source"].get("sha256"))]
+    return (
+        found["name"] == name
+        and {*AXES} <= {*found["ranges"]}
+        and paired
+        and all(SHA256.fullmatch(text) for text in hashes)
+    )
 
 
 def stored_ssp(name: str, *, sha256: str | None = None) -> SSPLibrary:
@@ -221,11 +228,16 @@ def free(name: str, *, overwrite: bool) -> None:
     path = place(name, ".json")
     if path.exists() and not overwrite:
         raise InputError(f"there is a library {name!r} in {path.parent} already: choose another name, or --overwrite.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path.parent} cannot be made ({error.strerror}): set IFUX_LIBRARIES to a folder.") from error
+    make(path.parent)
     refuse(path, overwrite=True)
+
+
+def make(folder: Path) -> None:
+    """A folder, where there is none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}): set IFUX_LIBRARIES to a folder.") from error
 
 
 def keep(
@@ -234,27 +246,28 @@ def keep(
     """Writes the library and its record. The record comes last: without it, nothing is stored."""
     # A file without a record is what an interrupted call left behind.
     leftover = not place(name, ".json").exists()
-    with replacing(place(name, ".json"), overwrite=overwrite) as noted:
-        with replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written:
-            write_ssp(written, library)
-            checksum, size = digest(written), written.stat().st_size
-            grid = {"wavelength": library.wavelength} | library.grid
-            stored = Stored(
-                name=name,
-                sha256=checksum,
-                size=size,
-                citation=library.citation,
-                source=source,
-                format=form,
-                options=options,
-                imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                ifux=version("ifux"),
-                ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
-                medium=library.medium,
-                imf=library.imf,
-            )
-            text = json.dumps(asdict(stored) | {"file": f"{name}.h5"}, indent=2, ensure_ascii=False, default=str)
-            noted.write_text(text + "\n", "utf-8")
+    with (
+        replacing(place(name, ".json"), overwrite=overwrite) as noted,
+        replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written,
+    ):
+        write_ssp(written, library)
+        grid = {"wavelength": library.wavelength} | library.grid
+        stored = Stored(
+            name=name,
+            sha256=digest(written),
+            size=written.stat().st_size,
+            citation=library.citation,
+            source=source,
+            format=form,
+            options=options,
+            imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            ifux=version("ifux"),
+            ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
+            medium=library.medium,
+            imf=library.imf,
+        )
+        text = json.dumps(asdict(stored) | {"file": f"{name}.h5"}, indent=2, ensure_ascii=False, default=plain)
+        noted.write_text(text + "\n", "utf-8")
     return stored
 
 
@@ -269,6 +282,11 @@ def digest(path: Path) -> str:
         while piece := file.read(PIECE):
             result.update(piece)
     return result.hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """An array as JSON has it."""
+    return np.asarray(value).tolist()
 
 
 def again(name: str) -> str:
