@@ -114,7 +114,10 @@ def fetch_ssp(
     given = {**entry.options, **options}
     if missing := [key for key in entry.asks if key not in given]:
         words, wanted = (", nor ".join(ASKED[key][0] for key in missing), " ".join(f"{key}=..." for key in missing))
-        raise InputError(f"neither the file of {entry.title} nor its documentation says {words}: give {wanted}")
+        raise InputError(
+            f"neither the file of {entry.title} nor its documentation says {words}: give {wanted}, "
+            "on the command line each after --option."
+        )
     expected, reason = expectation(entry, sha256)
     path = library_folder() / "downloads" / PurePosixPath(urlsplit(entry.address).path).name
     make(path.parent)
