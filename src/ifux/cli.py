@@ -16,7 +16,7 @@ import jax
 from tqdm import tqdm
 
 from ifux import config, instruments, run, survey
-from ifux.commands import convert, words
+from ifux.commands import convert, ssp, words
 from ifux.errors import InputError
 from ifux.io import describe
 from ifux.io.cache import cache_folder
@@ -117,6 +117,7 @@ def parser() -> Parser:
 
     listing = commands.add_parser("instruments", parents=[common], help="the instruments that ifux knows")
     listing.set_defaults(function=show_instruments)
+    ssp.add(commands, common)
     return top
 
 

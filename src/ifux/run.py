@@ -20,6 +20,7 @@ from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_gala
 from ifux.io.fits import Cube
 from ifux.io.galaxies.read import galaxy_options
 from ifux.io.libraries.options import LIBRARY_OPTIONS
+from ifux.io.store import record, stored_ssp
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
 from ifux.plan import Plan, plan
@@ -68,6 +69,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
     with report("reading the galaxy"):
         galaxy = open_galaxy(configuration["galaxy"], float(stages["target"].redshift))
     with report("reading the stellar library"):
+        configuration["library"] = pinned(configuration["library"])
         library = open_library(configuration["library"])
     with report("building the telescope"):
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
@@ -109,12 +111,24 @@ def open_galaxy(description: dict, redshift: float) -> Galaxy:
     return galaxy
 
 
+def pinned(description: dict) -> dict:
+    """The description of a library; a stored one with the checksum under which it is stored, if it has none."""
+    if description["kind"] != "stored" or "sha256" in description:
+        return description
+    try:
+        return {**description, "sha256": record(description["name"]).sha256}
+    except InputError as error:
+        raise InputError(f"library.name: {error}") from error
+
+
 def open_library(description: dict) -> SSPLibrary:
-    """The stellar library of a description: the embedded one, or from a file."""
+    """The stellar library of a description: the embedded one, from the user's store, or from a file."""
     options = {key: value for key, value in description.items() if key != "kind"}
     if description["kind"] == "embedded":
         check_keys(options, [], "library", "the embedded library")
         return embedded_library()
+    if description["kind"] == "stored":
+        return call(stored_ssp, options, "library")
     for key, value in options.items():
         check_type(value, LIBRARY_OPTIONS.get(key, str), f"library.{key}")
     if "format" in options:

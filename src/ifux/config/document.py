@@ -116,10 +116,15 @@ def resolved(description: dict) -> dict:
         check_type(telescope.setdefault(key, False), bool, f"telescope.{key}")
     galaxy, library = description["galaxy"], description["library"]
     choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
-    choose(library.get("kind"), ["embedded", "file"], "library.kind")
+    choose(library.get("kind"), ["embedded", "file", "stored"], "library.kind")
     for section, entry in (("galaxy", galaxy), ("library", library)):
         if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
+    if library["kind"] == "stored":
+        check_keys(library, ["kind", "name", "sha256"], "library", "a stored library")
+        for key in ("name", "sha256"):
+            if not isinstance(library.get(key, ""), str) or (key == "name" and key not in library):
+                raise InputError(f"library.{key}: a stored library is named as `ifux ssp list` shows it")
     check_seed(seed := description.get("seed", 0), "seed")
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed})

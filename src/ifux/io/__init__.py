@@ -16,3 +16,9 @@ from ifux.io.inspect import describe as describe
 from ifux.io.libraries.native import write_ssp as write_ssp
 from ifux.io.libraries.read import LIBRARY_FORMATS as LIBRARY_FORMATS
 from ifux.io.libraries.read import read_ssp as read_ssp
+from ifux.io.public import fetch_ssp as fetch_ssp
+from ifux.io.public import public_libraries as public_libraries
+from ifux.io.store import import_ssp as import_ssp
+from ifux.io.store import library_folder as library_folder
+from ifux.io.store import stored_names as stored_names
+from ifux.io.store import stored_ssp as stored_ssp

@@ -71,6 +71,7 @@ def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
         for given in settings:
             try:
                 configuration = rooted(config.resolved(applied(base, given)), folder)
+                configuration["library"] = run.pinned(configuration["library"])
                 check(configuration)
             except InputError as error:
                 raise InputError(f"{titled(len(cases) + 1, given)}: {error}") from error
