@@ -16,6 +16,7 @@ from stages import library as made_up
 
 import ifux.io.fits
 from ifux import InputError, cli, config, run
+from ifux.commands import demo, progress
 from ifux.io import read_galaxy, write_galaxy, write_ssp
 from ifux.io.fits import read_configuration, read_cube
 
@@ -66,7 +67,7 @@ def written(folder):
 
 def test_demo_is_the_worked_observation():
     path = Path(__file__).parents[1] / "configs" / "demo.json"
-    assert config.load(path) == cli.DEMO
+    assert config.load(path) == demo.DEMO
 
 
 def test_demo_writes_a_cube_and_a_picture(desk, monkeypatch, capsys):
@@ -207,7 +208,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("words", ERRORS)
 def test_every_error_is_one_line_with_status_two(desk, capsys, monkeypatch, words):
-    monkeypatch.setattr(cli, "PATIENCE", 1e6)  # a slow machine would show its progress first
+    monkeypatch.setattr(progress, "PATIENCE", 1e6)  # a slow machine would show its progress first
     (desk / "broken.json").write_text('{"seed": }')
     before = {path.name: path.read_bytes() for path in desk.iterdir() if path.is_file()}
     assert cli.main(words.split()) == 2
@@ -275,7 +276,7 @@ def test_quiet_says_nothing(capsys):
 
 
 def test_steps_that_take_long_are_shown_with_a_clock(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "PATIENCE", 0.05)
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
     monkeypatch.setattr(run, "open_library", lambda _: (time.sleep(0.3), run.embedded_library())[1])
     assert cli.main(["observe", "small.json"]) == 0
     err = capsys.readouterr().err
@@ -284,14 +285,14 @@ def test_steps_that_take_long_are_shown_with_a_clock(monkeypatch, capsys):
 
 
 def test_steps_that_take_no_time_are_not_shown(capsys):
-    with cli.progress("in no time"):
+    with progress.progress("in no time"):
         pass
     assert capsys.readouterr().err == ""
 
 
 def test_bar_grows_with_its_parts(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "PATIENCE", 0.02)
-    with cli.progress("observing", 4) as advance:
+    monkeypatch.setattr(progress, "PATIENCE", 0.02)
+    with progress.progress("observing", 4) as advance:
         for _ in range(3):
             time.sleep(0.05)
             advance()

@@ -1,0 +1,98 @@
+"""`ifux observe`: a cube from a configuration."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ifux import config, run
+from ifux.commands.progress import progress, quiet
+from ifux.errors import InputError
+from ifux.io.cache import cache_folder
+from ifux.io.files import refuse
+from ifux.io.fits import write_cube
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Registers the command; `common` holds the options that all commands share."""
+    parser = commands.add_parser("observe", parents=[common], help="a cube from a configuration")
+    parser.add_argument("config", metavar="CONFIG.json", type=Path)
+    parser.add_argument("--galaxy", metavar="FILE", type=Path, help="galaxy file, in place of the configuration's")
+    parser.add_argument("--ssp", metavar="FILE", type=Path, help="stellar library, in place of the configuration's")
+    parser.add_argument(
+        "--out", metavar="CUBE.fits", type=Path, help="cube to write; default: CONFIG.fits in this folder"
+    )
+    parser.add_argument("--picture", metavar="PNG", type=Path, help="also draw maps and spectra")
+    parser.add_argument("--seed", type=int, help="seed of the noise")
+    parser.add_argument("--noiseless", action="store_true", help="no noise and no variance")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="change a key, as in telescope.psf.fwhm=0.8"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    parser.add_argument("--devices", metavar="N", type=int, help="cores to deposit the stars on; default: 1")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check everything, print shapes, choices and memory; make no cube"
+    )
+    parser.set_defaults(function=observe)
+
+
+def observe(arguments: argparse.Namespace) -> None:
+    """The observation of a configuration file."""
+    if arguments.devices is not None:
+        if arguments.devices < 1:
+            raise InputError(f"argument --devices: {arguments.devices} is not greater than zero")
+        jax.config.update("jax_num_cpu_devices", arguments.devices)
+    description = config.load(arguments.config)
+    for section, path in (("galaxy", arguments.galaxy), ("library", arguments.ssp)):
+        if path is not None:
+            old = description.get(section)
+            options = old if isinstance(old, dict) and old.get("kind") == "file" else {}
+            description[section] = {**options, "kind": "file", "path": str(path)}
+    description = config.with_settings(description, arguments.set)
+    if arguments.seed is not None:
+        description["seed"] = arguments.seed
+    sections = [description.get("galaxy"), description.get("library")]
+    inputs = [Path(str(section["path"])) for section in sections if isinstance(section, dict) and "path" in section]
+    out = arguments.out or Path(arguments.config.stem + ".fits")
+    produce(description, arguments, out, arguments.picture, [arguments.config, *inputs])
+
+
+def produce(
+    description: dict, arguments: argparse.Namespace, out: Path, picture: Path | None, inputs: list[Path]
+) -> None:
+    """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
+    report = quiet if arguments.quiet else progress
+    taken = {path.resolve() for path in inputs}
+    for path in (out, picture):
+        if path is not None:
+            if path.resolve() in taken:
+                raise InputError(f"{path} is already the name of another file of this observation: choose another")
+            refuse(path, overwrite=arguments.overwrite)
+            taken.add(path.resolve())
+    if (folder := cache_folder()) is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
+    session = run.prepare(description, report=report)
+    if not arguments.quiet:
+        sys.stderr.write(replace(session.galaxy, notes=()).report() + "\n")
+        sys.stderr.writelines(f"  note: {note}\n" for note in session.notes)
+    noiseless = getattr(arguments, "noiseless", False)
+    if getattr(arguments, "dry_run", False):
+        with report("planning"):
+            foreseen = run.planned(session, noiseless=noiseless)
+        if not foreseen.fits:
+            raise InputError(foreseen.sentence())
+        print(foreseen.report())
+        return
+    cube = run.observe(session, noiseless=noiseless, report=report)
+    with report(f"writing {out}"):
+        write_cube(out, cube, overwrite=arguments.overwrite)
+    if picture is not None:
+        from ifux.plots import portrait
+
+        with report(f"drawing {picture}"):
+            portrait(picture, cube, overwrite=arguments.overwrite)
+    if not arguments.quiet:
+        print(out if picture is None else f"{out}\n{picture}")
