@@ -1,6 +1,7 @@
-"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux inspect`, `ifux instruments`."""
+"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux convert`, `ifux inspect`, `ifux instruments`."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -17,10 +18,12 @@ from tqdm import tqdm
 
 from ifux import config, instruments, run, survey
 from ifux.errors import InputError
-from ifux.io import describe
+from ifux.io import GALAXY_FORMATS, describe, read_galaxy, write_galaxy
 from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
 from ifux.io.fits import write_cube
+from ifux.io.galaxies.galaxy import CENTRES
+from ifux.io.galaxies.read import galaxy_arguments
 from ifux.plan import plan
 
 DEMO = {
@@ -108,8 +111,39 @@ def parser() -> Parser:
     mapping.add_argument("--overwrite", action="store_true", help="make every cube again, and replace files that exist")
     mapping.set_defaults(function=make_survey)
 
+    convert = commands.add_parser(
+        "convert",
+        parents=[common],
+        help="a galaxy from any file that ifux reads into a file of its own",
+        description="Writes the stars and the gas of a snapshot, centred, at rest and in physical units, into a file "
+        "that any program can read and that ifux can stream.",
+    )
+    convert.add_argument("snapshot", metavar="SNAPSHOT", type=Path, help="file, or folder of a snapshot in many files")
+    convert.add_argument("out", metavar="GALAXY.h5", type=Path, help="file to write")
+    convert.add_argument("--format", choices=[*GALAXY_FORMATS], help="layout; default: recognised by content")
+    convert.add_argument(
+        "--centre",
+        metavar="CENTRE",
+        nargs="+",
+        help=f"{', '.join(CENTRES)}, or three coordinates in kpc; default: as `ifux inspect` shows it",
+    )
+    convert.add_argument("--radius", metavar="KPC", type=float, help="leave out what is farther from the centre")
+    convert.add_argument(
+        "--velocity-radius",
+        metavar="KPC",
+        type=float,
+        help="radius inside which the stars rest; default: that of half of their mass",
+    )
+    convert.add_argument("--subhalo", metavar="N", type=int, nargs="+", help="numbers of the halo to take")
+    convert.add_argument("--ids", metavar="FILE", help="identifiers of the particles to take: a text, or NumPy's .npy")
+    convert.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="an option of the format, as JSON or text"
+    )
+    convert.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    convert.set_defaults(function=convert_galaxy)
+
     inspect = commands.add_parser("inspect", parents=[common], help="what is in a galaxy, library or cube file")
-    inspect.add_argument("file", metavar="FILE", type=Path)
+    inspect.add_argument("file", metavar="FILE", type=Path, help="or the folder of a snapshot in many files")
     inspect.set_defaults(function=show_file)
 
     listing = commands.add_parser("instruments", parents=[common], help="the instruments that ifux knows")
@@ -226,6 +260,56 @@ def make_survey(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{len(todo) - failed} cubes made, {len(there)} kept, {failed} failed\n")
         print(table.path)
     return 1 if failed else 0
+
+
+def convert_galaxy(arguments: argparse.Namespace) -> None:
+    """A galaxy of any format in ifux's own."""
+    out = arguments.out
+    if out.resolve() == arguments.snapshot.resolve():
+        raise InputError(f"{out} is the snapshot itself: choose another name for the galaxy")
+    refuse(out, overwrite=arguments.overwrite)
+    options: dict[str, Any] = {}
+    for setting in arguments.set:
+        key, mark, value = setting.partition("=")
+        if not mark or not key:
+            raise InputError(f"argument --set: {setting!r} is not like KEY=VALUE")
+        if key in galaxy_arguments():
+            raise InputError(f"argument --set: {key} is no option of a format")
+        options[key] = value_of(value)
+    for name in ("format", "radius", "velocity_radius", "subhalo", "ids"):
+        if (given := getattr(arguments, name)) is not None:
+            options[name] = given
+    if arguments.centre is not None:
+        options["centre"] = centre_of(arguments.centre)
+    report = quiet if arguments.quiet else progress
+    with report("reading the galaxy"):
+        galaxy = read_galaxy(arguments.snapshot, **options)
+    if not arguments.quiet:
+        sys.stderr.write(galaxy.report() + "\n")
+    with report(f"writing {out}"):
+        write_galaxy(out, galaxy, overwrite=arguments.overwrite)
+    if not arguments.quiet:
+        print(out)
+
+
+def value_of(word: str) -> Any:
+    """What a word means in JSON, or the word."""
+    try:
+        return json.loads(word)
+    except json.JSONDecodeError:
+        return word
+
+
+def centre_of(words: list[str]) -> str | list[float]:
+    """A rule for the centre, or coordinates."""
+    if len(words) == 1 and words[0] in CENTRES:
+        return words[0]
+    try:
+        return [float(word) for word in words]
+    except ValueError as error:
+        raise InputError(
+            f"argument --centre: {' '.join(words)!r} is none of {', '.join(CENTRES)}, nor three coordinates in kpc"
+        ) from error
 
 
 def show_file(arguments: argparse.Namespace) -> None:

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies.centre import distances
-from ifux.io.galaxies.read import galaxy_format, read_galaxy
+from ifux.io.galaxies.read import existing, galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
-from ifux.io.hdf5 import beginning, is_hdf5, regular
+from ifux.io.hdf5 import beginning, is_hdf5
 from ifux.io.libraries.read import library_format, read_ssp
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
-from ifux.particles import Particles
+from ifux.particles import Gas, Particles
 
 MAGIC = b"SIMPLE  ="
 
@@ -27,22 +28,23 @@ def describe(path: str | Path) -> str:
     Raises:
         InputError: the file is none of these, or is damaged.
     """
-    path = regular(path)
-    with path.open("rb") as file:
-        start = file.read(len(MAGIC))
-    if start == MAGIC:
-        return describe_fits(path)
-    if not is_hdf5(path):
-        raise InputError(f"{path} is neither HDF5 nor FITS: {beginning(path)}.")
+    path = existing(path)
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+        if start == MAGIC:
+            return describe_fits(path)
     if galaxy_format(path) is not None:
         return describe_galaxy(read_galaxy(path))
     if library_format(path) is not None:
         return describe_library(read_ssp(path))
+    if path.is_file() and not is_hdf5(path):
+        raise InputError(f"{path} is neither HDF5 nor FITS: {beginning(path)}.")
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
 
 
 def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
-    """What was read of a galaxy, and the ranges of its stars."""
+    """What was read of a galaxy, and the ranges of its stars and of its gas."""
     position = np.asarray(galaxy.stars.position, dtype=np.float64)
     velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)
     mass = np.asarray(galaxy.stars.mass, dtype=np.float64)
@@ -51,6 +53,7 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     half = half_mass_radius(radius, mass)
     inner = radius <= half
     dispersion = np.sqrt(np.average(velocity[inner] ** 2, axis=0, weights=mass[inner]).mean())
+    lines = gas_lines(galaxy.gas) if galaxy.gas is not None and galaxy.gas.count else []
     return "\n".join(
         [
             galaxy.report(),
@@ -60,8 +63,35 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
             f"  age {age.min():.4g} to {age.max():.4g} Gyr, weighted by mass {np.average(age, weights=mass):.4g} Gyr",
             f"  metallicity Z {metallicity.min():.4g} to {metallicity.max():.4g}, "
             f"weighted by mass {np.average(metallicity, weights=mass):.4g}",
+            *lines,
         ]
     )
+
+
+def gas_lines(gas: Gas) -> list[str]:
+    """The ranges of a gas."""
+    mass, radius = doubled(gas.mass), distances(doubled(gas.position))
+    half = half_mass_radius(radius, mass)
+    lines = [f"  gas: half of the mass inside {half:.4g} kpc, the farthest at {radius.max():.4g} kpc"]
+    for name, unit in (
+        ("mass", "Msun"),
+        ("density", "Msun/kpc^3"),
+        ("temperature", "K"),
+        ("metallicity", ""),
+        ("smoothing_length", "kpc"),
+    ):
+        values = doubled(getattr(gas, name))
+        middle = np.average(values, weights=mass)
+        words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
+        lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))
+    if gas.elements:
+        lines.append(f"  gas: fractions of {', '.join(sorted(gas.elements))}")
+    return lines
+
+
+def doubled(values: Float[Array, "..."]) -> Float[np.ndarray, "..."]:
+    """In double precision on the host."""
+    return np.asarray(values, dtype=np.float64)
 
 
 def describe_library(library: SSPLibrary) -> str:
