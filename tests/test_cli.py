@@ -71,7 +71,7 @@ def test_demo_is_the_worked_observation():
 
 
 def test_demo_writes_a_cube_and_a_picture(desk, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "DEMO", SMALL)
+    monkeypatch.setattr(demo, "DEMO", SMALL)
     assert cli.main(["demo"]) == 0
     assert written(desk) == ["demo.fits", "demo.png"]
     found = read_configuration("demo.fits")
@@ -85,7 +85,7 @@ def test_demo_writes_a_cube_and_a_picture(desk, monkeypatch, capsys):
 
 
 def test_demo_takes_a_name_and_keeps_what_exists(desk, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "DEMO", SMALL)
+    monkeypatch.setattr(demo, "DEMO", SMALL)
     (desk / "first.png").write_text("mine")
     assert cli.main(["demo", "--out", "first.fits", "--quiet"]) == 2
     assert capsys.readouterr().err.startswith("ifux: first.png exists already")
@@ -309,7 +309,7 @@ def test_facts_and_notes_are_said_once(capsys):
     assert sum(line.startswith("note: ") for line in lines) >= 2
 
 
-@pytest.mark.parametrize("command", ["", "demo", "observe", "inspect", "instruments"])
+@pytest.mark.parametrize("command", ["", "demo", "observe", "convert", "inspect", "instruments"])
 def test_help_explains_every_argument(capsys, command):
     with pytest.raises(SystemExit) as caught:
         cli.main([*command.split(), "--help"])
@@ -339,33 +339,15 @@ def test_command_fails_as_promised(desk):
     assert done.stderr == "ifux: telescope.psf.fwhm: -1 is not greater than zero\n"
 
 
-def test_snapshot_is_converted_and_inspected(tmp_path, capsys, data):
-    snapshot, out = data("snapshots/SimSpin_example_EAGLE.hdf5"), tmp_path / "galaxy.h5"
-    assert cli.main(["convert", str(snapshot), str(out), "--radius", "2", "--quiet"]) == 0
-    ours, direct = read_galaxy(out), read_galaxy(snapshot, radius=2)
-    for found, expected in zip(jax.tree.leaves(ours.stars), jax.tree.leaves(direct.stars), strict=True):
-        assert np.array_equal(found, expected)
-    assert ours.gas.count == direct.gas.count and ours.dropped == direct.dropped
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "galaxy"))] == ["galaxy.h5"]
-    capsys.readouterr()
-    assert cli.main(["inspect", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert f"{ours.stars.count} star particles" in said and "gas temperature" in said and "gas forms" in said
-    assert cli.main(["convert", str(snapshot), str(out)]) == 2
-    assert "exists already" in capsys.readouterr().err
-    assert cli.main(["convert", str(out), str(out), "--overwrite"]) == 2
-    assert "is the snapshot itself" in capsys.readouterr().err
-
-
 def test_snapshot_that_leaves_something_open_is_converted_with_options(tmp_path, capsys, data):
     snapshot, out = data("snapshots/SimSpin_example_HDF5.hdf5"), tmp_path / "galaxy.h5"
     assert cli.main(["convert", str(snapshot), str(out)]) == 2
     assert "populations" in capsys.readouterr().err
     ages = 'populations={"disc": {"age": 5.0, "metallicity": 0.02}}'
-    assert cli.main(["convert", str(snapshot), str(out), "--centre", "[0,0,0]", "--option", ages]) == 0
+    assert cli.main(["convert", str(snapshot), str(out), "--centre", "0", "0", "0", "--option", ages]) == 0
     stars = read_galaxy(out).stars
     assert stars.count == 2000 and np.all(np.asarray(stars.age) == 5)
     assert cli.main(["inspect", str(snapshot), "--option", ages]) == 0
     assert "2000 star particles" in capsys.readouterr().out
     assert cli.main(["convert", str(snapshot), str(out), "--option", "radius=3", "--overwrite"]) == 2
-    assert "give it as --radius" in capsys.readouterr().err
+    assert "radius is no option of a format" in capsys.readouterr().err

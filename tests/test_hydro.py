@@ -187,6 +187,19 @@ def test_solar_mixture_has_no_alpha_enhancement():
     assert np.isnan(alpha_enhancement({"Mg": np.ones(1), "Fe": np.zeros(1)})[0])
 
 
+def test_alpha_enhancement_and_potential_in_physical_units(data, tmp_path):
+    path = data("snapshots/SimSpin_example_Magneticum.hdf5")
+    (metals,) = raw(path, "PartType4", "Metallicity")
+    rich = (metals[:, 6] > 0) & (metals[:, 9] > 0)
+    magnesium, iron = metals[rich, 6] / 24.305, metals[rich, 9] / 55.845
+    found = GALAXY_FORMATS["magneticum"].read(path).stars.alpha
+    assert np.allclose(found[rich], np.log10(magnesium / iron) - (7.60 - 7.50), atol=1e-9)
+    assert np.isnan(found[~rich]).all()
+    fire = GALAXY_FORMATS["fire"].read(gizmo(tmp_path / "snap.hdf5")).stars
+    expected = -1e5 / (1 + np.linalg.norm(PLACE - PLACE[7], axis=1)) / SCALE
+    assert np.allclose(fire.potential, expected, rtol=1e-9)
+
+
 # Files that the tests make ------------------------------------------------------------------------------------------
 
 COUNT = 300

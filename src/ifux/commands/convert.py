@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ifux.commands.words import add_option, pairs, value
+from ifux.commands.progress import progress, quiet
+from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
 from ifux.io import GALAXY_FORMATS, read_galaxy, write_galaxy
 from ifux.io.files import refuse
+from ifux.io.galaxies.galaxy import CENTRES
+from ifux.io.galaxies.read import galaxy_arguments
 
 EXAMPLE = 'units={"length": "kpc"}'
 
@@ -25,14 +28,22 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("snapshot", metavar="SNAPSHOT", type=Path, help="file, or folder of a snapshot in many files")
     parser.add_argument("galaxy", metavar="GALAXY.h5", type=Path, help="file to write")
-    parser.add_argument("--format", choices=[*GALAXY_FORMATS], help="recognised by content if not given")
+    parser.add_argument("--format", choices=[*GALAXY_FORMATS], help="layout; default: recognised by content")
     parser.add_argument(
-        "--centre", metavar="HOW", help="shrinking-sphere, most-bound, as-is, or a place such as [1000,2000,3000] [kpc]"
+        "--centre",
+        metavar="CENTRE",
+        nargs="+",
+        help=f"{', '.join(CENTRES)}, or three coordinates in kpc; default: as `ifux inspect` shows it",
     )
-    parser.add_argument("--radius", metavar="KPC", type=float, help="leave out particles farther from the centre")
-    parser.add_argument("--velocity-radius", metavar="KPC", type=float, help="stars inside are at rest on average")
-    parser.add_argument("--subhalo", metavar="N", help="number of the halo that is taken, or [GROUP,SUBGROUP]")
-    parser.add_argument("--ids", metavar="FILE", type=Path, help="text or .npy of the identifiers that are taken")
+    parser.add_argument("--radius", metavar="KPC", type=float, help="leave out what is farther from the centre")
+    parser.add_argument(
+        "--velocity-radius",
+        metavar="KPC",
+        type=float,
+        help="radius inside which the stars rest; default: that of half of their mass",
+    )
+    parser.add_argument("--subhalo", metavar="N", type=int, nargs="+", help="numbers of the halo to take")
+    parser.add_argument("--ids", metavar="FILE", help="identifiers of the particles to take: a text, or NumPy's .npy")
     add_option(parser, EXAMPLE)
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.set_defaults(function=convert)
@@ -40,18 +51,36 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def convert(arguments: argparse.Namespace) -> None:
     """Reads, says what was read, and writes."""
-    if arguments.galaxy.resolve() == arguments.snapshot.resolve():
-        raise InputError(f"{arguments.galaxy} is the snapshot itself: choose another name")
-    refuse(arguments.galaxy, overwrite=arguments.overwrite)
-    given = {name: getattr(arguments, name) for name in ("format", "radius", "velocity_radius", "ids")}
-    for name in ("centre", "subhalo"):
-        text = getattr(arguments, name)
-        given[name] = None if text is None else value(text)
-    for name in (options := pairs(arguments.option, EXAMPLE)):
-        if name in given:
-            raise InputError(f"--option {name}: give it as --{name.replace('_', '-')}")
-    galaxy = read_galaxy(arguments.snapshot, **given, **options)
-    write_galaxy(arguments.galaxy, galaxy, overwrite=arguments.overwrite)
+    out = arguments.galaxy
+    if out.resolve() == arguments.snapshot.resolve():
+        raise InputError(f"{out} is the snapshot itself: choose another name for the galaxy")
+    refuse(out, overwrite=arguments.overwrite)
+    options = pairs(arguments.option, EXAMPLE)
+    if taken := sorted({*options} & {*galaxy_arguments()}):
+        raise InputError(f"argument --option: {taken[0]} is no option of a format, give it as an argument of its own")
+    for name in ("format", "radius", "velocity_radius", "subhalo", "ids"):
+        if (given := getattr(arguments, name)) is not None:
+            options[name] = given
+    if arguments.centre is not None:
+        options["centre"] = centre(arguments.centre)
+    report = quiet if arguments.quiet else progress
+    with report("reading the galaxy"):
+        galaxy = read_galaxy(arguments.snapshot, **options)
     if not arguments.quiet:
         sys.stderr.write(galaxy.report() + "\n")
-        print(arguments.galaxy)
+    with report(f"writing {out}"):
+        write_galaxy(out, galaxy, overwrite=arguments.overwrite)
+    if not arguments.quiet:
+        print(out)
+
+
+def centre(words: list[str]) -> str | list[float]:
+    """A rule for the centre, or coordinates."""
+    if len(words) == 1 and words[0] in CENTRES:
+        return words[0]
+    try:
+        return [float(word) for word in words]
+    except ValueError as error:
+        raise InputError(
+            f"argument --centre: {' '.join(words)!r} is none of {', '.join(CENTRES)}, nor three coordinates in kpc"
+        ) from error

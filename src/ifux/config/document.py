@@ -39,8 +39,9 @@ def load(path: str | Path) -> dict:
         raise InputError(f"{path} must hold a JSON object with {SECTIONS}, and is {shown(description)}")
     for section in ("galaxy", "library"):
         inner = description.get(section)
-        if isinstance(inner, dict) and isinstance(inner.get("path"), str):
-            inner["path"] = str(path.parent / Path(inner["path"]).expanduser())
+        for key in ("path", "ids"):
+            if isinstance(inner, dict) and isinstance(inner.get(key), str):
+                inner[key] = str(path.parent / Path(inner[key]).expanduser())
     return description
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
@@ -46,7 +47,7 @@ def describe(path: str | Path, **options) -> str:
 
 
 def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
-    """What was read of a galaxy, and the ranges of its stars."""
+    """What was read of a galaxy, and the ranges of its stars and of its gas."""
     position = np.asarray(galaxy.stars.position, dtype=np.float64)
     velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)
     mass = np.asarray(galaxy.stars.mass, dtype=np.float64)
@@ -55,6 +56,7 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     half = half_mass_radius(radius, mass)
     inner = radius <= half
     dispersion = np.sqrt(np.average(velocity[inner] ** 2, axis=0, weights=mass[inner]).mean())
+    lines = gas_lines(galaxy.gas) if galaxy.gas is not None and galaxy.gas.count else []
     return "\n".join(
         [
             galaxy.report(),
@@ -64,23 +66,35 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
             f"  age {age.min():.4g} to {age.max():.4g} Gyr, weighted by mass {np.average(age, weights=mass):.4g} Gyr",
             f"  metallicity Z {metallicity.min():.4g} to {metallicity.max():.4g}, "
             f"weighted by mass {np.average(metallicity, weights=mass):.4g}",
-            *([] if galaxy.gas is None else describe_gas(galaxy.gas)),
+            *lines,
         ]
     )
 
 
-def describe_gas(gas: Gas) -> list[str]:
-    """The ranges of the gas."""
-    mass = np.asarray(gas.mass, dtype=np.float64)
-    rate = np.asarray(gas.star_formation_rate, dtype=np.float64)
-    temperature, density = np.asarray(gas.temperature), np.asarray(gas.density)
-    lines = [
-        f"  gas forms {rate.sum():.4g} Msun of stars a year",
-        f"  gas temperature {temperature.min():.4g} to {temperature.max():.4g} K, "
-        f"density {density.min():.4g} to {density.max():.4g} Msun/kpc3",
-        f"  gas metallicity Z weighted by mass {np.average(np.asarray(gas.metallicity), weights=mass):.4g}",
-    ]
-    return [*lines, f"  elements of the gas: {', '.join(gas.elements)}"] if gas.elements else lines
+def gas_lines(gas: Gas) -> list[str]:
+    """The ranges of a gas."""
+    mass, radius = doubled(gas.mass), distances(doubled(gas.position))
+    half = half_mass_radius(radius, mass)
+    lines = [f"  gas: half of the mass inside {half:.4g} kpc, the farthest at {radius.max():.4g} kpc"]
+    for name, unit in (
+        ("mass", "Msun"),
+        ("density", "Msun/kpc^3"),
+        ("temperature", "K"),
+        ("metallicity", ""),
+        ("smoothing_length", "kpc"),
+    ):
+        values = doubled(getattr(gas, name))
+        middle = np.average(values, weights=mass)
+        words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
+        lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))
+    if gas.elements:
+        lines.append(f"  gas: fractions of {', '.join(sorted(gas.elements))}")
+    return lines
+
+
+def doubled(values: Float[Array, "..."]) -> Float[np.ndarray, "..."]:
+    """In double precision on the host."""
+    return np.asarray(values, dtype=np.float64)
 
 
 def describe_library(library: SSPLibrary) -> str:

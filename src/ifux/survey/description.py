@@ -150,9 +150,10 @@ def rooted(configuration: dict, folder: Path) -> dict:
     """A configuration whose paths are full; those that are not are relative to a folder."""
     result = dict(configuration)
     for section in ("galaxy", "library"):
-        inner = result.get(section)
-        if isinstance(inner, dict) and isinstance(inner.get("path"), str):
-            result[section] = {**inner, "path": str(folder.absolute() / Path(inner["path"]).expanduser())}
+        for key in ("path", "ids"):
+            inner = result.get(section)
+            if isinstance(inner, dict) and isinstance(inner.get(key), str):
+                result[section] = {**inner, key: str(folder.absolute() / Path(inner[key]).expanduser())}
     return result
 
 

@@ -77,12 +77,12 @@ def centred(snapshot: Snapshot, centre: Centre) -> Snapshot:
     if not isinstance(centre, str):
         origin, how = point(centre, snapshot.source), "as given"
     elif centre == "most-bound":
-        if snapshot.stars.potential is None:
+        if snapshot.stars.potential is None or np.isnan(snapshot.stars.potential).all():
             raise InputError(
                 f"{snapshot.source}: the file gives no potential of its stars, so which is most bound is unknown: take "
                 "centre 'shrinking-sphere', or three coordinates in kpc."
             )
-        lowest = int(np.argmin(np.where(np.isnan(snapshot.stars.potential), np.inf, snapshot.stars.potential)))
+        lowest = int(np.nanargmin(snapshot.stars.potential))
         origin, how = snapshot.stars.position[lowest], "where the potential of a star is lowest"
     elif centre == "shrinking-sphere":
         snapshot = gathered(snapshot)

@@ -99,10 +99,14 @@ def existing(path: str | Path) -> Path:
     return Path(path) if Path(path).is_dir() else regular(path)
 
 
+def galaxy_arguments() -> list[str]:
+    """The arguments of `read_galaxy` that every format takes."""
+    return [name for name in inspect.signature(read_galaxy).parameters if name != "options"]
+
+
 def galaxy_options() -> list[str]:
-    """The keyword arguments of `read_galaxy`, those that only some formats take included."""
-    common = [name for name in inspect.signature(read_galaxy).parameters if name != "options"]
-    return [*common, *dict.fromkeys(name for entry in GALAXY_FORMATS.values() for name in entry.options)]
+    """The arguments of `read_galaxy`, those that only some formats take included."""
+    return [*galaxy_arguments(), *dict.fromkeys(name for entry in GALAXY_FORMATS.values() for name in entry.options)]
 
 
 def galaxy_format(path: Path) -> GalaxyFormat | None:

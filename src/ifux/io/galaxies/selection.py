@@ -43,7 +43,7 @@ def of_ids(snapshot: Snapshot, ids: Sequence | np.ndarray | str | Path) -> Snaps
     """The particles whose identifiers are in a list, or in a file of text or of NumPy's."""
     if (own := snapshot.stars.ids) is None:
         raise InputError(f"{snapshot.source}: the file gives its stars no identifiers to select by: give a radius.")
-    wanted = np.unique(from_file(Path(ids)) if isinstance(ids, str | Path) else signed(np.asarray(ids), "ids"))
+    wanted = np.unique(from_file(Path(ids)) if isinstance(ids, str | Path) else signed(array(ids, "ids"), "ids"))
     gas = snapshot.gas
     there = [own] + ([gas.ids] if gas is not None and gas.ids is not None else [])
     if missing := int(np.sum(~np.isin(wanted, np.concatenate(there)))):
@@ -88,7 +88,15 @@ def signed(values: np.ndarray, name: str) -> Int[np.ndarray, " particle"]:
 
 def whole_numbers(values: int | Sequence | np.ndarray, name: str, source: str) -> Int[np.ndarray, " number"]:
     """One or several whole numbers."""
-    found = np.atleast_1d(np.asarray(values))
+    found = np.atleast_1d(array(values, f"{source}: {name}"))
     if found.dtype.kind not in "iu" or found.ndim != 1:
         raise InputError(f"{source}: {name} must be whole numbers, got {values!r}.")
     return found.astype(np.int64)
+
+
+def array(values: int | Sequence | np.ndarray, name: str) -> np.ndarray:
+    """A number or a list of them as an array."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{name} must be a list of whole numbers ({error}).") from error
