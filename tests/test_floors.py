@@ -19,7 +19,7 @@ FLOORS = {
     "config": 6, "io": 6, "programs": 6,
     "plan": 7, "plots": 7,
     "run": 8,
-    "survey": 9,
+    "survey": 9, "fetching": 9,
     "cli": 10,
 }  # fmt: skip
 """Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""

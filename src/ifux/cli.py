@@ -1,4 +1,4 @@
-"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux inspect`, `ifux instruments`."""
+"""The command line: `ifux demo`, `ifux observe`, `ifux survey`, `ifux tng`, `ifux inspect`, `ifux instruments`."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import jax
 from tqdm import tqdm
 
-from ifux import config, instruments, run, survey
+from ifux import config, fetching, instruments, run, survey
 from ifux.errors import InputError
 from ifux.io import describe
 from ifux.io.cache import cache_folder
@@ -106,6 +106,8 @@ def parser() -> Parser:
     mapping.add_argument("--dry-run", action="store_true", help="check everything and list the cubes; make none")
     mapping.add_argument("--overwrite", action="store_true", help="make every cube again, and replace files that exist")
     mapping.set_defaults(function=make_survey)
+
+    fetching.add(commands, common)
 
     inspect = commands.add_parser("inspect", parents=[common], help="what is in a galaxy, library or cube file")
     inspect.add_argument("file", metavar="FILE", type=Path)

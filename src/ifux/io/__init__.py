@@ -1,6 +1,7 @@
 """Files: galaxies, libraries of stellar populations, cubes. Units are converted here and nowhere else."""
 
 from ifux.io.cache import embedded_library as embedded_library
+from ifux.io.download import download as download
 from ifux.io.files import replacing as replacing
 from ifux.io.fits import Cube as Cube
 from ifux.io.fits import read_configuration as read_configuration
@@ -16,3 +17,4 @@ from ifux.io.inspect import describe as describe
 from ifux.io.libraries.native import write_ssp as write_ssp
 from ifux.io.libraries.read import LIBRARY_FORMATS as LIBRARY_FORMATS
 from ifux.io.libraries.read import read_ssp as read_ssp
+from ifux.io.tng import cutout as tng_cutout  # noqa: F401
