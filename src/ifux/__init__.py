@@ -9,6 +9,7 @@ from ifux.dust import CardelliCurve as CardelliCurve
 from ifux.dust import NoDust as NoDust
 from ifux.dust import ScreenDust as ScreenDust
 from ifux.errors import InputError as InputError
+from ifux.galaxy import Cosmology as Cosmology
 from ifux.galaxy import Galaxy as Galaxy
 from ifux.grids import Wavelengths as Wavelengths
 from ifux.kinematics import AbstractKinematics as AbstractKinematics
@@ -27,6 +28,7 @@ from ifux.orientation import AbstractOrientation as AbstractOrientation
 from ifux.orientation import EulerOrientation as EulerOrientation
 from ifux.orientation import InclinedOrientation as InclinedOrientation
 from ifux.particles import AbstractGalaxy as AbstractGalaxy
+from ifux.particles import Gas as Gas
 from ifux.particles import Particles as Particles
 from ifux.particles import Projected as Projected
 from ifux.psf import AbstractKernelPSF as AbstractKernelPSF

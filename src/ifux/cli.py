@@ -5,10 +5,10 @@ import sys
 from importlib.metadata import version
 from typing import NoReturn
 
-from ifux.commands import convert, demo, inspect, instruments, observe, ssp, survey
+from ifux.commands import convert, demo, inspect, instruments, observe, ssp, survey, tng
 from ifux.errors import InputError
 
-COMMANDS = (demo, observe, survey, convert, inspect, instruments, ssp)
+COMMANDS = (demo, observe, survey, convert, inspect, instruments, ssp, tng)
 """In the order of the help. To add a command, add a file to `ifux.commands` and its name here."""
 
 

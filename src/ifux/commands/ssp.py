@@ -1,4 +1,4 @@
-"""The commands `ifux ssp list`, `info`, `import` and `fetch`: a user's stellar libraries."""
+"""`ifux ssp list`, `info`, `import` and `fetch`: a user's stellar libraries."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ EXAMPLE = "medium=air"
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Registers `ssp` among the commands of the top parser; `common` holds the options that all commands share."""
+    """Registers the commands; `common` holds the options that all commands share."""
     ssp = commands.add_parser(
         "ssp",
         help="a store of stellar libraries",

@@ -1,6 +1,7 @@
 """Files: galaxies, libraries of stellar populations, cubes. Units are converted here and nowhere else."""
 
 from ifux.io.cache import embedded_library as embedded_library
+from ifux.io.download import download as download
 from ifux.io.files import replacing as replacing
 from ifux.io.fits import Cube as Cube
 from ifux.io.fits import read_configuration as read_configuration
@@ -22,3 +23,4 @@ from ifux.io.store import import_ssp as import_ssp
 from ifux.io.store import library_folder as library_folder
 from ifux.io.store import stored_names as stored_names
 from ifux.io.store import stored_ssp as stored_ssp
+from ifux.io.tng import cutout as tng_cutout  # noqa: F401

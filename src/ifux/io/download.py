@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from io import BufferedRandom
+from io import BufferedRandom, BufferedWriter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +59,10 @@ class Patience:
         return min(self.longest, self.base * 2.0 ** min(failures - 1, 32)) * random.uniform(0.5, 1.0)
 
 
+PATIENCE = Patience()
+"""Minutes, not hours."""
+
+
 @dataclass(frozen=True)
 class Download:
     """A file that was fetched."""
@@ -91,7 +95,7 @@ def download(
     largest: int = LARGEST,
     overwrite: bool = False,
     progress: bool = False,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
     check: Callable[[Path], object] | None = None,
 ) -> Download:
     """Fetches a file.
@@ -107,7 +111,7 @@ def download(
     refuse(path, overwrite=overwrite)
     target = Path(path).resolve()
     part, note = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.json")
-    with claimed(part) as file, bar(target.name, progress) as shown:
+    with claimed(part, note) as file, bar(target.name, progress) as shown:
         try:
             patiently(
                 lambda: attempt(address, headers, file, note, largest, patience.timeout, shown),
@@ -128,13 +132,11 @@ def download(
                     check(part)
         except Spoilt as error:
             part.unlink(missing_ok=True)
-            note.unlink(missing_ok=True)
             raise error.__cause__ or InputError(str(error)) from None
         size = os.fstat(file.fileno()).st_size
         if os.name == "nt":
             file.close()
         part.replace(target)
-        note.unlink(missing_ok=True)
     return Download(Path(path), digest, size)
 
 
@@ -143,7 +145,7 @@ def fetched(
     *,
     headers: Mapping[str, str] | None = None,
     largest: int = SMALL,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
 ) -> bytes:
     """A small answer, in memory."""
     check_address(address)
@@ -202,17 +204,19 @@ def attempt(
         if response.status == 206 and known and resumed:
             start, total = content_range(response.headers.get("Content-Range", ""))
             if start != there or validator_of(response) not in ("", known.validator) or total != known.size:
-                note.unlink(missing_ok=True)
+                forget(note)
                 raise Trouble("the server continued another file")
             total = there + length if total is None and length is not None else total
         elif response.status == 416 and resumed:
-            note.unlink(missing_ok=True)
+            forget(note)
             raise Trouble("the server could not continue the file")
         elif response.status == 200:
-            there, total = 0, length
+            there, total, validator = 0, length, validator_of(response)
+            if any(value in validator for value in headers.values()):
+                validator = ""
             file.truncate(0)
             with written(file.name):
-                note.write_text(json.dumps(asdict(Record(source, validator_of(response), total))), encoding="utf-8")
+                note.write_text(json.dumps(asdict(Record(source, validator, total))), encoding="utf-8")
         else:
             raise Refused.of(address, response.status)
         too_large(address, total, largest)
@@ -227,7 +231,7 @@ def attempt(
             shown.update(len(piece))
     if total is not None and there != total:
         if there > total:
-            note.unlink(missing_ok=True)
+            forget(note)
         raise Trouble(f"{there} of {total} bytes came")
 
 
@@ -253,7 +257,7 @@ def patiently(
             asked = f"it asks to be left alone for {wait:.0f} s" if late else f"{failures} attempts"
             remedy = f"try again later, or {instead}" if instead else "try again later"
             raise InputError(f"{address} could not be fetched ({reason}; {asked}): check the network and {remedy}.")
-        patience.sleep(patience.wait(failures) if wait is None else wait)
+        patience.sleep(max(patience.wait(failures), wait or 0.0))
 
 
 def too_large(address: str, size: int | None, largest: int) -> None:
@@ -283,31 +287,47 @@ def recorded(note: Path) -> Record | None:
     return Record(source, validator, size) if sensible and re.fullmatch(r"[ -~]*", validator) else None
 
 
-@contextmanager
-def claimed(part: Path) -> Iterator[BufferedRandom]:
-    """A part, open to append to, that no other process writes at the same time."""
-    if part.is_symlink() or (part.exists() and not part.is_file()):
-        raise InputError(f"{part} is in the way: it is not a regular file; remove it.")
-    with written(str(part)):
-        file = part.open("a+b")
-    with file:
-        try:
-            import fcntl
+def forget(note: Path) -> None:
+    """Has a part begun anew by the next attempt."""
+    with written(str(note)):
+        note.write_bytes(b"")
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = part.exists() and os.path.samestat(part.stat(), os.fstat(file.fileno()))
-        except BlockingIOError:
-            alone = False
-        except (ImportError, OSError):
-            alone = True
-        if not alone:
+
+@contextmanager
+def claimed(part: Path, note: Path) -> Iterator[BufferedRandom]:
+    """A part, open to append to, that no other process writes at the same time.
+
+    The lock is on the note: HDF5 has locks of its own, which would meet it on the part.
+    """
+    for path in (part, note):
+        with written(str(path)):
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                raise InputError(f"{path} is in the way: it is not a regular file; remove it.")
+    with written(str(note)):
+        lock = note.open("ab")
+    with lock:
+        if not locked(lock, note):
             raise InputError(f"{part} is being written by another process: wait for it to end.")
         try:
-            yield file
+            with written(str(part)), part.open("a+b") as file:
+                yield file
         finally:
-            if part.exists() and not part.stat().st_size and os.name != "nt":
-                part.unlink()
-                part.with_name(part.name + ".json").unlink(missing_ok=True)
+            if not part.exists() or not part.stat().st_size:
+                part.unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
+
+
+def locked(file: BufferedWriter, path: Path) -> bool:
+    """Whether a file, which is still the one at the path, is ours alone from now on. Not every system can tell."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return True
 
 
 @contextmanager
@@ -317,7 +337,7 @@ def written(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = "make room and try again" if error.errno == errno.ENOSPC else "choose another folder"
-        raise InputError(f"{name} cannot be written: {error.strerror}; {remedy}.") from error
+        raise InputError(f"{name} cannot be written: {error.strerror or error}; {remedy}.") from error
 
 
 def bar(name: str, progress: bool) -> tqdm:

@@ -1,4 +1,7 @@
-"""One request over HTTP, with redirections that neither leave TLS nor carry headers to another host."""
+"""One request over HTTP, with redirections that neither leave TLS nor carry headers to another host.
+
+No error repeats what a server wrote, which may be what it was sent.
+"""
 
 import re
 import ssl
@@ -70,7 +73,7 @@ def answer(address: str, headers: Mapping[str, str], conditions: Mapping[str, st
         if status in (200, 206, 416):
             return response
         response.close()
-        place = "" if origin(here) == origin(address) else f" from {urlsplit(here).hostname}"
+        place = "" if origin(here) == origin(address) else " where it leads to"
         if status in (301, 302, 303, 307, 308) and location:
             here, headers = redirected(address, here, location, headers)
         elif status in (408, 425, 429) or status >= 500:
@@ -81,16 +84,17 @@ def answer(address: str, headers: Mapping[str, str], conditions: Mapping[str, st
 
 
 def sent(address: str, here: str, headers: Mapping[str, str], timeout: float) -> HTTPResponse:
-    """The response from one host. No error names more than the address that was asked for first."""
+    """The response from one host. An error names the address that was asked for first."""
     direct = [ProxyHandler({})] if is_loopback(urlsplit(here).hostname) else []
     try:
         return build_opener(Unjudged, *direct).open(Request(here, headers=dict(headers)), timeout=timeout)
     except (OSError, HTTPException) as error:
         cause = error.reason if isinstance(error, URLError) else error
         if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = cause.verify_message.partition(",")[0]
             raise InputError(
-                f"{urlsplit(here).hostname} could not prove who it is ({cause.verify_message}): nothing was fetched; "
-                "check the clock, the certificates and the proxy of this machine."
+                f"the server of {address} could not prove who it is ({reason}): nothing was fetched; check the clock, "
+                "the certificates and the proxy of this machine."
             ) from None
         raise Trouble(said(cause)) from None
     except ValueError:
@@ -117,7 +121,7 @@ def redirected(address: str, here: str, location: str, headers: Mapping[str, str
     except ValueError:
         raise InputError(f"{address} leads to something that is no address: nothing was fetched.") from None
     if new.scheme != "https" and (old.scheme == "https" or not is_loopback(new.hostname)):
-        raise InputError(f"{address} leads to {new.scheme}://{new.hostname}, which is not safe: nothing was fetched.")
+        raise InputError(f"{address} leads to an address without https, which is not safe: nothing was fetched.")
     return there, headers if origin(here) == origin(there) else {}
 
 
