@@ -309,7 +309,9 @@ def test_facts_and_notes_are_said_once(capsys):
     assert sum(line.startswith("note: ") for line in lines) >= 2
 
 
-@pytest.mark.parametrize("command", ["", "demo", "observe", "convert", "inspect", "instruments", "ssp", "tng"])
+@pytest.mark.parametrize(
+    "command", ["", "demo", "observe", "convert", "inspect", "instruments", "ssp list", "ssp import", "tng"]
+)
 def test_help_explains_every_argument(capsys, command):
     with pytest.raises(SystemExit) as caught:
         cli.main([*command.split(), "--help"])

@@ -234,6 +234,10 @@ def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tm
     assert history["library"] == {"kind": "stored", "name": "mine", "sha256": stored.sha256}
     (tmp_path / "again.json").write_text(json.dumps(history))
     assert cli.main(["observe", "again.json", "--quiet"]) == 0
+    embedded = {**OBSERVATION, "library": {"kind": "embedded"}}
+    (tmp_path / "embedded.json").write_text(json.dumps(embedded))
+    assert cli.main(["observe", "embedded.json", "--ssp", "mine", "--quiet"]) == 0
+    assert read_configuration(tmp_path / "embedded.fits")["library"] == history["library"]
     write_ssp(file, replace(made_up(ages=5), citation="Somebody (2021)"), overwrite=True)
     other = import_ssp(file, "mine", overwrite=True)
     assert cli.main(["observe", "again.json", "--quiet", "--overwrite"]) == 2

@@ -11,6 +11,7 @@ import jax
 from ifux import config, run
 from ifux.commands.progress import progress, quiet
 from ifux.errors import InputError
+from ifux.io import stored_names
 from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
 from ifux.io.fits import write_cube
@@ -21,7 +22,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("observe", parents=[common], help="a cube from a configuration")
     parser.add_argument("config", metavar="CONFIG.json", type=Path)
     parser.add_argument("--galaxy", metavar="FILE", type=Path, help="galaxy file, in place of the configuration's")
-    parser.add_argument("--ssp", metavar="FILE", type=Path, help="stellar library, in place of the configuration's")
+    parser.add_argument(
+        "--ssp", metavar="FILE-or-NAME", type=Path, help="stellar library, in place of the configuration's"
+    )
     parser.add_argument(
         "--out", metavar="CUBE.fits", type=Path, help="cube to write; default: CONFIG.fits in this folder"
     )
@@ -47,7 +50,9 @@ def observe(arguments: argparse.Namespace) -> None:
         jax.config.update("jax_num_cpu_devices", arguments.devices)
     description = config.load(arguments.config)
     for section, path in (("galaxy", arguments.galaxy), ("library", arguments.ssp)):
-        if path is not None:
+        if section == "library" and path is not None and not path.exists() and str(path) in stored_names():
+            description[section] = {"kind": "stored", "name": str(path)}
+        elif path is not None:
             old = description.get(section)
             options = old if isinstance(old, dict) and old.get("kind") == "file" else {}
             description[section] = {**options, "kind": "file", "path": str(path)}
