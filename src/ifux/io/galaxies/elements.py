@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
+from ifux.io.galaxies.group import ParticleGroup
 from ifux.io.galaxies.layout import Elements
-from ifux.io.galaxies.table import Table
 from ifux.io.hdf5 import find, members, numbers, require_dataset, whole
 
 SYMBOLS = {
@@ -25,7 +25,7 @@ SUN = {"O": (8.69, 15.999), "Mg": (7.60, 24.305), "Fe": (7.50, 55.845)}
 """Abundance by number, 12 + log10 relative to hydrogen, and atomic weight."""
 
 
-def abundances(table: Table, elements: Elements | None, mass: Float[np.ndarray, " particle"] | None = None):
+def abundances(table: ParticleGroup, elements: Elements | None, mass: Float[np.ndarray, " particle"] | None = None):
     """Mass fractions by chemical symbol, as far as the file tells; masses turn masses of elements into fractions."""
     name = None if elements is None else table.name(elements.column)
     if elements is None or name is None:
@@ -48,7 +48,7 @@ def abundances(table: Table, elements: Elements | None, mass: Float[np.ndarray, 
     return {symbol: values[:, place] * scale for place, symbol in enumerate(symbols) if symbol}
 
 
-def table_column(table: Table, name: str) -> Float[np.ndarray, "..."]:
+def table_column(table: ParticleGroup, name: str) -> Float[np.ndarray, "..."]:
     """A column without a unit."""
     return numbers(require_dataset(table.group, name, "it must be a column of mass fractions"))
 

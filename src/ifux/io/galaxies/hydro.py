@@ -13,10 +13,10 @@ from ifux.io.galaxies.columns import check_shapes
 from ifux.io.galaxies.elements import abundances, alpha_enhancement
 from ifux.io.galaxies.expansion import Expansion
 from ifux.io.galaxies.gas import Gas, cell_radius
+from ifux.io.galaxies.group import ParticleGroup
 from ifux.io.galaxies.layout import DENSITY, KMS, KPC, MSUN, RATE, Column, Layout
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.galaxies.stars import Stars
-from ifux.io.galaxies.table import Table
 from ifux.io.hdf5 import attribute, find, number, require_dataset, require_group, text
 
 ROUNDING = 1e-6
@@ -42,7 +42,7 @@ def read_snapshot(file: h5py.File, layout: Layout) -> Snapshot:
     if find(file, layout.stars.group) is not None or files is None or files <= 1:
         snapshot = with_stars(snapshot, file, header, layout, expansion)
     if isinstance(group := find(file, layout.gas.group), h5py.Group):
-        snapshot = with_gas(snapshot, Table(group, "gas", layout, expansion))
+        snapshot = with_gas(snapshot, ParticleGroup(group, "gas", layout, expansion))
     if files is not None and files > 1:
         snapshot = snapshot.noted(f"the header speaks of a snapshot of {files:.0f} files: only this one was read")
     return snapshot
@@ -56,7 +56,7 @@ def with_stars(
     group = require_group(
         file, names.group, f"stars of {layout.name} are in {names.group}; ask for a cut-out that holds them"
     )
-    table = Table(group, "stars", layout, expansion)
+    table = ParticleGroup(group, "stars", layout, expansion)
     mass = names.mass
     if table.name(mass) is None and names.present is not None:
         mass = names.present
@@ -97,7 +97,7 @@ def with_stars(
     )
 
 
-def with_gas(snapshot: Snapshot, table: Table) -> Snapshot:
+def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
     """A snapshot with the gas of a file; gas that lacks a column is left out and counted."""
     names = table.layout.gas
     needed = {
@@ -167,10 +167,10 @@ def no_stars() -> Stars:
     return Stars(vector, vector, scalar, scalar, scalar)
 
 
-def length(table: Table) -> float:
+def length(table: ParticleGroup) -> float:
     """Unit of the positions [kpc]."""
     column = table.layout.stars.position
-    quiet = Table(table.group, table.kind, table.layout, table.expansion)
+    quiet = ParticleGroup(table.group, table.kind, table.layout, table.expansion)
     return quiet.conversion(require_dataset(table.group, quiet.name(column) or column.name, ""), column) / KPC
 
 

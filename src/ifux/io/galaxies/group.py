@@ -14,7 +14,7 @@ from ifux.io.hdf5 import decoding, find, number, numbers, require_dataset, whole
 
 
 @dataclass
-class Table:
+class ParticleGroup:
     """The columns of a group, and what is remarkable about them."""
 
     group: h5py.Group
