@@ -112,5 +112,5 @@ def test_what_is_no_file_of_ours_is_one_sentence(tmp_path, content):
 def test_absent_file_and_folder_are_one_sentence(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         describe(tmp_path / "absent")
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="is a folder in which neither a galaxy nor a library"):
         describe(tmp_path)

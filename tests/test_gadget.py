@@ -395,7 +395,7 @@ def test_positions_of_an_absurd_size_are_one_sentence(tmp_path):
         file["PartType2"].create_dataset("Coordinates", (2**50, 3), "f8", chunks=(1024, 3))
 
     path = n_body(tmp_path / "galaxy.hdf5", change)
-    with pytest.raises(InputError, match="does not fit into memory"):
+    with pytest.raises(InputError, match="does not fit into the memory of"):
         read_galaxy(path, populations=DISC)
 
 

@@ -32,8 +32,9 @@ from ifux import (
     parallel,
     real,
 )
+from ifux.compute import Choices
 from ifux.io import describe, read_ssp, write_ssp
-from ifux.run import deposit, nothing
+from ifux.programs import deposit, nothing
 
 ALPHA = np.array([-0.2, 0.0, 0.4])
 SLOPE = np.array([0.8, 1.3])
@@ -204,7 +205,7 @@ def test_mixtures_pass_through_blocks_of_the_model_and_devices(double, own):
     filling = parallel.dark(3, stars)
     assert jax.tree.structure(filling) == jax.tree.structure(stars)
     more = jax.tree.map(lambda one, two: jnp.concatenate([one, two]), stars, filling)
-    sums = deposit(telescope, more, nothing(telescope, more))
+    sums = deposit(telescope, more, nothing(telescope, more), Choices())
     assert np.allclose(sums[0], whole, rtol=1e-12, atol=1e-9 * float(whole.max()))
 
 
