@@ -132,7 +132,7 @@ def clear_of_edges(particles: ifux.Particles, muse: ifux.Telescope) -> ifux.Part
 
 def describe(folder: Path, particles: ifux.Particles, library: ifux.SSPLibrary, muse: ifux.Telescope) -> None:
     """Particles, library and telescope for the workers."""
-    np.savez(folder / "particles.npz", **vars(particles))
+    np.savez(folder / "particles.npz", **{name: leaf for name, leaf in vars(particles).items() if leaf is not None})
     axes = ("metallicity", "age", "wavelength", "flux")
     np.savez(folder / "library.npz", **{name: getattr(library, name) for name in axes})
     # RUBIX multiplies from the right by R_z(gamma) R_y(beta) R_x(alpha), angles in degree.

@@ -366,6 +366,14 @@ def test_the_key_does_not_follow_to_another_host(house, place):
         assert elsewhere.requests and not any(KEY in str(request) for request in elsewhere.requests)
 
 
+def test_a_refusal_of_another_host_is_not_the_fault_of_the_key(house, place):
+    with Playhouse({"/file": [status(403)]}) as elsewhere:
+        house.scenes[f"{PAGE}cutout.hdf5"] = [status(302, Location=f"{elsewhere.address}/file")]
+        with pytest.raises(InputError, match="HTTP status 403 where it leads to") as caught:
+            tng_cutout("TNG50-1", 99, 7, **place)
+    assert "the key in" not in str(caught.value)
+
+
 def test_a_cache_that_cannot_be_written_is_said(house, place, desk, monkeypatch):
     (desk / "blocked").write_text("a file")
     monkeypatch.setenv("IFUX_CACHE", str(desk / "blocked"))

@@ -34,9 +34,12 @@ class Trouble(Exception):
 
 
 class Refused(InputError):
-    """An answer that will not change by asking again; `status` is that of HTTP."""
+    """An answer that will not change by asking again."""
 
     status: int = 0
+    """That of HTTP."""
+    elsewhere: bool = False
+    """Whether another host gave it, where the address leads to: it was sent no headers."""
 
     @classmethod
     def of(cls, address: str, status: int, place: str = "") -> "Refused":
@@ -50,7 +53,7 @@ class Refused(InputError):
         error = cls(
             f"{address} was refused (HTTP status {status}{place}): {remedies.get(status, 'check the address')}."
         )
-        error.status = status
+        error.status, error.elsewhere = status, bool(place)
         return error
 
 

@@ -145,6 +145,8 @@ def with_key(fetch: Callable[[dict[str, str]], Result], address: str) -> Result:
     try:
         return fetch({"API-Key": own.reveal()})
     except Refused as error:
+        if error.elsewhere:
+            raise
         if error.status in (401, 403):
             remedy = f"the key in {own.source} is not one that is known there, or may not have this; {REMEDY}"
         elif error.status == 404:
