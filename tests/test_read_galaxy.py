@@ -258,6 +258,16 @@ def test_centre_is_that_of_the_heavier_of_two_galaxies():
     assert np.linalg.norm(centre) < 0.3
 
 
+def test_ages_in_years_are_not_taken_for_gyr():
+    rng = np.random.default_rng(2)
+    columns = {"position": rng.normal(size=(5, 3)), "velocity": rng.normal(size=(5, 3)), "mass": np.ones(5)}
+    galaxy = galaxy_from_arrays(**columns, age=[1.0, 13.0, 20.1, 5e9, 2.0], metallicity=np.full(5, 0.02))
+    assert galaxy.stars.count == 3
+    assert galaxy.dropped == {"age is beyond 20 Gyr, older than any universe": 2}
+    with pytest.raises(InputError, match="age is beyond 20 Gyr, older than any universe"):
+        galaxy_from_arrays(**columns, age=np.full(5, 5e9), metallicity=np.full(5, 0.02))
+
+
 def test_unusable_stars_are_counted_by_reason(cutout):
     def spoil(file):
         stars = file["PartType4"]

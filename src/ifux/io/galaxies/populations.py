@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
+from ifux.io.galaxies.snapshot import OLDEST
 
 SPECIES = ("gas", "halo", "disc", "bulge", "stars", "boundary")
 """Particle types of Gadget, in their order."""
@@ -38,9 +39,6 @@ NODES = 65536
 
 YOUNGEST = 1e-6
 """Age of a star that is drawn at the very end [Gyr]: its logarithm is taken later."""
-
-OLDEST = 20.0
-"""Age that no star has in any universe that is simulated [Gyr]."""
 
 EXAMPLE = (
     'populations={"PartType2": {"age": 5.0, "metallicity": 0.02}} or, in place of the age, '

@@ -15,6 +15,9 @@ from ifux.io.galaxies.stars import Stars
 POOREST = 1e-10
 """Mass fraction given to a star whose metallicity is zero or negative: what TNG seeds its gas with."""
 
+OLDEST = 20.0
+"""Age that no universe has that anybody simulates [Gyr]: years in the place of Gyr, or numbers that mean nothing."""
+
 Masks = dict[str, Bool[np.ndarray, " particle"]]
 """Particles to leave out, by reason."""
 
@@ -77,6 +80,7 @@ class Snapshot:
             | {
                 "mass is not positive": self.stars.mass <= 0,
                 "age is negative": self.stars.age < 0,
+                f"age is beyond {OLDEST:g} Gyr, older than any universe": self.stars.age > OLDEST,
                 "metallicity is above one, so no mass fraction": self.stars.metallicity > 1,
             }
         )
