@@ -8,6 +8,7 @@ import numpy as np
 from ifux import (
     CalzettiCurve,
     CardelliCurve,
+    ChromaticPSF,
     ConstantNoise,
     CosmologicalTarget,
     EulerOrientation,
@@ -136,6 +137,7 @@ PSFS = {
     "none": NoPSF,
     "Gaussian": lambda: GaussianPSF(1.2, reach=7),
     "Moffat": lambda: MoffatPSF(1.2, 2.8, reach=12),
+    "chromatic": lambda: ChromaticPSF(MoffatPSF(1.2, 2.8, reach=9), -0.3, 4900.0, band=(4800.0, 5000.0), terms=3),
 }
 LSFS = {
     "none": NoLSF,

@@ -64,6 +64,7 @@ MINIMAL = {
     ("dust", "screen"): {"depth": 0.3},
     ("psf", "gaussian"): {"fwhm": 0.9},
     ("psf", "moffat"): {"fwhm": 0.9},
+    ("psf", "chromatic"): {"psf": {"kind": "moffat", "fwhm": 1.0}},
     ("lsf", "gaussian"): {"fwhm": 3.0},
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
@@ -216,8 +217,10 @@ DUST = 'telescope.dust={"kind": "screen", "depth": 1, "curve": %s}'
 COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
 WRONG = {
     # names
-    "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', 'moffat']; did you "
-    "mean 'gaussian'?",
+    "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', 'moffat', "
+    "'chromatic']; did you mean 'gaussian'?",
+    'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
+    'telescope.psf={"kind": "chromatic", "psf": {"kind": "moffat", "fwhm": 1}, "band": [5000]}': "telescope.psf.band: ",
     "telescope.psf.kind=5": "telescope.psf.kind: 5 is not one of ['none',",
     "telescope.psf=moffat": 'telescope.psf: "moffat" must be like {"kind": ...} with a kind of [\'none\',',
     "telescope.psf.sigma=1": "telescope.psf.sigma: MoffatPSF takes ['beta', 'fwhm', 'reach']",

@@ -14,6 +14,7 @@ import stages
 from ifux import (
     CalzettiCurve,
     CardelliCurve,
+    ChromaticPSF,
     ConstantNoise,
     CosmologicalTarget,
     EulerOrientation,
@@ -48,7 +49,7 @@ VARIANTS = {
         kinematics=VelocityChannels(400.0, 50.0, degree=3),
         ssp=LowRankSSP.from_library(stages.library(), 1e-2),
         dust=ScreenDust(0.7, CardelliCurve()),
-        psf=MoffatPSF(1.2, 2.8, reach=9),
+        psf=ChromaticPSF(MoffatPSF(1.2, 2.8, reach=9), -0.3, 4900.0, band=(4800.0, 5000.0), terms=2),
     ),
     "linear": lambda: stages.telescope(
         target=FixedTarget(0.02, 90.0),

@@ -33,6 +33,7 @@ from ifux.particles import Particles as Particles
 from ifux.particles import Projected as Projected
 from ifux.psf import AbstractKernelPSF as AbstractKernelPSF
 from ifux.psf import AbstractPSF as AbstractPSF
+from ifux.psf import ChromaticPSF as ChromaticPSF
 from ifux.psf import GaussianPSF as GaussianPSF
 from ifux.psf import MoffatPSF as MoffatPSF
 from ifux.psf import NoPSF as NoPSF

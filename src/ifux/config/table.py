@@ -14,7 +14,7 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
-    "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF},
+    "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
     "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
     "noise": {"none": noise.NoNoise, "constant": noise.ConstantNoise, "target-snr": noise.TargetSNRNoise},
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},

@@ -6,7 +6,7 @@ from abc import abstractmethod
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 
 class AbstractNoise(eqx.Module):
@@ -21,8 +21,14 @@ class AbstractNoise(eqx.Module):
         """The cube with noise. Differentiable in the cube and in the stage, for a fixed key."""
 
     @abstractmethod
-    def log_prob(self, data: Float[Array, "y x wave"], cube: Float[Array, "y x wave"]) -> Float[Array, ""]:
-        """Log-likelihood of the data, given the noiseless cube."""
+    def log_prob(
+        self,
+        data: Float[Array, "y x wave"],
+        cube: Float[Array, "y x wave"],
+        *,
+        mask: Bool[Array, "y x wave"] | None = None,
+    ) -> Float[Array, ""]:
+        """Log-likelihood of the data where the mask is true, or of all, given the noiseless cube."""
 
 
 class AbstractGaussianNoise(AbstractNoise):
@@ -32,10 +38,20 @@ class AbstractGaussianNoise(AbstractNoise):
         """The cube plus its standard deviation times standard normal numbers."""
         return cube + jnp.sqrt(self.variance(cube)) * standard_normal(key, cube)
 
-    def log_prob(self, data: Float[Array, "y x wave"], cube: Float[Array, "y x wave"]) -> Float[Array, ""]:
+    def log_prob(
+        self,
+        data: Float[Array, "y x wave"],
+        cube: Float[Array, "y x wave"],
+        *,
+        mask: Bool[Array, "y x wave"] | None = None,
+    ) -> Float[Array, ""]:
         """The normal log-likelihood, its normalisation included."""
         variance = self.variance(cube)
-        return -0.5 * jnp.sum((data - cube) ** 2 / variance + jnp.log(2 * math.pi * variance))
+        if mask is None:
+            return -0.5 * jnp.sum((data - cube) ** 2 / variance + jnp.log(2 * math.pi * variance))
+        # Masked data may be anything: they are replaced before they meet the cube.
+        terms = (jnp.where(mask, data, cube) - cube) ** 2 / variance + jnp.log(2 * math.pi * variance)
+        return -0.5 * jnp.sum(jnp.where(mask, terms, 0))
 
 
 def standard_normal(key: PRNGKeyArray, like: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:

@@ -3,7 +3,7 @@
 from typing import final
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.noise.base import AbstractNoise
 
@@ -20,6 +20,12 @@ class NoNoise(AbstractNoise):
         """The cube itself."""
         return cube
 
-    def log_prob(self, data: Float[Array, "y x wave"], cube: Float[Array, "y x wave"]) -> Float[Array, ""]:
+    def log_prob(
+        self,
+        data: Float[Array, "y x wave"],
+        cube: Float[Array, "y x wave"],
+        *,
+        mask: Bool[Array, "y x wave"] | None = None,
+    ) -> Float[Array, ""]:
         """Not defined: always an error."""
         raise ValueError("NoNoise has no likelihood: give the telescope a noise stage to compare it with data.")

@@ -1,6 +1,7 @@
 """What a point spread function does: it moves light between spaxels and makes none."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -54,30 +55,37 @@ class AbstractKernelPSF(AbstractPSF):
         return jnp.ones_like(wave)[None]
 
     def kernel(self, pitch: Float[Array, ""], degree: Degree) -> Float[Array, "v u"]:
-        """The kernel for maps deposited with B-splines of this degree; its sum is one.
-
-        The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided
-        out of its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its
-        true height and a plane of constant brightness its brightness.
-        """
-        spare = 4
-        half = self.reach + spare
-        nodes, shares = np.polynomial.legendre.leggauss(5)
-        offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
-        axis = jnp.asarray(offsets, pitch.dtype) * pitch
-        values = self.profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
-        quadrature = jnp.asarray(shares / 2, pitch.dtype)
-        spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
-        size = 2 * half + 1
-        deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
-        transform = jnp.fft.rfft2(spaxels)
-        sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
-        kernel = sharpened[spare:-spare, spare:-spare].astype(pitch.dtype)
-        kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
-        return kernel / kernel.sum()
+        """The kernel for maps deposited with B-splines of this degree; its sum is one."""
+        return sampled(self.profile, self.reach, pitch, degree)
 
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
     ) -> Float[Array, "term y x channel"]:
         """The convolution with the kernel."""
         return blur_plane(maps, self.kernel(pitch, degree))[None]
+
+
+def sampled(
+    profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""], degree: Degree
+) -> Float[Array, "v u"]:
+    """A profile as a kernel for maps deposited with B-splines of this degree; its sum is one.
+
+    The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided out of
+    its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height
+    and a plane of constant brightness its brightness.
+    """
+    spare = 4
+    half = reach + spare
+    nodes, shares = np.polynomial.legendre.leggauss(5)
+    offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
+    axis = jnp.asarray(offsets, pitch.dtype) * pitch
+    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
+    quadrature = jnp.asarray(shares / 2, pitch.dtype)
+    spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
+    size = 2 * half + 1
+    deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
+    transform = jnp.fft.rfft2(spaxels)
+    sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
+    kernel = sharpened[spare:-spare, spare:-spare].astype(pitch.dtype)
+    kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
+    return kernel / kernel.sum()

@@ -1,0 +1,133 @@
+"""A short loop around an optimiser of optax."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PyTree
+from tqdm import tqdm
+
+from ifux.errors import InputError
+from ifux.io.files import replacing
+from ifux.io.hdf5 import regular
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a minimisation ended."""
+
+    parameters: PyTree[Float[Array, "..."]]
+    """Those of the smallest loss."""
+    loss: float
+    """The smallest loss."""
+    history: Float[np.ndarray, " step"]
+    """The loss before every step."""
+    reason: str
+    """Why it ended."""
+
+
+def minimise(
+    loss: Callable[..., Float[Array, ""]],
+    parameters: PyTree[Float[Array, "..."]],
+    *arguments: Any,
+    optimiser: optax.GradientTransformation | None = None,
+    steps: int = 200,
+    tolerance: float = 1e-6,
+    patience: int = 10,
+    checkpoint: str | Path | None = None,
+    every: int = 50,
+    progress: bool = False,
+) -> Fit:
+    """Steps parameters down a loss until it no longer falls.
+
+    Args:
+        loss: A function of the parameters, and of `arguments`, which are traced and not closed over: data and models
+            belong there.
+        parameters: Arrays of real numbers, such as `free` returns.
+        optimiser: Of optax; by default `optax.lbfgs()`, the best for a smooth loss of few parameters.
+        steps: At most.
+        tolerance: The loss has fallen if it has done so by this share of itself.
+        patience: Steps that it may not fall in before the loop ends.
+        checkpoint: A file that the state is saved in, whole or not at all. If it exists, the loop goes on from there,
+            and ends where it would have ended, bit for bit.
+        every: Steps between two savings.
+        progress: Whether to show a line with the loss.
+
+    Raises:
+        InputError: the loss is not a finite number at the start, or the checkpoint is of another fit.
+    """
+    optimiser = optax.with_extra_args_support(optax.lbfgs() if optimiser is None else optimiser)
+
+    @eqx.filter_jit
+    def step(parameters, state, arguments):
+        def value_of(parameters):
+            return loss(parameters, *arguments)
+
+        if optax.tree.get(state, "value") is None:
+            value, gradient = jax.value_and_grad(value_of)(parameters)
+        else:
+            value, gradient = optax.value_and_grad_from_state(value_of)(parameters, state=state)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes kinds of integers
+            updates, state = optimiser.update(
+                gradient, state, parameters, value=value, grad=gradient, value_fn=value_of
+            )
+        return optax.apply_updates(parameters, updates), state, value
+
+    now = best = jax.tree.map(jnp.asarray, parameters)
+    state, history = optimiser.init(now), []
+    if checkpoint is not None and Path(checkpoint).exists():
+        (now, state, best), history = resumed(Path(checkpoint), (now, state, best))
+    with tqdm(total=steps, initial=len(history), disable=not progress, desc="fitting") as bar:
+        while (reason := ended(history, steps, tolerance, patience)) is None:
+            following, state, value = step(now, state, arguments)
+            history.append(float(np.asarray(value)))
+            best = now if history[-1] <= min(history) else best
+            now = following
+            bar.set_postfix_str(f"loss {history[-1]:.6g}", refresh=False)
+            bar.update()
+            if checkpoint is not None and len(history) % every == 0:
+                save(Path(checkpoint), (now, state, best), history)
+    if not np.isfinite(history[0]):
+        raise InputError(f"minimise: the loss is {history[0]} at the start: look at the model and the data there.")
+    if checkpoint is not None:
+        save(Path(checkpoint), (now, state, best), history)
+    return Fit(best, float(np.nanmin(history)), np.array(history), reason)
+
+
+def ended(history: list[float], steps: int, tolerance: float, patience: int) -> str | None:
+    """Why a loop is at its end; None if it is not."""
+    if history and not np.isfinite(history[-1]):
+        return "the loss is no longer a finite number"
+    if len(history) > patience:
+        before, lowest = min(history[:-patience]), min(history)
+        if before - lowest <= tolerance * abs(lowest):
+            return f"the loss no longer falls: {patience} steps changed less than {tolerance:g} of it"
+    return f"the limit of {steps} steps" if len(history) >= steps else None
+
+
+def save(path: Path, state: PyTree, history: list[float]) -> None:
+    """The state of a loop, whole or not at all: arrays one after the other, no pickles."""
+    with replacing(path, overwrite=True) as temporary, temporary.open("wb") as file:
+        eqx.tree_serialise_leaves(file, (np.array(history), state))
+
+
+def resumed(path: Path, like: PyTree) -> tuple[PyTree, list[float]]:
+    """The state that was saved."""
+    try:
+        with regular(path).open("rb") as file:
+            history = np.load(file, allow_pickle=False)
+            state = eqx.tree_deserialise_leaves(file, like)
+            if file.read(1):
+                raise ValueError("it holds more than that")
+    except (ValueError, RuntimeError, EOFError, OSError) as error:
+        raise InputError(
+            f"{path} is not a checkpoint of this fit: it was saved with other parameters or another optimiser, or is "
+            "damaged; move it away to begin anew."
+        ) from error
+    return state, history.tolist()

@@ -1,0 +1,229 @@
+"""Fits find what the data were made of, know how well, and can be interrupted."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import stages
+
+from ifux import ConstantNoise, GridSSP, InputError, MoffatPSF, TargetSNRNoise, real
+from ifux.fitting import (
+    CubeOperator,
+    Interval,
+    Positive,
+    Real,
+    chi_squared,
+    fisher,
+    free,
+    huber,
+    laplace,
+    likelihood,
+    minimise,
+    solve,
+    student_t,
+)
+
+BIJECTIONS = {"real": Real(3.0), "positive": Positive(), "interval": Interval(-1.0, 4.0)}
+
+
+@pytest.mark.parametrize("name", BIJECTIONS)
+def test_bijections_have_their_inverse_and_increase(double, name):
+    free_numbers = jnp.linspace(-3, 3, 31)
+    values = BIJECTIONS[name].forward(free_numbers)
+    assert np.allclose(BIJECTIONS[name].inverse(values), free_numbers, rtol=0, atol=1e-12)
+    assert np.all(np.diff(values) > 0)
+
+
+def scene(**changes):
+    """A telescope that sees well, and the stars before it."""
+    return stages.telescope(psf=MoffatPSF(1.2, reach=5), noise=TargetSNRNoise(30.0), **changes), stages.particles(200)
+
+
+def freed(telescope):
+    return free(
+        telescope,
+        seeing=(lambda t: t.psf.fwhm, Positive()),
+        inclination=(lambda t: t.orientation.inclination, Interval(0.0, 90.0)),
+        resolution=(lambda t: t.lsf.fwhm, Positive()),
+    )
+
+
+def test_free_gives_back_the_model(double):
+    telescope, _ = scene()
+    parameters, model = freed(telescope)
+    assert set(parameters) == {"seeing", "inclination", "resolution"}
+    for ours, theirs in zip(jax.tree.leaves(model(parameters)), jax.tree.leaves(telescope), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-14)
+    assert float(model.values(parameters)["inclination"]) == pytest.approx(float(telescope.orientation.inclination))
+    changed = model({**parameters, "seeing": parameters["seeing"] + np.log(2)})
+    assert float(changed.psf.fwhm) == pytest.approx(2.4)
+
+
+def test_free_says_what_cannot_be_free():
+    telescope, _ = scene()
+    with pytest.raises(InputError, match="grid must select one array of real numbers"):
+        free(telescope, grid=(lambda t: t.wavelengths, Positive()))
+    with pytest.raises(InputError, match=r"tilt is 50, which is outside of Interval\(low=0.0, high=45.0\)"):
+        free(telescope, tilt=(lambda t: t.orientation.inclination, Interval(0.0, 45.0)))
+    with pytest.raises(InputError, match="one and two are the same leaf"):
+        free(telescope, one=(lambda t: t.psf.fwhm, Positive()), two=(lambda t: t.psf.fwhm, Real()))
+
+
+def test_losses_are_those_of_their_distributions(double):
+    rng = np.random.default_rng(3)
+    cube, variance = rng.normal(size=(3, 4, 5)), rng.uniform(0.5, 2, (3, 4, 5))
+    data, mask = cube + 4 * rng.normal(size=cube.shape), rng.uniform(size=cube.shape) < 0.7
+    pull = ((data - cube) / np.sqrt(variance))[mask]
+    given = jnp.asarray(np.where(mask, data, np.nan)), jnp.asarray(cube), jnp.asarray(variance), jnp.asarray(mask)
+    assert float(chi_squared(*given)) == pytest.approx(0.5 * np.sum(pull**2))
+    assert float(student_t(*given, freedom=3.0)) == pytest.approx(2 * np.sum(np.log1p(pull**2 / 3)))
+    expected = np.where(np.abs(pull) < 2, 0.5 * pull**2, 2 * np.abs(pull) - 2).sum()
+    assert float(huber(*given, threshold=2.0)) == pytest.approx(expected)
+    normal = 0.5 * np.sum((data - cube)[mask] ** 2 / 0.49 + np.log(2 * np.pi * 0.49))
+    assert float(likelihood(ConstantNoise(0.7), *given[:2], given[3])) == pytest.approx(normal)
+    for loss in (chi_squared, student_t, huber):
+        slope = jax.grad(lambda cube, loss=loss: loss(given[0], cube, *given[2:]))(given[1])
+        assert np.isfinite(slope).all() and np.all(np.asarray(slope)[~mask] == 0)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A fit of three numbers of a telescope from a wrong start, and what it was fitted to."""
+    with jax.enable_x64(True):
+        telescope, stars = scene()
+        data, clean = telescope(stars, key=jax.random.key(4)), telescope(stars)
+        variance = telescope.noise.variance(clean)
+        where = lambda t: (t.psf.fwhm, t.orientation.inclination, t.lsf.fwhm)  # noqa: E731
+        wrong = eqx.tree_at(where, telescope, (real(1.6), real(35.0), real(3.6)))
+        start, model = freed(wrong)
+
+        def loss(parameters, model, stars, data, variance):
+            return chi_squared(data, model(parameters)(stars), variance)
+
+        arguments = model, stars, data, variance
+        return telescope, loss, start, arguments, minimise(loss, start, *arguments, steps=60)
+
+
+def test_telescope_is_found_again_within_its_errors(double, fitted):
+    telescope, _, _, (model, stars, data, variance), fit = fitted
+    found = model.values(fit.parameters)
+    known = fisher(model, fit.parameters, lambda t: t(stars), variance)
+    truth = {"seeing": 1.2, "inclination": telescope.orientation.inclination, "resolution": telescope.lsf.fwhm}
+    for name, value in truth.items():
+        assert abs(float(found[name]) - float(value)) < 3.5 * known.errors[name], name
+    assert fit.loss == pytest.approx(data.size / 2, rel=4 / np.sqrt(data.size / 2))
+    assert "no longer falls" in fit.reason
+
+
+def test_fisher_errors_are_those_of_the_jacobian(double, fitted):
+    _, _, _, (model, stars, _, variance), fit = fitted
+    found = fisher(model, fit.parameters, lambda t: t(stars), variance)
+    values = model.values(fit.parameters)
+    columns = []
+    for name in found.names:
+        step = 1e-4 * float(values[name])
+        ends = []
+        for sign in (1, -1):
+            moved = {**values, name: values[name] + sign * step}
+            free_numbers = {key: model.bijections[key].inverse(value) for key, value in moved.items()}
+            ends.append(np.asarray(model(free_numbers)(stars)))
+        columns.append(((ends[0] - ends[1]) / (2 * step) / np.sqrt(variance)).ravel())
+    jacobian = np.array(columns).T
+    assert np.allclose(found.covariance, np.linalg.inv(jacobian.T @ jacobian), rtol=1e-5)
+
+
+def test_laplace_agrees_with_fisher_on_noiseless_data(double, fitted):
+    telescope, loss, _, (_, stars, _, variance), _ = fitted
+    parameters, model = freed(telescope)
+    bound = fisher(model, parameters, lambda t: t(stars), variance)
+    curved = laplace(model, parameters, lambda p: loss(p, model, stars, telescope(stars), variance))
+    assert np.allclose(bound.covariance, curved.covariance, rtol=1e-6)
+    assert np.allclose(np.diag(bound.correlation), 1)
+
+
+class Sum(eqx.Module):
+    """Two numbers of which only the sum is seen."""
+
+    one: jax.Array
+    two: jax.Array
+
+
+def test_what_the_cube_does_not_know_is_said(double):
+    telescope, stars = scene()
+    variance = jnp.ones((telescope.spaxels.shape(0)[0], telescope.spaxels.shape(0)[1], telescope.wavelengths.size))
+    parameters, model = free(telescope, snr=(lambda t: t.noise.snr, Positive()))
+    with pytest.raises(InputError, match="the cube does not depend on snr"):
+        fisher(model, parameters, lambda t: t(stars), variance)
+    parameters, model = free(Sum(real(1.0), real(2.0)), one=(lambda s: s.one, Real()), two=(lambda s: s.two, Real()))
+    with pytest.raises(InputError, match="a combination of one, two leaves the cube as it is"):
+        fisher(model, parameters, lambda s: jnp.full((1, 1, 3), s.one + s.two), jnp.ones((1, 1, 3)))
+
+
+@pytest.mark.parametrize("optimiser", [None, optax.adam(0.02)], ids=["lbfgs", "adam"])
+def test_interrupted_fit_goes_on_bit_for_bit(double, fitted, tmp_path, optimiser):
+    _, loss, start, arguments, _ = fitted
+    whole = minimise(loss, start, *arguments, steps=12, optimiser=optimiser)
+    path = tmp_path / "fit.bin"
+    minimise(loss, start, *arguments, steps=5, optimiser=optimiser, checkpoint=path)
+    again = minimise(loss, start, *arguments, steps=12, optimiser=optimiser, checkpoint=path)
+    assert np.array_equal(whole.history, again.history)
+    for ours, theirs in zip(jax.tree.leaves(whole.parameters), jax.tree.leaves(again.parameters), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_checkpoint_of_another_fit_is_one_sentence(double, fitted, tmp_path):
+    _, loss, start, arguments, _ = fitted
+    path = tmp_path / "fit.bin"
+    minimise(loss, start, *arguments, steps=2, checkpoint=path)
+    with pytest.raises(InputError, match="is not a checkpoint of this fit"):
+        minimise(loss, start, *arguments, steps=4, optimiser=optax.adam(0.1), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="is not a checkpoint of this fit"):
+        minimise(loss, start, *arguments, steps=4, checkpoint=path)
+
+
+def test_loss_without_a_value_at_the_start_is_one_sentence(double):
+    with pytest.raises(InputError, match="the loss is nan at the start"):
+        minimise(lambda p: jnp.log(p["x"]), {"x": jnp.asarray(-1.0)})
+
+
+@pytest.mark.parametrize("name", stages.PSFS)
+def test_adjoint_of_the_cube_is_exact(double, name):
+    operator = CubeOperator.of(stages.telescope(psf=stages.PSFS[name]()))
+    rng = np.random.default_rng(1)
+    weights = jnp.asarray(rng.normal(size=operator.shape))
+    cube = jnp.asarray(rng.normal(size=operator(weights).shape))
+    forward, back = jnp.vdot(operator(weights), cube), jnp.vdot(weights, operator.adjoint(cube))
+    scale = jnp.linalg.norm(operator(weights)) * jnp.linalg.norm(cube)
+    assert abs(float(forward - back)) < 1e-12 * float(scale)
+
+
+def test_linear_solution_explains_the_cube(double):
+    telescope, stars = scene()
+    stages_that_show = GridSSP.from_library(stages.library()), TargetSNRNoise(500.0)
+    telescope = eqx.tree_at(lambda t: (t.ssp, t.noise), telescope, stages_that_show)
+    operator = CubeOperator.of(telescope)
+    truth = telescope.weights(stars)
+    clean = operator(truth)
+    variance = telescope.noise.variance(clean)
+    data = telescope.noise.sample(clean, key=jax.random.key(2))
+    found = solve(operator, data, variance, penalty=1.0, steps=3000)
+    assert float(found.weights.min()) >= 0
+    chi = float(jnp.sum((operator(found.weights) - data) ** 2 / variance))
+    assert chi < 1.05 * data.size
+    ours, theirs = (light_by_velocity(operator, weights) for weights in (found.weights, truth))
+    assert ours.sum() == pytest.approx(theirs.sum(), rel=0.02)
+    brightest = np.argsort(theirs.sum(axis=1))[-5:]
+    velocity = operator.telescope.kinematics.spacing * (np.arange(ours.shape[1]) - operator.telescope.kinematics.half)
+    means = [light[brightest] @ velocity / light[brightest].sum(axis=1) for light in (ours, theirs)]
+    assert np.abs(means[0] - means[1]).max() < 8
+
+
+def light_by_velocity(operator, weights):
+    """Of every spaxel, behind the PSF: no cube knows more."""
+    telescope = operator.telescope
+    maps = np.asarray(telescope.psf.blur(weights, telescope.spaxels.pitch, telescope.spaxels.degree)[0])
+    light = maps * np.asarray(operator.templates).mean(axis=1)
+    return light.reshape(-1, telescope.kinematics.size, telescope.ssp.size).sum(axis=2)
