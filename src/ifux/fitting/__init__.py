@@ -9,6 +9,7 @@ from ifux.fitting.fisher import fisher as fisher
 from ifux.fitting.fisher import laplace as laplace
 from ifux.fitting.free import Freed as Freed
 from ifux.fitting.free import free as free
+from ifux.fitting.least_squares import least_squares as least_squares
 from ifux.fitting.linear import CubeOperator as CubeOperator
 from ifux.fitting.linear import Solution as Solution
 from ifux.fitting.linear import solve as solve
