@@ -104,6 +104,7 @@ def scene():
     return stars, data, variance, *freed
 
 
+@pytest.mark.slow
 def test_least_squares_and_minimise_find_the_same_minimum(double):
     stars, data, variance, start, model = scene()
     predict = lambda t: t(stars)  # noqa: E731

@@ -38,6 +38,7 @@ def least_squares(
     *,
     steps: int = 50,
     tolerance: float = 1e-3,
+    reach: float = 1.0,
     progress: bool = False,
 ) -> tuple[Fit, Uncertainty]:
     """The parameters of the smallest chi squared near the start, and how well they are known.
@@ -56,6 +57,8 @@ def least_squares(
         steps: At most.
         tolerance: The loop ends when the next step promises to lower half of chi squared by less. At a thousandth, no
             combination of parameters is further from the minimum than a twentieth of its standard deviation.
+        reach: How far a free number may go in one step: a number that the cube hardly tells before the others are right
+            is not thrown out of its range. One is a factor of e for `Positive` and a unit of its scale for `Real`.
         progress: Whether to show a line with the loss, which is half of chi squared.
 
     Raises:
@@ -76,14 +79,14 @@ def least_squares(
             history.append(value)
             bar.set_postfix_str(f"loss {value:.8g}", refresh=False)
             bar.update()
-            step = np.linalg.solve(information + damping * damped(information), slope)
-            promise = 0.5 * step @ (slope + damping * damped(information) @ step)
-            if promise < tolerance:
+            step = np.clip(np.linalg.solve(information + damping * scale(information), slope), -reach, reach)
+            promise = step @ slope - 0.5 * step @ information @ step
+            if 0 <= promise < tolerance:
                 reason = f"the loss would fall by {promise:.1g} only"
                 break
             there = now + step
             gain = (value - loss_at(predict, model, free_numbers(there), data, variance, mask)) / promise
-            if gain > 0:
+            if promise > 0 and gain > 0:
                 now = there
                 value, slope, information = surroundings(predict, model, free_numbers(now), data, variance, mask)
                 damping, raising = damping * max(1 / 3, 1 - (2 * min(gain, 1) - 1) ** 3), 2.0
@@ -97,10 +100,10 @@ def least_squares(
     return Fit(found, value, np.array(history), reason), bound(model, found, information)
 
 
-def damped(information: Float[np.ndarray, "parameter parameter"]) -> Float[np.ndarray, "parameter parameter"]:
-    """The scale of every parameter; a little more than none for one that leaves the cube as it is."""
-    scale = np.diag(information)
-    return np.diag(np.maximum(scale, 1e-30 + 1e-12 * scale.max()))
+def scale(information: Float[np.ndarray, "parameter parameter"]) -> Float[np.ndarray, "parameter parameter"]:
+    """What the damping is counted in; a little more than nothing for a parameter that leaves the cube as it is."""
+    size = np.diag(information)
+    return np.diag(np.maximum(size, 1e-30 + 1e-12 * size.max()))
 
 
 def loss_at(predict, model, parameters, data, variance, mask) -> float:
