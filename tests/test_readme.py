@@ -26,7 +26,7 @@ def test_the_python_of_the_readme_runs_and_recovers_seeing_and_inclination():
         )
         exec(compile(small, str(README), "exec"), names)
     assert names["cube"].shape == (24, 24, 3721)
-    found, errors = names["model"].values(names["fit"].parameters), names["errors"]
+    found, errors = names["model"].values(names["fit"].parameters), names["uncertainty"].errors
     for name, truth in (("seeing", 0.8), ("inclination", 55.0)):
         assert abs(float(found[name]) - truth) < 3.5 * errors[name], name
     fwhm, inclination = (float(leaf) for leaf in names["where"](names["parameters"]))
