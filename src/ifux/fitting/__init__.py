@@ -19,3 +19,5 @@ from ifux.fitting.losses import pulls as pulls
 from ifux.fitting.losses import student_t as student_t
 from ifux.fitting.minimise import Fit as Fit
 from ifux.fitting.minimise import minimise as minimise
+from ifux.fitting.scatter import scattered as scattered
+from ifux.fitting.whitened import Whitened as Whitened
