@@ -3,13 +3,12 @@
 from typing import final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ifux.fitting.fisher import Uncertainty
+from ifux.fitting.fisher import Uncertainty, stretches
 from ifux.fitting.free import Freed, Parameters
 
 
@@ -32,13 +31,11 @@ class Whitened(eqx.Module):
     @staticmethod
     def at(model: Freed, parameters: Parameters, uncertainty: Uncertainty) -> "Whitened":
         """Coordinates about some parameters, whose covariance in physical units is known there."""
-        flat, restore = ravel_pytree(parameters)
-        _, change = jax.jvp(lambda flat: ravel_pytree(model.values(restore(flat)))[0], (flat,), (jnp.ones_like(flat),))
-        stretch = np.asarray(change, np.float64)
+        stretch = stretches(model, parameters)
         covariance = uncertainty.covariance / np.outer(stretch, stretch)
         size = np.sqrt(np.diag(covariance))
         axes = size[:, None] * np.linalg.cholesky(covariance / np.outer(size, size))
-        return Whitened(parameters, jnp.asarray(axes, flat.dtype))
+        return Whitened(parameters, jnp.asarray(axes, ravel_pytree(parameters)[0].dtype))
 
     def __call__(self, place: Float[Array, " parameter"]) -> Parameters:
         """The free numbers at a place."""
