@@ -6,6 +6,7 @@ from ifux.fitting.bijections import Positive as Positive
 from ifux.fitting.bijections import Real as Real
 from ifux.fitting.fisher import Uncertainty as Uncertainty
 from ifux.fitting.fisher import fisher as fisher
+from ifux.fitting.fisher import information as information
 from ifux.fitting.fisher import laplace as laplace
 from ifux.fitting.forecast import Forecast as Forecast
 from ifux.fitting.forecast import finer as finer

@@ -59,8 +59,18 @@ def fisher(
 
 
 @eqx.filter_jit
-def information(model, parameters, predict, variance, mask):
-    """F on the free numbers, compiled once for a `predict` and shapes."""
+def information(
+    model: Freed,
+    parameters: Parameters,
+    predict: Callable[..., Float[Array, "y x wave"]],
+    variance: Float[Array, "y x wave"],
+    mask: Bool[Array, "y x wave"] | None = None,
+) -> Float[Array, "parameter parameter"]:
+    """The Fisher information on the free numbers, in the order in which they are laid flat.
+
+    As `fisher`, for what is done with it before it is inverted: a prior is added, or what is not known looked for. It
+    is compiled once for a `predict`: give a function that is made once, not a new lambda each time.
+    """
     flat, restore = ravel_pytree(parameters)
     weight = 1 / variance if mask is None else jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
     _, forward = jax.linearize(lambda flat: predict(model(restore(flat))), flat)

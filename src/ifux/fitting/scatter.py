@@ -58,8 +58,8 @@ def scattered(
         raise InputError(
             f"scattered: {len(scores)} draws cannot tell the scatter of {len(names)} parameters: give many more."
         )
-    steep = np.asarray(information(model, parameters, predict, variance, None), np.float64)
-    known = steep if noise is None else np.asarray(information(model, parameters, predict, weighted, None), np.float64)
+    steep = np.asarray(information(model, parameters, predict, variance), np.float64)
+    known = steep if noise is None else np.asarray(information(model, parameters, predict, weighted), np.float64)
     scatter = known + times * np.cov(np.array(scores).T).reshape(steep.shape)
     size = np.sqrt(np.diag(steep))
     inverse = np.linalg.inv(steep / np.outer(size, size)) / np.outer(size, size)
