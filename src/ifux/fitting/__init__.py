@@ -6,7 +6,12 @@ from ifux.fitting.bijections import Positive as Positive
 from ifux.fitting.bijections import Real as Real
 from ifux.fitting.fisher import Uncertainty as Uncertainty
 from ifux.fitting.fisher import fisher as fisher
+from ifux.fitting.fisher import information as information
 from ifux.fitting.fisher import laplace as laplace
+from ifux.fitting.forecast import Forecast as Forecast
+from ifux.fitting.forecast import finer as finer
+from ifux.fitting.forecast import forecast as forecast
+from ifux.fitting.forecast import longer as longer
 from ifux.fitting.free import Freed as Freed
 from ifux.fitting.free import free as free
 from ifux.fitting.least_squares import least_squares as least_squares
@@ -20,3 +25,7 @@ from ifux.fitting.losses import pulls as pulls
 from ifux.fitting.losses import student_t as student_t
 from ifux.fitting.minimise import Fit as Fit
 from ifux.fitting.minimise import minimise as minimise
+from ifux.fitting.sampling import Draws as Draws
+from ifux.fitting.sampling import nuts as nuts
+from ifux.fitting.scatter import scattered as scattered
+from ifux.fitting.whitened import Whitened as Whitened

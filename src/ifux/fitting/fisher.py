@@ -55,16 +55,27 @@ def fisher(
     `predict` makes the noiseless cube of the model that the parameters stand for. The information is found column by
     column, forward and back through the model: no array holds a derivative of every voxel by every parameter.
     """
+    return bound(model, parameters, np.asarray(information(model, parameters, predict, variance, mask), np.float64))
+
+
+@eqx.filter_jit
+def information(
+    model: Freed,
+    parameters: Parameters,
+    predict: Callable[..., Float[Array, "y x wave"]],
+    variance: Float[Array, "y x wave"],
+    mask: Bool[Array, "y x wave"] | None = None,
+) -> Float[Array, "parameter parameter"]:
+    """The Fisher information on the free numbers, in the order in which they are laid flat.
+
+    As `fisher`, for what is done with it before it is inverted: a prior is added, or what is not known looked for. It
+    is compiled once for a `predict`: give a function that is made once, not a new lambda each time.
+    """
     flat, restore = ravel_pytree(parameters)
-
-    @eqx.filter_jit
-    def information(model, flat, variance, mask):
-        weight = 1 / variance if mask is None else jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
-        _, forward = jax.linearize(lambda flat: predict(model(restore(flat))), flat)
-        back = jax.linear_transpose(forward, flat)
-        return jax.lax.map(lambda unit: back(weight * forward(unit))[0], jnp.eye(flat.size, dtype=flat.dtype))
-
-    return bound(model, parameters, np.asarray(information(model, flat, variance, mask), np.float64))
+    weight = 1 / variance if mask is None else jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
+    _, forward = jax.linearize(lambda flat: predict(model(restore(flat))), flat)
+    back = jax.linear_transpose(forward, flat)
+    return jax.lax.map(lambda unit: back(weight * forward(unit))[0], jnp.eye(flat.size, dtype=flat.dtype))
 
 
 def laplace(model: Freed, parameters: Parameters, loss: Callable[[Parameters], Float[Array, ""]]) -> Uncertainty:
@@ -95,10 +106,15 @@ def bound(model: Freed, parameters: Parameters, information: Float[np.ndarray, "
         mixed = [name for name, share in zip(names, axes[:, 0], strict=True) if abs(share) > 0.1]
         raise InputError(f"fisher: a combination of {', '.join(mixed)} leaves the cube as it is: fix one of them.")
     covariance = (axes / values) @ axes.T / np.outer(scale, scale)
+    stretch = stretches(model, parameters)
+    return Uncertainty(names, covariance * np.outer(stretch, stretch))
+
+
+def stretches(model: Freed, parameters: Parameters) -> Float[np.ndarray, " parameter"]:
+    """Change of the physical values for a step of the free numbers, which belong to each other one by one."""
     flat, restore = ravel_pytree(parameters)
     _, change = jax.jvp(lambda flat: ravel_pytree(model.values(restore(flat)))[0], (flat,), (jnp.ones_like(flat),))
-    stretch = np.asarray(change, np.float64)
-    return Uncertainty(names, covariance * np.outer(stretch, stretch))
+    return np.asarray(change, np.float64)
 
 
 def labels(parameters: Parameters) -> tuple[str, ...]:

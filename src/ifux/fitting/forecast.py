@@ -1,0 +1,184 @@
+"""What would another setting of the instrument buy? Cramér-Rao bounds before anything is observed.
+
+The errors are those of `fisher`, and the noise is that of each telescope's own stage: what a longer exposure or a
+smaller spaxel does to the noise is physics that has to be stated. `longer` and `finer` state it for common cases.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float
+
+from ifux.errors import InputError
+from ifux.fitting.bijections import AbstractBijection
+from ifux.fitting.fisher import Uncertainty, fisher
+from ifux.fitting.free import free
+from ifux.noise import AbstractGaussianNoise, TargetSNRNoise
+from ifux.psf import AbstractPSF
+from ifux.spaxels import SquareSpaxels
+from ifux.telescope import Observation, Telescope
+from ifux.typing import real
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How well the same parameters can be known by several telescopes; printed, it is a table."""
+
+    settings: dict[str, Uncertainty]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters."""
+        return next(iter(self.settings.values())).names
+
+    @property
+    def errors(self) -> Float[np.ndarray, "setting parameter"]:
+        """Standard deviations in physical units."""
+        return np.array([list(known.errors.values()) for known in self.settings.values()])
+
+    @property
+    def gains(self) -> Float[np.ndarray, "setting parameter"]:
+        """The errors of the first setting, divided by those of each: two is twice as good."""
+        return self.errors[0] / self.errors
+
+    def __str__(self) -> str:
+        """One line for each setting, one column for each parameter."""
+        width = max(map(len, self.settings))
+        columns = [max(len(name), 9) for name in self.names]
+        lines = [" " * width + "".join(f"  {name:>{size}}" for name, size in zip(self.names, columns, strict=True))]
+        for setting, row in zip(self.settings, self.errors, strict=True):
+            cells = "".join(f"  {error:>{size}.3g}" for error, size in zip(row, columns, strict=True))
+            lines.append(f"{setting:<{width}}{cells}")
+        return "\n".join(lines)
+
+
+def forecast(
+    observation: Observation,
+    telescopes: Mapping[str, Telescope],
+    **names: tuple[Callable[[Observation], Any], AbstractBijection],
+) -> Forecast:
+    """The Cramér-Rao bound of some parameters for each of several telescopes that look at one galaxy.
+
+        forecast(
+            observation,
+            {"as it is": telescope, "twice the exposure": longer(telescope, 2.0)},
+            rotation=(lambda o: o.galaxy.rotation_speed, Positive()))
+
+    The variance of the noise is taken at the noiseless cube, and known: what it tells by itself about the parameters
+    does not count.
+
+    Args:
+        observation: The galaxy, and the telescope that is not used if it is not named again.
+        telescopes: By name of the setting.
+        **names: As for `free`: a name for each free leaf, its place in the observation, and its range.
+
+    Raises:
+        InputError: a telescope has no noise, or cannot tell the parameters from each other.
+    """
+    settings = {}
+    for setting, telescope in telescopes.items():
+        parameters, model = free(Observation(telescope, observation.galaxy), **names)
+        variance = variance_of(model.model)
+        if not bool((variance > 0).all()):
+            raise InputError(f"forecast: {setting}: the variance is not above zero everywhere: add a noise stage.")
+        try:
+            settings[setting] = fisher(model, parameters, noiseless, variance)
+        except InputError as error:
+            raise InputError(f"forecast: {setting}: {error}") from error
+    return Forecast(settings)
+
+
+def noiseless(observation: Observation) -> Float[Array, "y x wave"]:
+    """The cube without noise."""
+    return observation()
+
+
+@eqx.filter_jit
+def variance_of(observation: Observation) -> Float[Array, "y x wave"]:
+    """Of the noise, at the noiseless cube."""
+    return observation.telescope.noise.variance(observation())
+
+
+def longer(telescope: Telescope, times: float) -> Telescope:
+    """The telescope with an exposure that is so many times as long, or so many exposures.
+
+    Photons of the source and of the sky are counted: in units of flux, their variance falls with the time. So it does
+    for read noise where the number of exposures grows; in one longer exposure it would fall with the square.
+    """
+    if not times > 0:
+        raise InputError(f"longer: the exposure must be more than zero times as long, got {times}.")
+    return eqx.tree_at(lambda t: t.noise, telescope, scaled(gaussian(telescope), 1 / times))
+
+
+def finer(telescope: Telescope, times: float, limit: Literal["sky", "detector", "source"]) -> Telescope:
+    """The telescope with spaxels so many times as narrow, on the same field, with the PSF and exposure as they were.
+
+    Args:
+        telescope: With square spaxels, so many that they still fill the field.
+        times: 2 for spaxels of half the side: each receives a quarter of the light.
+        limit: Where the noise comes from. Photons of the `sky` are shared like the light: the variance of a spaxel
+            falls with its area. Of a `detector`, each spaxel has the same however large it is. Photons of the
+            `source` are in the hands of the noise stage, whose variance must be proportional to the cube.
+    """
+    spaxels = telescope.spaxels
+    if not isinstance(spaxels, SquareSpaxels):
+        raise InputError(f"finer: only square spaxels can be divided, not {type(spaxels).__name__}.")
+    noise = gaussian(telescope)
+    if isinstance(noise.noise if isinstance(noise, ScaledNoise) else noise, TargetSNRNoise):
+        raise InputError(
+            "finer: TargetSNRNoise gives the brightest spaxel its signal-to-noise ratio whatever its size: state the "
+            "noise as a level, with ConstantNoise."
+        )
+    size = tuple(count * times for count in spaxels.size)
+    if any(abs(count - round(count)) > 1e-6 or round(count) < 1 for count in size):
+        raise InputError(f"finer: {spaxels.size} spaxels cannot be made {times:g} times as many along each side.")
+    divided = dataclasses.replace(
+        spaxels, pitch=spaxels.pitch / times, size=tuple(round(count) for count in size), centre=spaxels.centre
+    )
+    stages = divided, reaching(telescope.psf, times), scaled(noise, times**-2.0) if limit == "sky" else noise
+    return eqx.tree_at(lambda t: (t.spaxels, t.psf, t.noise), telescope, stages)
+
+
+def reaching(psf: AbstractPSF, times: float) -> AbstractPSF:
+    """A PSF whose kernel, and that of any PSF inside it, reaches as far in smaller spaxels as before."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(psf):
+        value = getattr(psf, field.name)
+        if field.name == "reach":
+            changes["reach"] = max(1, math.ceil(value * times - 1e-6))
+        elif isinstance(value, AbstractPSF):
+            changes[field.name] = reaching(value, times)
+    return dataclasses.replace(psf, **changes)
+
+
+def gaussian(telescope: Telescope) -> AbstractGaussianNoise:
+    """The noise of a telescope, if it is one that can be scaled."""
+    if not isinstance(telescope.noise, AbstractGaussianNoise):
+        name = type(telescope.noise).__name__
+        raise InputError(f"A telescope with {name} has no variance that can be scaled: give it a noise stage.")
+    return telescope.noise
+
+
+def scaled(noise: AbstractGaussianNoise, factor: float) -> "ScaledNoise":
+    """A noise stage with a multiple of its variance, or with a multiple of the multiple that it has already."""
+    if isinstance(noise, ScaledNoise):
+        return ScaledNoise(noise.noise, factor * noise.factor)
+    return ScaledNoise(noise, factor)
+
+
+@final
+class ScaledNoise(AbstractGaussianNoise):
+    """Another noise stage, with a multiple of its variance."""
+
+    noise: AbstractGaussianNoise
+    factor: Float[Array, ""] = eqx.field(converter=real)
+    """Of the variance."""
+
+    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+        """That of the other stage, times the factor."""
+        return self.factor * self.noise.variance(cube)
