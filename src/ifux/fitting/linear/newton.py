@@ -136,44 +136,53 @@ class FieldModes(AbstractModes):
 
 
 def modes_of(
-    operator: CubeOperator,
-    light: Float[Array, " kind"],
-    inverse: Float[Array, "y x wave"],
-    penalty: Penalty,
+    operator: CubeOperator, light: Float[Array, " kind"], inverse: Float[Array, "y x wave"], penalty: Penalty
 ) -> AbstractModes:
-    """The modes of the data, on the host: their number depends on the noise.
-
-    Args:
-        operator: Of the telescope.
-        light: Mass of a weight of one.
-        inverse: The inverse variance.
-        penalty: What is below it does not count.
-    """
-    level, spectrum = inverse.mean(axis=2), inverse.mean(axis=(0, 1)) / inverse.mean()
-    templates = light[:, None] * operator.templates
-    gram = np.asarray(jnp.matmul(templates * spectrum[None], templates.T, precision=HIGHEST))
-    strength, columns = np.linalg.eigh(gram)
-    strength, columns = np.maximum(strength[::-1], 0), columns[:, ::-1]
+    """The modes of the data, found on the host: their number depends on the noise."""
+    strength, columns = along_kinds(operator, light, inverse)
     tall, wide, _ = operator.shape
     if operator.telescope.psf.margin == 0 or tall * wide > SPAXELS:
         flat = jnp.ones((tall, wide, 1))
         back = jax.linear_transpose(operator.blurred, flat)
-        around = np.asarray(back(level[:, :, None] * operator.blurred(flat))[0]).reshape(-1)
+        around = np.asarray(back(inverse.mean(axis=2)[:, :, None] * operator.blurred(flat))[0]).reshape(-1)
         kept = max(1, int(np.sum(strength * around.max() > NEGLIGIBLE * penalty.size)))
         used = jnp.asarray(columns[:, :kept] * np.sqrt(strength[:kept]))
         return SpaxelModes(jnp.sqrt(jnp.asarray(np.maximum(around, 0))), used)
-    every = jnp.eye(tall * wide).reshape(tall, wide, -1)
-    blur = np.asarray(operator.blurred(every)).reshape(-1, tall * wide) * np.sqrt(np.asarray(level).reshape(-1, 1))
-    _, amplitude, maps = np.linalg.svd(blur, full_matrices=False)
+    amplitude, maps = along_sky(operator, inverse)
     curvature = amplitude[:, None] ** 2 * strength[None, :]
     threshold = max(NEGLIGIBLE * penalty.size, np.sort(curvature, axis=None)[-min(MODES, curvature.size)])
     map_of, column_of = np.nonzero(curvature >= min(threshold, curvature.max()))
     return FieldModes(
-        jnp.asarray(amplitude[: map_of.max() + 1, None] * maps[: map_of.max() + 1]),
+        jnp.asarray((amplitude[:, None] * maps)[: map_of.max() + 1]),
         jnp.asarray((columns * np.sqrt(strength))[:, : column_of.max() + 1]),
         jnp.asarray(map_of),
         jnp.asarray(column_of),
     )
+
+
+def along_kinds(
+    operator: CubeOperator, light: Float[Array, " kind"], inverse: Float[Array, "y x wave"]
+) -> tuple[Float[np.ndarray, " mode"], Float[np.ndarray, "kind mode"]]:
+    """Eigenvalues, falling, and eigenvectors of the templates' products, for weights counted in light.
+
+    Wavelengths count as they do on average over the field, with a mean weight of one.
+    """
+    spectrum = inverse.mean(axis=(0, 1)) / inverse.mean()
+    templates = light[:, None] * operator.templates
+    gram = jnp.matmul(templates * spectrum[None], templates.T, precision=HIGHEST)
+    strength, columns = np.linalg.eigh(np.asarray(gram))
+    return np.maximum(strength[::-1], 0), columns[:, ::-1]
+
+
+def along_sky(
+    operator: CubeOperator, inverse: Float[Array, "y x wave"]
+) -> tuple[Float[np.ndarray, " mode"], Float[np.ndarray, "mode spaxel"]]:
+    """Singular values, falling, and patterns on the sky of the PSF, each spaxel over its mean noise."""
+    tall, wide, _ = operator.shape
+    every = jnp.eye(tall * wide, dtype=operator.templates.dtype).reshape(tall, wide, -1)
+    blur = np.asarray(operator.blurred(every)).reshape(-1, tall * wide)
+    _, amplitude, maps = np.linalg.svd(blur * np.sqrt(np.asarray(inverse.mean(axis=2)).reshape(-1, 1)), full_matrices=False)
+    return amplitude, maps
 
 
 @final

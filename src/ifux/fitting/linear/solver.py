@@ -183,11 +183,11 @@ def posed(
 
 @eqx.filter_jit
 def begin(problem: Problem):
-    """A start in the middle: an even share of the light of the brightest spaxel, everywhere."""
+    """A start in the middle: a tenth of an even share of the light of the brightest spaxel, everywhere."""
     tall, wide, kinds = problem.operator.shape
-    weights = jnp.ones((tall * wide, kinds))
+    weights = jnp.full((tall * wide, kinds), 0.1)
     _, slope = problem.value(weights)
-    return weights, jnp.abs(slope) + jnp.abs(slope).mean(), slope
+    return weights, jnp.full_like(weights, jnp.abs(slope).mean()), slope
 
 
 @eqx.filter_jit
@@ -208,8 +208,8 @@ def step(problem: Problem, modes: AbstractModes, state):
     push = (jnp.clip(then / now, 0, 1) ** 3 * now - guess * follow) / weights
     change, _, second = conjugate(curve, inverse, guess, left + push)
     follow = push - multipliers - barrier * change
-    reach = jnp.minimum(1, 0.99 * jnp.minimum(longest(weights, change), longest(multipliers, follow)))
-    weights, multipliers = weights + reach * change, multipliers + reach * follow
+    weights = weights + jnp.minimum(1, 0.99 * longest(weights, change)) * change
+    multipliers = multipliers + jnp.minimum(1, 0.99 * longest(multipliers, follow)) * follow
     loss, slope = problem.value(weights)
     return (weights, multipliers, slope), loss, problem.gap(weights, slope), first + second + 1
 
