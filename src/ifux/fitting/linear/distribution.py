@@ -57,7 +57,9 @@ def distribution(
     counted = weights * operator.templates.mean(axis=1) if by == "light" else weights
     grid = counted.reshape(*weights.shape[:-1], kinematics.size, -1, metallicities, ages).sum(axis=-3)
     total = grid.sum(axis=(-3, -2, -1))
-    share = jnp.where((total > 0)[..., None, None, None], grid / jnp.where(total > 0, total, 1)[..., None, None, None], 0)
+    share = jnp.where(
+        (total > 0)[..., None, None, None], grid / jnp.where(total > 0, total, 1)[..., None, None, None], 0
+    )
     velocities, populations = share.sum(axis=(-2, -1)), share.sum(axis=-3)
     nodes = jnp.asarray(np.arange(-kinematics.half, kinematics.half + 1) * kinematics.spacing, weights.dtype)
     lit = jnp.where(total > 0, 1.0, jnp.nan)

@@ -57,14 +57,13 @@ class Diagonal(eqx.Module):
     def between(self, columns: Float[Array, "kind mode"]) -> Float[Array, "spaxel mode mode"]:
         """The products of columns with D in the denominator, spaxel by spaxel."""
 
-        def one(spaxel: "Diagonal") -> Float[Array, "mode mode"]:
-            single = jax.tree.map(lambda leaf: leaf[None], (spaxel.curvature, spaxel.factor))
-            alone = Diagonal(self.penalty, self.operator, *single)
+        def one(parts) -> Float[Array, "mode mode"]:
+            curvature, factor = jax.tree.map(lambda leaf: leaf[None], parts)
+            alone = Diagonal(self.penalty, self.operator, curvature, factor)
             divided = jax.vmap(lambda column: alone.divide(column[None])[0], 1, 1)(columns)
             return jnp.matmul(columns.T, divided, precision=HIGHEST)
 
-        parts = jax.tree.map(lambda leaf: leaf, (self.curvature, self.factor))
-        return jax.lax.map(lambda part: one(Diagonal(self.penalty, self.operator, *part)), parts)
+        return jax.lax.map(one, (self.curvature, self.factor))
 
 
 class AbstractModes(eqx.Module):
@@ -181,7 +180,9 @@ def along_sky(
     tall, wide, _ = operator.shape
     every = jnp.eye(tall * wide, dtype=operator.templates.dtype).reshape(tall, wide, -1)
     blur = np.asarray(operator.blurred(every)).reshape(-1, tall * wide)
-    _, amplitude, maps = np.linalg.svd(blur * np.sqrt(np.asarray(inverse.mean(axis=2)).reshape(-1, 1)), full_matrices=False)
+    _, amplitude, maps = np.linalg.svd(
+        blur * np.sqrt(np.asarray(inverse.mean(axis=2)).reshape(-1, 1)), full_matrices=False
+    )
     return amplitude, maps
 
 

@@ -4,6 +4,7 @@ from typing import final
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.telescope import Telescope
@@ -42,7 +43,8 @@ class CubeOperator(eqx.Module):
     def blurred(self, maps: Float[Array, "tall wide *channel"]) -> Float[Array, "y x *channel"]:
         """Maps as the PSF shows them on the field, averaged over the wavelengths: no cube knows more of them."""
         telescope = self.telescope
-        share = telescope.psf.share(telescope.wavelengths.centres().astype(self.templates.dtype)).mean(axis=1)
+        wave = jnp.asarray(telescope.wavelengths.centres(), self.templates.dtype)
+        share = telescope.psf.share(wave).mean(axis=1)
         flat = maps.reshape(*maps.shape[:2], -1)
         blurred = telescope.psf.blur(flat, telescope.spaxels.pitch, telescope.spaxels.degree)
         seen = (share[:, None, None, None] * blurred).sum(axis=0)

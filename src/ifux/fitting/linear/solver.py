@@ -135,7 +135,9 @@ def solve(
         operator, data, variance = jax.tree.map(precise, (operator, data, variance))
         problem = posed(operator, data, variance, Penalty() if penalty is None else penalty)
         modes = modes_of(operator, problem.light, problem.inverse, problem.penalty)
-        state = begin(problem)
+        tall, wide, kinds = operator.shape
+        # A tenth of an even share of the light of the brightest spaxel, everywhere.
+        state = begin(problem, jnp.full((tall * wide, kinds), 0.1, data.dtype))
         history, count, reason = [], 1, f"the limit of {steps} steps"
         for _ in range(steps):
             state, loss, gap, used = step(problem, modes, state)
@@ -175,17 +177,15 @@ def posed(
             "are not negative mean nothing: use GridSSP, whose kinds are populations."
         )
     data = jnp.where(inverse > 0, data, 0)
-    seen = (inverse > 0).sum(axis=2)
-    brightest = jnp.max(jnp.abs(data.sum(axis=2)) / jnp.maximum(seen, 1))
+    seen = (inverse > 0).sum(axis=2).astype(data.dtype)
+    brightest = jnp.max(jnp.abs(data.sum(axis=2)) / jnp.maximum(seen, 1.0))
     brightest = jnp.where(brightest > 0, brightest, 1.0)
     return Problem(operator, brightest / (flux.size * flux), data, inverse, penalty)
 
 
 @eqx.filter_jit
-def begin(problem: Problem):
-    """A start in the middle: a tenth of an even share of the light of the brightest spaxel, everywhere."""
-    tall, wide, kinds = problem.operator.shape
-    weights = jnp.full((tall * wide, kinds), 0.1)
+def begin(problem: Problem, weights: Float[Array, "spaxel kind"]):
+    """Weights with multipliers that are all the same, and the slope."""
     _, slope = problem.value(weights)
     return weights, jnp.full_like(weights, jnp.abs(slope).mean()), slope
 
