@@ -1,4 +1,4 @@
-"""With a telescope fixed the cube is linear: the adjoint is exact, and the distribution behind a cube is found again."""
+"""With a telescope fixed the cube is linear: the adjoint is exact, and the distribution behind it is found again."""
 
 from dataclasses import replace
 

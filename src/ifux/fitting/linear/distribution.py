@@ -64,7 +64,7 @@ def distribution(
     nodes = jnp.asarray(np.arange(-kinematics.half, kinematics.half + 1) * kinematics.spacing, weights.dtype)
     lit = jnp.where(total > 0, 1.0, jnp.nan)
     mean = velocities @ nodes
-    # Splines of a degree that add up to a place have a second moment of (degree + 1) / 12 about it, linear ones at most.
+    # The nodes that share a star spread by (degree + 1) / 12 spacings squared: cubic exactly, lower degrees on average.
     width = kinematics.spacing**2 * (kinematics.degree + 1) / 12
     variance = velocities @ nodes**2 - mean**2 - width
     return Distribution(
