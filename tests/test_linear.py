@@ -186,7 +186,7 @@ def test_solution_has_the_least_loss(double, name):
 def test_solution_is_that_of_an_active_set(double, name):
     """Lawson & Hanson's method on the matrix itself, which is small here, stacked on the root of the penalty."""
     _, penalty, hidden = PROBLEMS[name]
-    operator, data, variance, _ = mock()
+    operator, data, variance, _ = mock(spaxels=SquareSpaxels(0.4, (2, 2)), psf=MoffatPSF(1.2, reach=1))
     variance = masked(variance) if hidden else variance
     light = light_of(operator, data, variance)
     found = solve(operator, data, variance, penalty=penalty, tolerance=1e-6)
