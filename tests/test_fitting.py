@@ -8,9 +8,8 @@ import optax
 import pytest
 import stages
 
-from ifux import ConstantNoise, GridSSP, InputError, MoffatPSF, TargetSNRNoise, real
+from ifux import ConstantNoise, InputError, MoffatPSF, TargetSNRNoise, real
 from ifux.fitting import (
-    CubeOperator,
     Interval,
     Positive,
     Real,
@@ -21,7 +20,6 @@ from ifux.fitting import (
     laplace,
     likelihood,
     minimise,
-    solve,
     student_t,
 )
 
@@ -187,43 +185,3 @@ def test_checkpoint_of_another_fit_is_one_sentence(double, fitted, tmp_path):
 def test_loss_without_a_value_at_the_start_is_one_sentence(double):
     with pytest.raises(InputError, match="the loss is nan at the start"):
         minimise(lambda p: jnp.log(p["x"]), {"x": jnp.asarray(-1.0)})
-
-
-@pytest.mark.parametrize("name", stages.PSFS)
-def test_adjoint_of_the_cube_is_exact(double, name):
-    operator = CubeOperator.of(stages.telescope(psf=stages.PSFS[name]()))
-    rng = np.random.default_rng(1)
-    weights = jnp.asarray(rng.normal(size=operator.shape))
-    cube = jnp.asarray(rng.normal(size=operator(weights).shape))
-    forward, back = jnp.vdot(operator(weights), cube), jnp.vdot(weights, operator.adjoint(cube))
-    scale = jnp.linalg.norm(operator(weights)) * jnp.linalg.norm(cube)
-    assert abs(float(forward - back)) < 1e-12 * float(scale)
-
-
-def test_linear_solution_explains_the_cube(double):
-    telescope, stars = scene()
-    stages_that_show = GridSSP.from_library(stages.library()), TargetSNRNoise(500.0)
-    telescope = eqx.tree_at(lambda t: (t.ssp, t.noise), telescope, stages_that_show)
-    operator = CubeOperator.of(telescope)
-    truth = telescope.weights(stars)
-    clean = operator(truth)
-    variance = telescope.noise.variance(clean)
-    data = telescope.noise.sample(clean, key=jax.random.key(2))
-    found = solve(operator, data, variance, penalty=1.0, steps=3000)
-    assert float(found.weights.min()) >= 0
-    chi = float(jnp.sum((operator(found.weights) - data) ** 2 / variance))
-    assert chi < 1.05 * data.size
-    ours, theirs = (light_by_velocity(operator, weights) for weights in (found.weights, truth))
-    assert ours.sum() == pytest.approx(theirs.sum(), rel=0.02)
-    brightest = np.argsort(theirs.sum(axis=1))[-5:]
-    velocity = operator.telescope.kinematics.spacing * (np.arange(ours.shape[1]) - operator.telescope.kinematics.half)
-    means = [light[brightest] @ velocity / light[brightest].sum(axis=1) for light in (ours, theirs)]
-    assert np.abs(means[0] - means[1]).max() < 8
-
-
-def light_by_velocity(operator, weights):
-    """Of every spaxel, behind the PSF: no cube knows more."""
-    telescope = operator.telescope
-    maps = np.asarray(telescope.psf.blur(weights, telescope.spaxels.pitch, telescope.spaxels.degree)[0])
-    light = maps * np.asarray(operator.templates).mean(axis=1)
-    return light.reshape(-1, telescope.kinematics.size, telescope.ssp.size).sum(axis=2)

@@ -16,7 +16,12 @@ from ifux.fitting.free import Freed as Freed
 from ifux.fitting.free import free as free
 from ifux.fitting.least_squares import least_squares as least_squares
 from ifux.fitting.linear import CubeOperator as CubeOperator
+from ifux.fitting.linear import Distribution as Distribution
+from ifux.fitting.linear import Penalty as Penalty
+from ifux.fitting.linear import Resolution as Resolution
 from ifux.fitting.linear import Solution as Solution
+from ifux.fitting.linear import distribution as distribution
+from ifux.fitting.linear import resolution as resolution
 from ifux.fitting.linear import solve as solve
 from ifux.fitting.losses import chi_squared as chi_squared
 from ifux.fitting.losses import huber as huber
