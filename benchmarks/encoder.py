@@ -122,7 +122,7 @@ def paces(network, batches, optimiser, *losses) -> list[float]:
         row = []
         for step, extra in steps:
             start = time.perf_counter()
-            jax.block_until_ready(step(network, state, batches, jnp.asarray(0, jnp.int32), *extra)[2])
+            jax.block_until_ready(step(network, state, batches(0), *extra)[2])
             row.append(time.perf_counter() - start)
         times.append(row)
     return np.min(times[1:], axis=0).tolist()
@@ -191,6 +191,7 @@ def main() -> None:
     held_out = [Batches(prior, size.batch, fifth)(i) for i in range(-(-chosen.held_out // size.batch))]
     truth, data = (jnp.concatenate([getattr(b, name) for b in held_out]) for name in ("numbers", "data"))
     truth, data = truth[: chosen.held_out], data[: chosen.held_out]
+    signal = np.quantile(data.mean(axis=3).max(axis=(1, 2)) / level, (0.1, 0.5, 0.9))
     about = {
         "benchmark": "encoder",
         "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "optax", "numpy")},
@@ -200,8 +201,8 @@ def main() -> None:
         "shape": list(data.shape[1:]),
         "particles": size.particles,
         "weight": chosen.weight,
-        "signal_to_noise": [number(q) for q in np.quantile(data.mean(axis=3).max(axis=(1, 2)) / level, (0.1, 0.5, 0.9))],
-    }  # fmt: skip
+        "signal_to_noise": [number(q) for q in signal],
+    }
 
     physical = with_physics, prior, size.decoded, chosen.weight
     pace, pace_without = paces(network, batches, schedule(chosen.steps), physical, (squares,))

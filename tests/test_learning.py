@@ -69,11 +69,11 @@ def test_isotropic_axes_have_uniform_cosines(double):
 
 
 def test_limits_are_checked():
-    with pytest.raises(ValueError, match=r"Uniform.low must be below high, got 2.0 and 1.0"):
+    with pytest.raises(ValueError, match=r"Uniform\.low must be below high, got 2\.0 and 1.0"):
         Uniform(2.0, 1.0)
-    with pytest.raises(ValueError, match="LogUniform.low must be below high between 4.94066e-324 and inf"):
+    with pytest.raises(ValueError, match=r"LogUniform\.low must be below high between 4\.94066e-324 and inf"):
         LogUniform(0.0, 1.0)
-    with pytest.raises(ValueError, match="Isotropic.low must be below high between 0 and 180"):
+    with pytest.raises(ValueError, match=r"Isotropic\.low must be below high between 0 and 180"):
         Isotropic(0.0, 190.0)
 
 

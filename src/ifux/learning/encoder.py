@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 class CubeEncoder(eqx.Module):
     r"""A small convolutional network that looks at images of what spectra are made of.
 
-    Every spectrum f is split into its brightness b, along the mean spectrum m of many mocks, and what is different about
+    Every spectrum f is split into its brightness b, along the mean spectrum m of many mocks, and what differs in
     it, $(f - b\,m)/(|b| + \sigma)$, along the principal components of many mocks, where $\sigma$ is the noise of a
     channel. The arsinh of both are images; convolutions that halve them, twice, and two dense layers make a context.
     """

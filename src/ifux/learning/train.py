@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, PyTree
@@ -15,7 +14,6 @@ from tqdm import tqdm
 
 from ifux.errors import InputError
 from ifux.io.checkpoint import resumed, save
-from ifux.learning.batches import Batches
 
 M = TypeVar("M")
 
@@ -32,9 +30,9 @@ class Trained(Generic[M]):
 
 
 def train_step(loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation) -> Step:
-    """One step, compiled once: `network, state, value = step(network, state, batches, number, *arguments)`.
+    """One step, compiled once: `network, state, value = step(network, state, batch, *arguments)`.
 
-    The batch of a number is made inside. Every array of real numbers in the network is learnt; what is not to be,
+    Every array of real numbers in the network is learnt; what is not to be,
     `jax.lax.stop_gradient` holds.
 
     Args:
@@ -44,8 +42,7 @@ def train_step(loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientT
     """
 
     @eqx.filter_jit
-    def step(network, state, batches, number, *arguments):
-        batch = batches(number)
+    def step(network, state, batch, *arguments):
         value, gradient = eqx.filter_value_and_grad(loss)(network, batch, *arguments)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes kinds of integers
             updates, state = optimiser.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
@@ -57,7 +54,7 @@ def train_step(loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientT
 def train(
     loss: Callable[..., Float[Array, ""]],
     network: M,
-    batches: Batches,
+    batches: Callable[[int], Any],
     *arguments: Any,
     optimiser: optax.GradientTransformation,
     steps: int,
@@ -70,7 +67,7 @@ def train(
     Args:
         loss: Of the network, a `Batch` and the `arguments`.
         network: Any module.
-        batches: Where mocks come from; the first step asks for batch 0.
+        batches: Where mocks come from, such as `Batches`: a function of the step, from 0.
         *arguments: What else the loss wants, such as the prior.
         optimiser: Of optax.
         steps: How many, with those before a checkpoint.
@@ -88,7 +85,7 @@ def train(
         (network, state), history = resumed(Path(checkpoint), (network, state), "training")
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="training") as bar:
         while len(history) < steps:
-            following = step(network, state, batches, jnp.asarray(len(history), jnp.int32), *arguments)
+            following = step(network, state, batches(len(history)), *arguments)
             value = float(np.asarray(following[2]))
             if not np.isfinite(value):
                 raise InputError(
