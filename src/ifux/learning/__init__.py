@@ -18,6 +18,7 @@ from ifux.learning.gaussian import GaussianHead as GaussianHead
 from ifux.learning.head import AbstractHead as AbstractHead
 from ifux.learning.posterior import Posterior as Posterior
 from ifux.learning.posterior import misfit as misfit
+from ifux.learning.posterior import squares as squares
 from ifux.learning.posterior import surprise as surprise
 from ifux.learning.prior import Prior as Prior
 from ifux.learning.refine import Refined as Refined

@@ -48,7 +48,7 @@ class GaussianHead(AbstractHead):
         """The inverse of the precision."""
         lower = self.moments(context)[1]
         inverse = jax.scipy.linalg.solve_triangular(lower, jnp.eye(self.size, dtype=lower.dtype), lower=True)
-        return jnp.matmul(inverse.T, inverse, precision=jax.lax.Precision.HIGHEST)
+        return jnp.matmul(inverse, inverse.T, precision=jax.lax.Precision.HIGHEST)
 
     def log_prob(self, numbers: Float[Array, " parameter"], context: Float[Array, " context"]) -> Float[Array, ""]:
         """Its density at some free numbers."""
