@@ -403,7 +403,12 @@ def test_encoder_sees_more_than_the_prior():
     pilot = Batches(prior, 32, jax.random.key(9))(0)
     encoder = CubeEncoder.new(pilot.data, 50.0, features=6, width=8, context=16, key=KEY)
     start = Posterior(encoder, GaussianHead.new(prior.size, 16, key=KEY))
-    trained = train(surprise, start, Batches(prior, 16, KEY), optimiser=optax.adam(3e-3), steps=150).network
+
+    def loss(network, batch):
+        return 4 * squares(network, batch) + surprise(network, batch, held=True)
+
+    pace = optax.cosine_decay_schedule(4e-3, 300)
+    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=300).network
     nothing = float(prior.size * 0.5 * (1 + np.log(2 * np.pi)))
     held_out = Batches(prior, 64, jax.random.key(10))(0)
     assert float(surprise(trained, held_out)) < nothing - 2
