@@ -18,7 +18,7 @@ FLOORS = {
     "parallel": 5, "galaxies": 5, "maps": 5, "door": 5, "embedded": 5, "instruments": 5, "compute": 5,
     "config": 6, "io": 6, "programs": 6,
     "plan": 7, "plots": 7, "fitting": 7,
-    "run": 8,
+    "run": 8, "learning": 8,
     "survey": 9,
     "commands": 10,
     "cli": 11,

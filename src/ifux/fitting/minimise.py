@@ -14,8 +14,7 @@ from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
 from ifux.errors import InputError
-from ifux.io.files import replacing
-from ifux.io.hdf5 import regular
+from ifux.io.checkpoint import resumed, save
 
 
 @dataclass(frozen=True)
@@ -109,25 +108,3 @@ def ended(history: list[float], steps: int, tolerance: float, patience: int) -> 
         if before - lowest <= tolerance * abs(lowest):
             return f"the loss no longer falls: {patience} steps changed less than {tolerance:g} of it"
     return f"the limit of {steps} steps" if len(history) >= steps else None
-
-
-def save(path: Path, state: PyTree, history: list[float]) -> None:
-    """The state of a loop, whole or not at all: arrays one after the other, no pickles."""
-    with replacing(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        eqx.tree_serialise_leaves(file, (np.array(history), state))
-
-
-def resumed(path: Path, like: PyTree) -> tuple[PyTree, list[float]]:
-    """The state that was saved."""
-    try:
-        with regular(path).open("rb") as file:
-            history = np.load(file, allow_pickle=False)
-            state = eqx.tree_deserialise_leaves(file, like)
-            if file.read(1):
-                raise ValueError("it holds more than that")
-    except (ValueError, RuntimeError, EOFError, OSError) as error:
-        raise InputError(
-            f"{path} is not a checkpoint of this fit: it was saved with other parameters or another optimiser, or is "
-            "damaged; move it away to begin anew."
-        ) from error
-    return state, history.tolist()

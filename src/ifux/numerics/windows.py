@@ -162,16 +162,21 @@ def adjoint_transpose(cotangents, grid, corner, *factors):
     return [tangent_p.bind(nothing, corner, *factors, *map(ad.instantiate_zeros, cotangents)), *(None,) * 5]
 
 
-def batch_in_turn(primitive: Primitive, arguments, axes):
-    """A batch, one after the other."""
-    mapped = [jnp.moveaxis(value, axis, 0) for value, axis in zip(arguments, axes, strict=True) if axis is not None]
-
-    def single(mapped):
-        rest = iter(mapped)
-        return primitive.bind(*(v if axis is None else next(rest) for v, axis in zip(arguments, axes, strict=True)))
-
-    result = jax.lax.map(single, mapped)
-    return result, [0] * len(result) if primitive.multiple_results else 0
+def batch_in_rows(primitive: Primitive, arguments, axes):
+    """A batch, as one grid in which the grids of the batch lie below one another, and all of their points together."""
+    size = next(value.shape[axis] for value, axis in zip(arguments, axes, strict=True) if axis is not None)
+    grid, corner, *factors = (
+        jnp.broadcast_to(value[None], (size, *value.shape)) if axis is None else jnp.moveaxis(value, axis, 0)
+        for value, axis in zip(arguments, axes, strict=True)
+    )
+    tall = grid.shape[1]
+    first = tall * jnp.arange(size, dtype=corner.dtype)
+    corner = corner + (first[:, None, None] * jnp.asarray([1, 0, 0], corner.dtype)[None, None, :])
+    together = [value.reshape(-1, *value.shape[2:]) for value in (grid, corner, *factors)]
+    result = primitive.bind(*together)
+    if primitive.multiple_results:
+        return [part.reshape(size, -1, *part.shape[1:]) for part in result], [0] * len(result)
+    return result.reshape(grid.shape), 0
 
 
 def add_with_atomics(addition: Callable, *arguments):
@@ -200,7 +205,7 @@ def define(
     ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
         ad.primitive_transposes[primitive] = transpose
-    batching.primitive_batchers[primitive] = partial(batch_in_turn, primitive)
+    batching.primitive_batchers[primitive] = partial(batch_in_rows, primitive)
 
 
 @product_p.def_abstract_eval

@@ -1,0 +1,75 @@
+"""What is known of galaxies and views before a cube is seen."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ifux.fitting import Freed, free
+from ifux.fitting.fisher import labels
+from ifux.learning.distributions import AbstractDistribution
+
+M = TypeVar("M", bound=eqx.Module)
+
+
+@final
+class Prior(eqx.Module, Generic[M]):
+    """A model some leaves of which are drawn at random, each from a distribution of its own.
+
+        prior = Prior.of(
+            Observation(telescope, galaxy),
+            inclination=(lambda o: o.telescope.orientation.inclination, Isotropic(20.0, 80.0)),
+            disc_age=(lambda o: o.galaxy.disc_age, LogUniform(1.0, 12.0)),
+        )
+        observation = prior(prior.sample(key=key))
+
+    A network sees the drawn leaves as one vector of free numbers, in the order of `names`, all of them independent and
+    standard normal.
+    """
+
+    freed: Freed[M]
+
+    @staticmethod
+    def of(model: M, **names: tuple[Callable[[M], Any], AbstractDistribution]) -> "Prior[M]":
+        """A name for each leaf, with a function that selects it and its distribution.
+
+        Raises:
+            InputError: a name selects no array of real numbers, or one out of range, or a leaf has two names.
+        """
+        return Prior(free(model, **names)[1])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every free number; for those of an array its name and the place of the entry."""
+        return labels(self.freed.parameters())
+
+    @property
+    def size(self) -> int:
+        """How many free numbers there are."""
+        return self.flat()[0].size
+
+    def flat(self) -> tuple[Float[Array, " parameter"], Callable]:
+        """The free numbers of the model as it was, and the way back from a vector to names."""
+        return ravel_pytree(self.freed.parameters())
+
+    def __call__(self, numbers: Float[Array, " parameter"]) -> M:
+        """The model that free numbers stand for."""
+        return self.freed(self.flat()[1](numbers))
+
+    def values(self, numbers: Float[Array, " parameter"]) -> Float[Array, " parameter"]:
+        """The values that free numbers stand for, in the physical units of the leaves."""
+        return ravel_pytree(self.freed.values(self.flat()[1](numbers)))[0]
+
+    def sample(self, *, key: PRNGKeyArray) -> Float[Array, " parameter"]:
+        """Free numbers at random."""
+        like, _ = self.flat()
+        return jax.random.normal(key, like.shape, like.dtype)
+
+    def log_prob(self, numbers: Float[Array, " parameter"]) -> Float[Array, ""]:
+        """Of free numbers."""
+        return -0.5 * jnp.sum(numbers**2 + math.log(2 * math.pi))
