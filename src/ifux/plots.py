@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from ifux.io.files import replacing
@@ -74,3 +76,31 @@ def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[f
     """Three rings: out to a tenth, around a third and around two thirds of the bright part of the image [arcsec]."""
     edge = max(float(from_centre(image.shape, pitch).max(where=bright, initial=0)), 6 * pitch)
     return [(0.0, 0.1 * edge), (0.25 * edge, 0.4 * edge), (0.55 * edge, 0.8 * edge)]
+
+
+def influence_map(
+    axes: Axes,
+    sky: Float[np.ndarray, "particle 2"],
+    values: Float[np.ndarray, " particle"],
+    *,
+    label: str = "",
+    limit: float | None = None,
+    size: float = 4.0,
+) -> PathCollection:
+    """Particles at their places on the sky [arcsec], east to the left, coloured by how they move an observable.
+
+    Red raises it, blue lowers it; the strongest are drawn last. `limit` is the value of the darkest colour, by default
+    the 99th percentile of the sizes of all that are not zero.
+    """
+    sky, values = np.asarray(sky), np.asarray(values)
+    moving = np.abs(values[values != 0])
+    limit = float(np.percentile(moving, 99)) if limit is None and moving.size else limit or 1.0
+    order = np.argsort(np.abs(values))
+    artist = axes.scatter(*sky[order].T, c=values[order], s=size, lw=0, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set(xlabel="east [arcsec]", ylabel="north [arcsec]", aspect="equal")
+    if not axes.xaxis_inverted():
+        axes.invert_xaxis()
+    figure = axes.get_figure()
+    if figure is not None and label:
+        figure.colorbar(artist, ax=axes, label=label, shrink=0.85)
+    return artist
