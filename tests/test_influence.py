@@ -46,11 +46,11 @@ HBETA = Wavelengths(4905.0, 1.25, 80, "air")
 BREAK = Wavelengths(3900.0, 2.5, 120, "air")
 
 
-def observer(wavelengths=HBETA, **changes):
-    """Around a line at a redshift of 0.02: the library covers it with room for velocities."""
-    rest = Wavelengths(wavelengths.start / 1.02 - 60, 1.0, round(wavelengths.size * wavelengths.step) + 120, "air")
+def observer(wavelengths=HBETA, redshift=0.02, **changes):
+    """Around a line at a redshift: the library covers it with room for velocities."""
+    rest = Wavelengths(wavelengths.start / (1 + redshift) - 60, 1.0, round(wavelengths.size * wavelengths.step) + 120, "air")
     ssp = LowRankSSP.from_library(stages.library(rest), 1e-2)
-    return stages.telescope(**{"wavelengths": wavelengths, "ssp": ssp, "dust": ScreenDust(0.7)} | changes)
+    return stages.telescope(**{"wavelengths": wavelengths, "ssp": ssp, "dust": ScreenDust(0.7), "target": FixedTarget(redshift, 90.0)} | changes)
 
 
 measured = eqx.filter_jit(lambda observable, telescope, stars: observable(telescope, stars))
@@ -83,7 +83,7 @@ def test_spectrum_of_an_aperture_is_that_of_the_cube(bits):
 def test_gaussian_line_has_its_equivalent_width(double, redshift, medium):
     """A line of known width on a sloping continuum, wherever the galaxy is and whatever the telescope counts in."""
     wavelengths = Wavelengths(4820.0 * (1 + redshift), 0.8, 110 + round(110 * redshift), medium)
-    telescope = observer(wavelengths, target=FixedTarget(redshift, 90.0))
+    telescope = observer(wavelengths, redshift)
     centre = 4862.25 * (1 + redshift) + (1.36 if medium == "vacuum" else 0.0)
     wave, sigma, depth = wavelengths.centres(), 2.5 * (1 + redshift), 0.3
     flux = (5 + 0.004 * (wave - 4800)) * (1 - depth * np.exp(-0.5 * ((wave - centre) / sigma) ** 2))
@@ -94,7 +94,7 @@ def test_gaussian_line_has_its_equivalent_width(double, redshift, medium):
 
 def test_index_is_the_equivalent_width_of_specutils(double):
     """On a spectrum full of lines, with bands that end on edges of pixels, since specutils counts whole ones."""
-    telescope = observer(Wavelengths(4820.5, 1.0, 80, "air"), target=FixedTarget(0.0, 90.0))
+    telescope = observer(Wavelengths(4820.5, 1.0, 80, "air"), 0.0)
     bands = ((4845.0, 4875.0), (4825.0, 4844.0), (4878.0, 4895.0))
     wave = telescope.wavelengths.centres()
     stars = stages.particles()
@@ -291,6 +291,6 @@ def test_picture_shows_the_strongest_last_and_east_to_the_left():
     axes = figure.add_subplot()
     sky, values = np.arange(8.0).reshape(4, 2), np.array([0.0, -3.0, 1.0, 0.5])
     artist = influence_map(axes, sky, values, label="d EW / d mass", limit=2.0)
-    assert np.array_equal(artist.get_array(), [0.0, 0.5, 1.0, -3.0])
+    assert np.array_equal(artist.get_array(), [0.5, 1.0, -3.0])
     assert artist.get_clim() == (-2, 2) and axes.xaxis_inverted() and len(figure.axes) == 2
-    assert influence_map(axes, sky, np.zeros(4)).get_clim() == (-1, 1)
+    assert influence_map(axes, sky, np.zeros(4)).get_array().size == 0

@@ -89,13 +89,14 @@ def influence_map(
 ) -> PathCollection:
     """Particles at their places on the sky [arcsec], east to the left, coloured by how they move an observable.
 
-    Red raises it, blue lowers it; the strongest are drawn last. `limit` is the value of the darkest colour, by default
-    the 99th percentile of the sizes of all that are not zero.
+    Red raises it, blue lowers it; the strongest are drawn last, and those that hardly move it not at all: less than a
+    hundredth of `limit`, the value of the darkest colour, by default the 99th percentile of those that are not zero.
     """
     sky, values = np.asarray(sky), np.asarray(values)
     moving = np.abs(values[values != 0])
     limit = float(np.percentile(moving, 99)) if limit is None and moving.size else limit or 1.0
     order = np.argsort(np.abs(values))
+    order = order[np.abs(values[order]) > 0.01 * limit]
     artist = axes.scatter(*sky[order].T, c=values[order], s=size, lw=0, cmap="RdBu_r", vmin=-limit, vmax=limit)
     axes.set(xlabel="east [arcsec]", ylabel="north [arcsec]", aspect="equal")
     if not axes.xaxis_inverted():
