@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import stages
-from differences import VARIANTS, compared, dealt, generic, in_single, moved, named, setting, slope
+from differences import VARIANTS, compared, dealt, in_single, moved, named, setting, slope
 
 from ifux import ConstantNoise, EulerOrientation, Observation, Particles, SquareSpaxels, TargetSNRNoise
 from ifux.typing import real
@@ -136,7 +136,7 @@ def test_gradients_are_finite_for_stars_at_the_edge_of_everything(bits, variant)
 
 def unit(leaf, entry, step):
     """A step in one number of a leaf."""
-    return step * (np.indices(leaf.shape).T == np.array(entry)).all(axis=-1).T
+    return step * np.equal(np.indices(leaf.shape).T, entry).all(axis=-1).T
 
 
 @pytest.mark.parametrize(
