@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
@@ -80,14 +80,14 @@ def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[f
 
 def influence_map(
     axes: Axes,
-    sky: Float[np.ndarray, "particle 2"],
-    values: Float[np.ndarray, " particle"],
+    sky: ArrayLike,
+    values: ArrayLike,
     *,
     label: str = "",
     limit: float | None = None,
     size: float = 4.0,
 ) -> PathCollection:
-    """Particles at their places on the sky [arcsec], east to the left, coloured by how they move an observable.
+    """Particles on the sky (particle, 2) [arcsec], east to the left, coloured by how they move an observable.
 
     Red raises it, blue lowers it; the strongest are drawn last, and those that hardly move it not at all: less than a
     hundredth of `limit`, the value of the darkest colour, by default the 99th percentile of those that are not zero.
