@@ -6,8 +6,9 @@ A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 ch
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
 with velocity channels as wide as the galaxy needs, as `ifux observe` has them. One JSON line for each number of
 particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient with respect to every
-array and of its products; what the compiler says of the memory; and, from the same run, the largest error of a small
-cube against the specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
+array and of its products; what the compiler says of the memory, and the most that the process held in a run of each;
+and, from the same run, the largest error of a small cube against the specification in `tests/`. On a CPU, `--devices`
+makes as many of its cores.
 """
 
 import argparse
@@ -104,6 +105,20 @@ def memory(function, *arguments) -> dict[str, int]:
     return {name: getattr(found, f"{name}_size_in_bytes") for name in ("argument", "output", "temp")}
 
 
+def peak(function) -> int | None:
+    """Most memory that the process held while a function ran [byte]; None where there is no Linux to tell.
+
+    What the allocator kept of earlier runs counts too.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        jax.block_until_ready(function())
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return 1024 * int(status["VmHWM"].split()[0])
+    except (OSError, KeyError):
+        return None
+
+
 def nbytes(tree) -> int:
     """Of all arrays [byte]."""
     return sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array)))
@@ -156,6 +171,10 @@ def main() -> None:
             }
             needs["particles"] = nbytes(particles)
             needs["weights + templates + cube"] = nbytes((weights, templates, cube))
+        most = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peaks = {"whole": peak(lambda o=both: forward(o, key))}
+        if not chosen.forward:
+            peaks["value and gradient"] = peak(lambda o=both: gradient(o, key, data))
         line = {
             "benchmark": "forward",
             "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
@@ -166,7 +185,8 @@ def main() -> None:
             "ssp": type(muse.ssp).__name__,
             "seconds": times,
             "bytes": needs,
-            "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "peak_bytes_of": peaks,
+            "peak_bytes": most,
             "device_peak_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
             "error": reached,
         }

@@ -27,18 +27,23 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
     return means(moments(telescope, particles, block=block))
 
 
-def moments(telescope: Telescope, particles: Particles, *, block: int = 8192) -> Float[Array, "y x moment"]:
-    """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity."""
+def moments(
+    telescope: Telescope, particles: Particles, *, block: int = 8192, margin: int = 0
+) -> Float[Array, "y x moment"]:
+    """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity.
+
+    On a field that is wider by a margin of spaxels on every side.
+    """
     projected = telescope.project(particles)
 
     def add(sums: Float[Array, "y x moment"], projected: Projected) -> Float[Array, "y x moment"]:
         light, one = telescope.ssp.luminosity(projected), jnp.ones_like(projected.mass)
         velocity, age, metallicity = projected.velocity, projected.age, projected.metallicity
         weighted = (light * value for value in (one, velocity, velocity**2, age, metallicity))
-        place = *telescope.spaxels.axes(projected, 0), dense(one[:, None])
+        place = *telescope.spaxels.axes(projected, margin), dense(one[:, None])
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
-    return accumulate(add, jnp.zeros((*telescope.spaxels.shape(0), 6), projected.mass.dtype), projected, block)
+    return accumulate(add, jnp.zeros((*telescope.spaxels.shape(margin), 6), projected.mass.dtype), projected, block)
 
 
 def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from ifux.io.files import replacing
@@ -74,3 +76,32 @@ def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[f
     """Three rings: out to a tenth, around a third and around two thirds of the bright part of the image [arcsec]."""
     edge = max(float(from_centre(image.shape, pitch).max(where=bright, initial=0)), 6 * pitch)
     return [(0.0, 0.1 * edge), (0.25 * edge, 0.4 * edge), (0.55 * edge, 0.8 * edge)]
+
+
+def influence_map(
+    axes: Axes,
+    sky: ArrayLike,
+    values: ArrayLike,
+    *,
+    label: str = "",
+    limit: float | None = None,
+    size: float = 4.0,
+) -> PathCollection:
+    """Particles on the sky (particle, 2) [arcsec], east to the left, coloured by how they move an observable.
+
+    Red raises it, blue lowers it; the strongest are drawn last, and those that hardly move it not at all: less than a
+    hundredth of `limit`, the value of the darkest colour, by default the 99th percentile of those that are not zero.
+    """
+    sky, values = np.asarray(sky), np.asarray(values)
+    moving = np.abs(values[values != 0])
+    limit = float(np.percentile(moving, 99)) if limit is None and moving.size else limit or 1.0
+    order = np.argsort(np.abs(values))
+    order = order[np.abs(values[order]) > 0.01 * limit]
+    artist = axes.scatter(*sky[order].T, c=values[order], s=size, lw=0, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set(xlabel="east [arcsec]", ylabel="north [arcsec]", aspect="equal")
+    if not axes.xaxis_inverted():
+        axes.invert_xaxis()
+    figure = axes.get_figure()
+    if figure is not None and label:
+        figure.colorbar(artist, ax=axes, label=label, shrink=0.85)
+    return artist

@@ -1,0 +1,300 @@
+"""Gradients of the whole chain against finite differences: shared by the tests and `benchmarks/gradients.py`.
+
+The scalar is what a fit would use: the log-likelihood of data that are a fifth dimmer than the model where there is
+noise, else a random projection of the cube. Differences are central, with two steps and Richardson's extrapolation of
+them; what they cannot know is the rounding of the scalar over the step.
+"""
+
+from dataclasses import dataclass, replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import stages
+
+from ifux import GridSSP, LowRankSSP, NoNoise, Observation, Particles, ScreenDust, Wavelengths, config, instruments
+from ifux.galaxies import DiscBulge
+from ifux.typing import real
+
+CONSTANT = ("axes", "uniform", "normal")
+"""Leaves whose gradient is stopped on purpose."""
+
+ANGLES = ("inclination", "position_angle", "orientation.alpha", "orientation.beta", "orientation.gamma")
+RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3}
+"""Steps as a share of the value where a thousandth of it is too small or too large to differentiate well."""
+
+
+# --- variants ---------------------------------------------------------------------------------------------------------
+
+
+def dealt() -> dict[str, dict[str, str]]:
+    """Which members of their families stand in a few telescopes: each of them at least once, dealt like cards."""
+    rng, count = np.random.default_rng(2), max(len(family) for family in stages.FAMILIES.values())
+    hands = {base: rng.permutation(np.resize([*family], count)) for base, family in stages.FAMILIES.items()}
+    return {f"members {i + 1}": {base: str(hand[i]) for base, hand in hands.items()} for i in range(count)}
+
+
+def members(hand: dict[str, str]) -> Observation:
+    """A small telescope of some members of the families, before stars that stand away from every kink."""
+    built = {base: stages.FAMILIES[base][name]() for base, name in hand.items()}
+    built.pop("AbstractCurve")  # each of them is in a screen of dust
+    telescope = stages.telescope(**{base.removeprefix("Abstract").lower(): stage for base, stage in built.items()})
+    return Observation(telescope, generic(telescope))
+
+
+def preset(name: str) -> Observation:
+    """An instrument with its own stages, cut to 9 x 8 spaxels and 120 channels, and a library that suits it."""
+    given = {"instrument": name, "target": {"kind": "fixed", "redshift": stages.REDSHIFT, "distance": 90.0}}
+    given |= {"orientation": {"kind": "inclined", "inclination": 50.0, "position_angle": 30.0}}
+    whole = config.resolved({"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}, "telescope": given})[
+        "telescope"
+    ]
+    whole["spaxels"]["size"] = [9, 8]
+    whole["wavelengths"]["size"] = 120
+    parts, observed = config.parts(whole)
+    step = 0.8 * observed.step
+    start = observed.start / (1 + stages.REDSHIFT) - 70 * step
+    rest = Wavelengths(start, step, 290, observed.medium)
+    library = stages.library(rest, fwhm=0.75 * float(parts["lsf"].fwhm))
+    telescope = stages.telescope(**parts, wavelengths=observed, ssp=LowRankSSP.from_library(library, 1e-2))
+    return Observation(telescope, generic(telescope))
+
+
+def mixtures(own: bool) -> Observation:
+    """A library with [alpha/Fe] and slopes of the IMF; particles with an [alpha/Fe] of their own, or without."""
+    plain = stages.library()
+    alpha, slope = np.array([-0.2, 0.1, 0.4]), np.array([0.8, 1.3, 1.8])
+    bend = 1 + 0.05 * np.sin(plain.wavelength / 9) * alpha[:, None, None, None] + 0.1 * alpha[:, None, None, None] ** 2
+    flux = plain.flux * bend
+    flux = np.stack([flux * (1 - 0.1 * (s - 1.3) + 0.05 * (s - 1.3) ** 2) for s in slope])
+    library = replace(plain, flux=flux, alpha=alpha, imf_slope=slope)
+    kind = GridSSP if own else LowRankSSP
+    telescope = stages.telescope(ssp=kind.from_library(library, alpha=0.17, imf_slope=1.1), dust=ScreenDust(0.7))
+    stars = generic(telescope)
+    if own:
+        stars = replace(stars, alpha=real(np.random.default_rng(8).uniform(-0.15, 0.05, stars.count)))
+    return Observation(telescope, stars)
+
+
+def parametric() -> Observation:
+    """A disc and bulge in place of particles: the chain begins with its parameters."""
+    galaxy = DiscBulge.sample(40, key=jax.random.key(6), disc_scale=0.3, disc_height=0.1, bulge_scale=0.1)
+    telescope = stages.telescope(ssp=LowRankSSP.from_library(stages.library(), 1e-2), dust=ScreenDust(0.7))
+    return Observation(telescope, galaxy)
+
+
+VARIANTS = {
+    **{name: lambda hand=hand: members(hand) for name, hand in dealt().items()},
+    **{name: lambda name=name: preset(name) for name in instruments.names()},
+    "mixtures, particles": lambda: mixtures(True),
+    "mixtures, stage": lambda: mixtures(False),
+    "disc and bulge": parametric,
+}
+"""Every member of every family, every instrument, every galaxy."""
+
+
+def generic(telescope, count=24, outside=2, seed=3):
+    """Stars that stand away from every kink: nodes and half-way between them in place, velocity, age, metallicity."""
+    rng = np.random.default_rng(seed)
+
+    def between(low, high, size=count):
+        fraction = rng.uniform(0.1, 0.4, size) + 0.5 * rng.integers(0, 2, size)
+        return rng.integers(low, high, size) + fraction
+
+    spaxels = telescope.spaxels
+    wide, tall = spaxels.size
+    x, y = between(0, wide - 1), between(0, tall - 1)
+    # Some that stand off the field, within reach of the PSF.
+    x[:outside] -= wide - 1
+    pitch, centre = float(spaxels.pitch), np.asarray(spaxels.centre)
+    east, north = (0.5 * (wide - 1) - x) * pitch + centre[0], (y - 0.5 * (tall - 1)) * pitch + centre[1]
+    place = np.stack([east, north, 6 * pitch * rng.normal(size=count)], axis=1) / scale(telescope)
+    motion = np.stack([*rng.normal(size=(2, count)) * 100, between(-6, 6) * telescope.kinematics.spacing], axis=1)
+
+    def on_grid(nodes):
+        nodes = np.log(np.asarray(nodes, np.float64))
+        return np.exp(np.interp(between(0, nodes.size - 1), np.arange(nodes.size), nodes))
+
+    age, metallicity = on_grid(telescope.ssp.age), on_grid(telescope.ssp.metallicity)
+    age[-1], metallicity[-2] = 20.0, 1e-5
+    rotation = np.asarray(telescope.orientation.rotation(), np.float64)
+    return Particles(place @ rotation, motion @ rotation, 10 ** rng.normal(5, 0.2, count), age, metallicity)
+
+
+def scale(telescope) -> float:
+    """[arcsec/kpc]."""
+    return float(telescope.target.arcsec_per_kpc())
+
+
+# --- the scalar -------------------------------------------------------------------------------------------------------
+
+
+def scalar(observation, data, projection):
+    """The scalar, and how large the numbers are that it is a sum of."""
+    cube, noise = observation(), observation.telescope.noise
+    if isinstance(noise, NoNoise):
+        return jnp.vdot(projection, cube), jnp.vdot(jnp.abs(projection), jnp.abs(cube))
+    variance = jax.lax.stop_gradient(noise.variance(cube))
+    return noise.log_prob(data, cube), jnp.sum(((data - cube) ** 2 + jnp.abs(cube * (data - cube))) / variance)
+
+
+predict = eqx.filter_jit(lambda observation: observation())
+value = eqx.filter_jit(scalar)
+slope = eqx.filter_jit(eqx.filter_grad(scalar, has_aux=True))
+
+
+def setting(observation, seed=4):
+    """Data, where there is noise, and a projection of the cube."""
+    rng, telescope = np.random.default_rng(seed), observation.telescope
+    projection = rng.normal(size=(*telescope.spaxels.shape(0), telescope.wavelengths.size))
+    if isinstance(telescope.noise, NoNoise):
+        return None, real(projection)
+    cube = predict(observation)
+    return 0.8 * cube + jnp.sqrt(telescope.noise.variance(cube)) * real(projection), real(projection)
+
+
+def single(tree):
+    """The same tree in single precision."""
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(np.asarray(leaf, np.float32)) if eqx.is_inexact_array(leaf) else leaf, tree
+    )
+
+
+# --- leaves -----------------------------------------------------------------------------------------------------------
+
+
+def named(tree):
+    """Leaves by name: `telescope.psf.fwhm`."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_inexact_array))
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def moved(tree, name, step):
+    """The tree with an array added to one leaf."""
+
+    def change(path, leaf):
+        if jax.tree_util.keystr(path, simple=True, separator=".") != name:
+            return leaf
+        return jnp.asarray(np.asarray(leaf) + step)
+
+    return jax.tree_util.tree_map_with_path(change, tree)
+
+
+def small(observation, name, leaf):
+    """Steps for every number of a leaf that are small against what the cube is smooth over."""
+    telescope, last = observation.telescope, name.split(".")[-1]
+    pitch = float(telescope.spaxels.pitch)
+    if name.endswith(ANGLES):
+        return np.full(leaf.shape, 0.02)
+    absolute = {
+        "position": 6e-3 * pitch / scale(telescope),
+        "velocity": 1e-2 * telescope.kinematics.spacing,
+        "pitch": 1.2e-3 * pitch,
+        "centre": 5e-3 * pitch,
+        # Half a hundredth of a pixel of the library.
+        "redshift": 5e-3 * telescope.ssp.rest.step / telescope.ssp.rest.start,
+        "alpha": 1e-3,
+        "alpha_nodes": 1e-3,
+        "slope": 1e-3,
+        "flux": 1e-2 * np.abs(leaf).max(),
+        "table": 1e-2 * np.abs(leaf).max(),
+        "basis": 1e-2 * np.abs(leaf).max(),
+        "neutrino_mass": 1e-2,
+    }
+    if last in absolute:
+        return np.full(leaf.shape, absolute[last])
+    share = next((share for end, share in RELATIVE.items() if name.endswith(end)), 1e-3)
+    return share * np.abs(leaf)
+
+
+# --- comparison -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A directional derivative in double precision beside the differences."""
+
+    name: str
+    direction: str
+    """The number of the leaf that was moved, or all of them at once."""
+    exact: float
+    wide: float
+    narrow: float
+    rounding: float
+    """What the differences cannot know."""
+    norm: float
+    """What an error is relative to: the derivative; in a random direction, where it may vanish, its usual size."""
+
+    @property
+    def extrapolated(self) -> float:
+        """Richardson's."""
+        return (4 * self.narrow - self.wide) / 3
+
+    @property
+    def error(self) -> float:
+        """Relative."""
+        difference = abs(self.extrapolated - self.exact)
+        return difference / self.norm if difference else 0.0
+
+    @property
+    def agrees(self) -> bool:
+        """Within a millionth, and the better the smaller the step."""
+        wide, narrow = abs(self.wide - self.exact), abs(self.narrow - self.exact)
+        converges = narrow <= 0.3 * wide + 1e-9 * self.norm + self.rounding
+        return converges and self.error * self.norm <= 1e-6 * self.norm + self.rounding
+
+
+def directions(leaf, steps, exact, rng):
+    """Of a leaf the numbers that matter most, one at a time, and all at once."""
+    sizes = np.abs(exact * steps).reshape(-1)
+    for flat in np.argsort(-sizes)[:3]:
+        one = np.zeros(leaf.size)
+        one[flat] = steps.reshape(-1)[flat]
+        place = [int(i) for i in np.unravel_index(flat, leaf.shape)]
+        yield str(place), one.reshape(leaf.shape), sizes[flat]
+    if leaf.size > 3:
+        yield "all", steps * rng.normal(size=leaf.shape), np.linalg.norm(sizes)
+
+
+def compared(observation) -> list[Comparison]:
+    """Every leaf beside its differences, derivatives counted in steps. Those that are stopped on purpose are zero."""
+    data, projection = setting(observation)
+    gradient, size = slope(observation, data, projection)
+    gradients, rounding = named(gradient), 10 * np.finfo(np.float64).eps * float(size)
+    rng, found = np.random.default_rng(9), []
+    for name, leaf in named(observation).items():
+        leaf, exact = np.asarray(leaf), np.asarray(gradients[name])
+        assert np.all(np.isfinite(exact)), name
+        if name.endswith(CONSTANT):
+            assert np.all(exact == 0), name
+            continue
+        steps = np.broadcast_to(small(observation, name, leaf), leaf.shape)
+        for words, direction, norm in directions(leaf, steps, exact, rng):
+            wide, narrow = (
+                sum(sign * float(value(moved(observation, name, sign * h * direction), data, projection)[0])
+                    for sign in (1, -1)) / (2 * h)
+                for h in (1.0, 0.5)
+            )  # fmt: skip
+            found.append(Comparison(name, words, float(np.sum(exact * direction)), wide, narrow, rounding, float(norm)))
+    return found
+
+
+def in_single(observation, projections=4) -> dict[str, float]:
+    """Largest error of every leaf's gradient in single precision, over its largest number in double precision.
+
+    Of several scalars at once: the derivative of one of them by a single number may vanish by chance.
+    """
+    exact, found = [], []
+    for seed in range(projections):
+        data, projection = setting(observation, seed)
+        exact.append(named(slope(observation, data, projection)[0]))
+        with jax.enable_x64(False):
+            found.append(named(slope(single(observation), single(data), single(projection))[0]))
+    errors = {}
+    for name in exact[0]:
+        truth, rough = (np.stack([np.asarray(leaves[name], np.float64) for leaves in ones]) for ones in (exact, found))
+        assert all(leaves[name].dtype == jnp.float32 for leaves in found), name
+        error = np.abs(rough - truth).max()
+        errors[name] = float(error / np.abs(truth).max()) if error else 0.0
+    return errors
