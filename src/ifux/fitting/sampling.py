@@ -69,7 +69,7 @@ def nuts(
             blackjax.nuts, density, initial_step_size=0.5, max_num_doublings=doublings
         )
         (state, settings), _ = adaptation.run(first, start, num_steps=warmup)
-        kernel = blackjax.nuts(density, **settings)
+        kernel: Any = blackjax.nuts(density, **settings)
 
         def step(state, key):
             state, info = kernel.step(key, state)
