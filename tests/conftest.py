@@ -1,8 +1,10 @@
 """Shapes are checked on import, types and ranks are never promoted silently, real data is used where it is."""
 
+import gc
 import os
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import pytest
 from jaxtyping import install_import_hook
@@ -13,6 +15,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 DATA = Path(os.environ.get("IFUX_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Forgets what a module compiled: every program holds pieces of memory, of which Linux lets a process have 65,530."""
+    yield
+    eqx.clear_caches()
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(params=[32, 64], ids=["float32", "float64"])

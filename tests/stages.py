@@ -24,6 +24,7 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    ScaledNoise,
     ScreenDust,
     SquareSpaxels,
     SSPLibrary,
@@ -147,6 +148,7 @@ NOISES = {
     "none": NoNoise,
     "constant": lambda: ConstantNoise(0.3),
     "target": lambda: TargetSNRNoise(20.0),
+    "scaled": lambda: ScaledNoise(TargetSNRNoise(20.0), 0.5),
 }
 FAMILIES = {
     "AbstractTarget": TARGETS,

@@ -68,6 +68,7 @@ MINIMAL = {
     ("lsf", "gaussian"): {"fwhm": 3.0},
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
+    ("noise", "scaled"): {"noise": {"kind": "target-snr", "snr": 30.0}, "factor": 0.5},
 }
 """What a kind cannot do without; a kind that is not listed needs nothing."""
 
@@ -220,6 +221,8 @@ WRONG = {
     "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', 'moffat', "
     "'chromatic']; did you mean 'gaussian'?",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
+    'telescope.noise={"kind": "scaled", "noise": {"kind": "none"}, "factor": 2}': "telescope.noise: ",
+    'telescope.noise={"kind": "scaled", "noise": {"kind": "constant", "level": 1}, "factor": 0}': "noise.factor: ",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "moffat", "fwhm": 1}, "band": [5000]}': "telescope.psf.band: ",
     "telescope.psf.kind=5": "telescope.psf.kind: 5 is not one of ['none',",
     "telescope.psf=moffat": 'telescope.psf: "moffat" must be like {"kind": ...} with a kind of [\'none\',',

@@ -7,6 +7,7 @@ Its assertions, if it has any, must hold on both sizes.
 import json
 from pathlib import Path
 
+import jax
 import matplotlib
 import pytest
 
@@ -27,6 +28,7 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
                 code = code.replace(full, smaller[full])
             exec(compile(code, str(path), "exec"), names)
     matplotlib.pyplot.close("all")
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

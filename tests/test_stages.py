@@ -28,6 +28,7 @@ from ifux import (
     NoLSF,
     NoNoise,
     Projected,
+    ScaledNoise,
     ScreenDust,
     SquareSpaxels,
     TargetSNRNoise,
@@ -654,6 +655,7 @@ def test_likelihood_without_noise_is_an_error():
 def test_noise_is_at_the_level_that_was_asked_for():
     cube = scene()
     assert np.allclose(ConstantNoise(0.3).variance(cube), 0.09)
+    assert np.allclose(ScaledNoise(ConstantNoise(0.3), 0.25).variance(cube), 0.15**2)
     residual = np.asarray(draw(TargetSNRNoise(20.0), 6, cube) - cube)
     assert 4.0 / residual.std() == pytest.approx(20.0, rel=0.02)
 

@@ -23,6 +23,7 @@ from ifux.noise import AbstractGaussianNoise as AbstractGaussianNoise
 from ifux.noise import AbstractNoise as AbstractNoise
 from ifux.noise import ConstantNoise as ConstantNoise
 from ifux.noise import NoNoise as NoNoise
+from ifux.noise import ScaledNoise as ScaledNoise
 from ifux.noise import TargetSNRNoise as TargetSNRNoise
 from ifux.orientation import AbstractOrientation as AbstractOrientation
 from ifux.orientation import EulerOrientation as EulerOrientation

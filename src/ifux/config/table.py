@@ -16,7 +16,12 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
     "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
-    "noise": {"none": noise.NoNoise, "constant": noise.ConstantNoise, "target-snr": noise.TargetSNRNoise},
+    "noise": {
+        "none": noise.NoNoise,
+        "constant": noise.ConstantNoise,
+        "target-snr": noise.TargetSNRNoise,
+        "scaled": noise.ScaledNoise,
+    },
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
     "model": {"disc-bulge": DiscBulge},
@@ -40,7 +45,7 @@ DEFAULTS = {
 POSITIVE = {
     "fwhm", "pitch", "distance", "level", "snr", "rv", "hubble", "matter", "spacing", "reach", "tolerance", "step",
     "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
-    "metallicity", "chunk", "block",
+    "metallicity", "chunk", "block", "factor",
 }  # fmt: skip
 """Keys whose numbers must be greater than zero."""
 

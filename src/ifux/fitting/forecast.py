@@ -8,7 +8,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, Literal
 
 import equinox as eqx
 import numpy as np
@@ -18,11 +18,10 @@ from ifux.errors import InputError
 from ifux.fitting.bijections import AbstractBijection
 from ifux.fitting.fisher import Uncertainty, fisher
 from ifux.fitting.free import free
-from ifux.noise import AbstractGaussianNoise, TargetSNRNoise
+from ifux.noise import AbstractGaussianNoise, ScaledNoise, TargetSNRNoise
 from ifux.psf import AbstractPSF
 from ifux.spaxels import SquareSpaxels
 from ifux.telescope import Observation, Telescope
-from ifux.typing import real
 
 
 @dataclass(frozen=True)
@@ -164,21 +163,8 @@ def gaussian(telescope: Telescope) -> AbstractGaussianNoise:
     return telescope.noise
 
 
-def scaled(noise: AbstractGaussianNoise, factor: float) -> "ScaledNoise":
+def scaled(noise: AbstractGaussianNoise, factor: float) -> ScaledNoise:
     """A noise stage with a multiple of its variance, or with a multiple of the multiple that it has already."""
     if isinstance(noise, ScaledNoise):
         return ScaledNoise(noise.noise, factor * noise.factor)
     return ScaledNoise(noise, factor)
-
-
-@final
-class ScaledNoise(AbstractGaussianNoise):
-    """Another noise stage, with a multiple of its variance."""
-
-    noise: AbstractGaussianNoise
-    factor: Float[Array, ""] = eqx.field(converter=real)
-    """Of the variance."""
-
-    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
-        """That of the other stage, times the factor."""
-        return self.factor * self.noise.variance(cube)
