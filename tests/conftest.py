@@ -19,7 +19,7 @@ DATA = Path(os.environ.get("IFUX_DATA", Path(__file__).parents[2] / "shared" / "
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
-    """Forgets what a module compiled: every program holds pieces of memory, of which Linux lets a process have 65,530."""
+    """Forgets what a module compiled: programs hold pieces of memory, of which Linux lets a process have 65,530."""
     yield
     eqx.clear_caches()
     jax.clear_caches()

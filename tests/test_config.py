@@ -222,7 +222,9 @@ WRONG = {
     "'chromatic']; did you mean 'gaussian'?",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "none"}, "factor": 2}': "telescope.noise: ",
-    'telescope.noise={"kind": "scaled", "noise": {"kind": "constant", "level": 1}, "factor": 0}': "noise.factor: ",
+    'telescope.noise={"kind": "scaled", "noise": {"kind": "constant", "level": 1}, "factor": 0}': (
+        "telescope.noise.factor: "
+    ),
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "moffat", "fwhm": 1}, "band": [5000]}': "telescope.psf.band: ",
     "telescope.psf.kind=5": "telescope.psf.kind: 5 is not one of ['none',",
     "telescope.psf=moffat": 'telescope.psf: "moffat" must be like {"kind": ...} with a kind of [\'none\',',
