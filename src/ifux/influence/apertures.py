@@ -1,0 +1,75 @@
+"""Where is measured: the light of some spaxels, behind the PSF."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ifux.errors import InputError
+from ifux.maps import moments
+from ifux.particles import Particles
+from ifux.spaxels.base import AbstractSpaxels
+from ifux.telescope import Telescope
+
+HIGHEST = jax.lax.Precision.HIGHEST
+
+
+def offsets(spaxels: AbstractSpaxels) -> tuple[Float[Array, "y x"], Float[Array, "y x"]]:
+    """Centres of the spaxels to the east and the north of the centre of the field [arcsec]."""
+    wide, tall = spaxels.size
+    x = jnp.asarray((wide - 1) / 2 - np.arange(wide), spaxels.pitch.dtype)
+    y = jnp.asarray(np.arange(tall) - (tall - 1) / 2, spaxels.pitch.dtype)
+    east, north = jnp.broadcast_arrays(x[None, :] * spaxels.pitch, y[:, None] * spaxels.pitch)
+    return east, north
+
+
+def aperture(spaxels: AbstractSpaxels, radius: float, east: float = 0.0, north: float = 0.0) -> Float[Array, "y x"]:
+    """One for the spaxels whose centres lie within a circle, zero for others [arcsec, from the centre of the field].
+
+    Raises:
+        InputError: there are none.
+    """
+    found = [jax.lax.stop_gradient(offset) for offset in offsets(spaxels)]
+    inside = (found[0] - east) ** 2 + (found[1] - north) ** 2 <= radius**2
+    if not bool(inside.any()):
+        raise InputError(
+            f"aperture: no spaxel lies within {radius:g} arcsec of ({east:g}, {north:g}); the spaxels are "
+            f"{float(spaxels.pitch):g} arcsec wide, take a larger radius."
+        )
+    return inside.astype(found[0].dtype)
+
+
+def check_aperture(name: str, aperture: Float[Array, "y x"], telescope: Telescope) -> None:
+    """It is of the telescope's field."""
+    if aperture.shape != telescope.spaxels.shape(0):
+        raise InputError(
+            f"{name}: the aperture has {aperture.shape} spaxels (y, x), the telescope {telescope.spaxels.shape(0)}: "
+            "make it of the telescope's spaxels."
+        )
+
+
+def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, "y x"]) -> Float[Array, " wave"]:
+    """The noiseless spectrum of an aperture [1e-20 erg/s/cm2/angstrom].
+
+    The aperture is looked at back through the PSF: one map is blurred, and no cube is made.
+    """
+    psf, spaxels, wavelengths = telescope.psf, telescope.spaxels, telescope.wavelengths
+    share = psf.share(jnp.asarray(wavelengths.centres(), aperture.dtype))
+    sky = jax.ShapeDtypeStruct((*spaxels.shape(psf.margin), 1), aperture.dtype)
+    back = jax.linear_transpose(lambda maps: psf.blur(maps, spaxels.pitch, spaxels.degree), sky)
+    terms = jnp.eye(share.shape[0], dtype=aperture.dtype)[:, :, None, None, None] * aperture[None, None, :, :, None]
+    seen = jax.vmap(lambda term: back(term)[0][..., 0])(terms)
+    kinds = jnp.einsum("tyx,yxk->tk", seen, telescope.weights(particles), precision=HIGHEST)
+    return jnp.einsum("tk,kw,tw->w", kinds, telescope.templates(), share, precision=HIGHEST)
+
+
+def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y x moment"]:
+    """Light, and light times velocity and its square, behind the PSF, averaged over the wavelengths of the telescope.
+
+    Light is the mean luminosity over the library's wavelengths, without dust.
+    """
+    psf, spaxels = telescope.psf, telescope.spaxels
+    sums = moments(telescope, particles, margin=psf.margin)[..., 1:4]
+    blurred = psf.blur(sums, spaxels.pitch, spaxels.degree)
+    share = psf.share(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
+    return jnp.einsum("t,tyxm->yxm", share, blurred, precision=HIGHEST)
