@@ -35,7 +35,9 @@ def scattered(
 ) -> Uncertainty:
     """The covariance of a least-squares fit whose data, model or both are draws with a scatter of their own.
 
-    To first order in the scatter: it must move the parameters by less than what makes the cube bend.
+    To first order in the scatter: it must move the parameters by less than what makes the cube bend. The chance of a
+    model's own particles is also in its derivatives, above all in those with respect to places, and biases a fit by
+    something of second order: give the model several times the particles of the data.
 
     Args:
         model: What was fitted.

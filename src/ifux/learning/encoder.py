@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ifux.errors import InputError
+
 
 @final
 class CubeEncoder(eqx.Module):
@@ -16,7 +18,9 @@ class CubeEncoder(eqx.Module):
 
     Every spectrum f is split into its brightness b, along the mean spectrum m of many mocks, and what differs in
     it, $(f - b\,m)/(|b| + \sigma)$, along the principal components of many mocks, where $\sigma$ is the noise of a
-    channel. The arsinh of both are images; convolutions that halve them, twice, and two dense layers make a context.
+    channel. The arsinh of both are images, that of the brightness less its mean over the mocks and divided by what is
+    left on average: a galaxy is bright in its middle, and what tells two apart is small beside that. Convolutions that
+    halve the images, twice, and two dense layers make a context.
     """
 
     mean: Float[Array, " wave"]
@@ -25,6 +29,10 @@ class CubeEncoder(eqx.Module):
     """Of spectra less their part along the mean; their size makes images of order one."""
     level: Float[Array, ""]
     """Standard deviation of the noise of a channel [1e-20 erg/s/cm2/angstrom]."""
+    image: Float[Array, "y x"]
+    """Mean image of the mocks."""
+    contrast: Float[Array, ""]
+    """Standard deviation of the images about it."""
     convolutions: tuple[eqx.nn.Conv2d, ...]
     dense: eqx.nn.MLP
 
@@ -46,6 +54,9 @@ class CubeEncoder(eqx.Module):
             features: How many components.
             width: Channels of the first convolution; the others have twice as many.
             context: Length of what comes out.
+
+        Raises:
+            InputError: the mocks are all alike.
         """
         spectra = np.asarray(data, np.float64).reshape(-1, data.shape[-1])
         mean = spectra.mean(axis=0)
@@ -59,6 +70,11 @@ class CubeEncoder(eqx.Module):
         along = rest @ rows.T / (np.abs(brightness) + level)[:, None]
         size = np.sqrt(share**2 @ along**2 / np.sum(share**2))
         components = rows / size[:, None]
+        images = np.arcsinh(4 * brightness / level).reshape(data.shape[:3])
+        image = images.mean(axis=0)
+        contrast = (images - image).std()
+        if not contrast > 0:
+            raise InputError("CubeEncoder: the mocks are all alike: give several draws of a prior.")
         y, x = ((n + 3) // 4 for n in data.shape[1:3])
         keys = jax.random.split(key, 4)
         sizes = (features + 1, width, 2 * width, 2 * width)
@@ -67,19 +83,20 @@ class CubeEncoder(eqx.Module):
             for before, after, stride, k in zip(sizes, sizes[1:], (1, 2, 2), keys, strict=False)
         )
         dense = eqx.nn.MLP(2 * width * y * x, context, 4 * width, 1, jax.nn.gelu, jax.nn.gelu, key=keys[3])
-        dtype = data.dtype
-        return CubeEncoder(
-            jnp.asarray(mean, dtype), jnp.asarray(components, dtype), jnp.asarray(level, dtype), convolutions, dense
-        )
+        seen = (jnp.asarray(leaf, data.dtype) for leaf in (mean, components, level, image, contrast))
+        return CubeEncoder(*seen, convolutions, dense)
 
     def __call__(self, data: Float[Array, "y x wave"]) -> Float[Array, " context"]:
         """The context of a cube."""
-        mean, components, level = jax.lax.stop_gradient((self.mean, self.components, self.level))
+        mean, components, level, image, contrast = jax.lax.stop_gradient(
+            (self.mean, self.components, self.level, self.image, self.contrast)
+        )
         product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
         brightness = product(data, mean) / mean.size
         along = product(data, components.T) - brightness[:, :, None] * product(components, mean)[None, None, :]
         along = jnp.arcsinh(along / (jnp.abs(brightness) + level)[:, :, None])
-        images = jnp.concatenate([jnp.arcsinh(4 * brightness / level)[None] / 2, jnp.moveaxis(along, 2, 0)])
+        light = (jnp.arcsinh(4 * brightness / level) - image) / contrast
+        images = jnp.concatenate([light[None], jnp.moveaxis(along, 2, 0)])
         for convolution in self.convolutions:
             images = jax.nn.gelu(convolution(images))
         return self.dense(images.reshape(-1))

@@ -54,7 +54,8 @@ def distribution(
             "distribution: the kinds must be velocity channels and populations of a grid of ages and metallicities: "
             "use VelocityChannels and GridSSP."
         )
-    counted = weights * operator.templates.mean(axis=1) if by == "light" else weights
+    flux = jnp.broadcast_to(operator.templates.mean(axis=1), weights.shape)
+    counted = weights * flux if by == "light" else weights
     grid = counted.reshape(*weights.shape[:-1], kinematics.size, -1, metallicities, ages).sum(axis=-3)
     total = grid.sum(axis=(-3, -2, -1))
     share = jnp.where(
