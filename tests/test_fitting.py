@@ -1,5 +1,7 @@
 """Fits find what the data were made of, know how well, and can be interrupted."""
 
+import sys
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,7 @@ from ifux.fitting import (
     minimise,
     student_t,
 )
+from ifux.io import checkpoint
 
 BIJECTIONS = {"real": Real(3.0), "positive": Positive(), "interval": Interval(-1.0, 4.0)}
 
@@ -159,27 +162,64 @@ def test_what_the_cube_does_not_know_is_said(double):
         fisher(model, parameters, lambda s: jnp.full((1, 1, 3), s.one + s.two), jnp.ones((1, 1, 3)))
 
 
-@pytest.mark.parametrize("optimiser", [None, optax.adam(0.02)], ids=["lbfgs", "adam"])
-def test_interrupted_fit_goes_on_bit_for_bit(double, fitted, tmp_path, optimiser):
+OPTIMISERS = pytest.mark.parametrize("optimiser", [None, optax.adam(0.02)], ids=["lbfgs", "adam"])
+
+
+def equal(one, other):
+    """Whether two fits went the same way to the same place, bit for bit."""
+    pairs = zip(jax.tree.leaves(one.parameters), jax.tree.leaves(other.parameters), strict=True)
+    return np.array_equal(one.history, other.history) and all(np.array_equal(*pair) for pair in pairs)
+
+
+@OPTIMISERS
+def test_fit_that_was_killed_between_two_savings_goes_on_bit_for_bit(double, fitted, tmp_path, monkeypatch, optimiser):
     _, loss, start, arguments, _ = fitted
-    whole = minimise(loss, start, *arguments, steps=12, optimiser=optimiser)
-    path = tmp_path / "fit.bin"
-    minimise(loss, start, *arguments, steps=5, optimiser=optimiser, checkpoint=path)
-    again = minimise(loss, start, *arguments, steps=12, optimiser=optimiser, checkpoint=path)
-    assert np.array_equal(whole.history, again.history)
-    for ours, theirs in zip(jax.tree.leaves(whole.parameters), jax.tree.leaves(again.parameters), strict=True):
-        assert np.array_equal(ours, theirs)
+    whole = minimise(loss, start, *arguments, steps=9, optimiser=optimiser)
+    path, savings, real_save = tmp_path / "fit.bin", [], checkpoint.save
+
+    def save(*given):
+        if len(savings) == 2:
+            raise KeyboardInterrupt
+        savings.append(real_save(*given))
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(sys.modules[minimise.__module__], "save", save)
+        minimise(loss, start, *arguments, steps=9, optimiser=optimiser, checkpoint=path, every=2)
+    assert len(savings) == 2
+    assert equal(whole, minimise(loss, start, *arguments, steps=9, optimiser=optimiser, checkpoint=path, every=2))
 
 
 def test_checkpoint_of_another_fit_is_one_sentence(double, fitted, tmp_path):
     _, loss, start, arguments, _ = fitted
     path = tmp_path / "fit.bin"
     minimise(loss, start, *arguments, steps=2, checkpoint=path)
-    with pytest.raises(InputError, match="is not a checkpoint of this fit"):
+    with pytest.raises(InputError, match="is not a checkpoint of this fit: it was saved with another optimiser"):
         minimise(loss, start, *arguments, steps=4, optimiser=optax.adam(0.1), checkpoint=path)
+    model, stars, data, variance = arguments
+    farther = {**start, "seeing": start["seeing"] + 0.1}
+    brighter = eqx.tree_at(lambda s: s.mass, stars, 2 * stars.mass)
+    for begin, others in (
+        (start, (model, stars, data + 1, variance)),
+        (start, (model, brighter, data, variance)),
+        (farther, arguments),
+    ):
+        with pytest.raises(InputError, match="is not a checkpoint of this fit, which has other data, another start"):
+            minimise(loss, begin, *others, steps=4, checkpoint=path)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match="is not a checkpoint of this fit"):
+    with pytest.raises(InputError, match=r"is not a checkpoint of this fit.* or is damaged"):
         minimise(loss, start, *arguments, steps=4, checkpoint=path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"is not a checkpoint of this fit.* or is damaged"):
+        minimise(loss, start, *arguments, steps=4, checkpoint=path)
+
+
+def test_progress_line_shows_the_loss(double, capsys):
+    fit = minimise(lambda p, at: (p["x"] - at) ** 2 + 1.5, {"x": real(4.0)}, real(1.0), steps=5, progress=True)
+    assert fit.loss == pytest.approx(1.5)
+    shown = capsys.readouterr().err
+    assert "fitting" in shown and "loss 1.5" in shown
+    minimise(lambda p, at: (p["x"] - at) ** 2 + 1.5, {"x": real(4.0)}, real(1.0), steps=5)
+    assert capsys.readouterr().err == ""
 
 
 def test_loss_without_a_value_at_the_start_is_one_sentence(double):

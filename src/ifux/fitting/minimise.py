@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
 from ifux.errors import InputError
-from ifux.io.checkpoint import resumed, save
+from ifux.io.checkpoint import digest, resumed, save
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,15 @@ def minimise(
         tolerance: The loss has fallen if it has done so by this share of itself.
         patience: Steps that it may not fall in before the loop ends.
         checkpoint: A file that the state is saved in, whole or not at all. If it exists, the loop goes on from there,
-            and ends where it would have ended, bit for bit.
+            and ends where it would have ended, bit for bit. It keeps a digest of the parameters at the start and of
+            `arguments`, and another fit is refused. Functions are told apart by their names alone: what a loss closes
+            over is not compared, nor is the rate of an optimiser.
         every: Steps between two savings.
         progress: Whether to show a line with the loss.
 
     Raises:
-        InputError: the loss is not a finite number at the start, or the checkpoint is of another fit.
+        InputError: the loss is not a finite number at the start, or the checkpoint is of another fit: of other data,
+            another start, model, loss or kind of optimiser.
     """
     optimiser = optax.with_extra_args_support(optax.lbfgs() if optimiser is None else optimiser)
 
@@ -80,8 +83,9 @@ def minimise(
 
     now = best = jax.tree.map(jnp.asarray, parameters)
     state, history = optimiser.init(now), []
+    origin = digest() if checkpoint is None else digest(loss, now, arguments)
     if checkpoint is not None and Path(checkpoint).exists():
-        (now, state, best), history = resumed(Path(checkpoint), (now, state, best))
+        (now, state, best), history = resumed(Path(checkpoint), (now, state, best), origin)
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="fitting") as bar:
         while (reason := ended(history, steps, tolerance, patience)) is None:
             following, state, value = step(now, state, arguments)
@@ -91,11 +95,11 @@ def minimise(
             bar.set_postfix_str(f"loss {history[-1]:.6g}", refresh=False)
             bar.update()
             if checkpoint is not None and len(history) % every == 0:
-                save(Path(checkpoint), (now, state, best), history)
+                save(Path(checkpoint), (now, state, best), history, origin)
     if not np.isfinite(history[0]):
         raise InputError(f"minimise: the loss is {history[0]} at the start: look at the model and the data there.")
     if checkpoint is not None:
-        save(Path(checkpoint), (now, state, best), history)
+        save(Path(checkpoint), (now, state, best), history, origin)
     return Fit(best, float(np.nanmin(history)), np.array(history), reason)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
 from ifux.errors import InputError
-from ifux.io.checkpoint import resumed, save
+from ifux.io.checkpoint import digest, resumed, save
 
 M = TypeVar("M")
 
@@ -72,17 +72,21 @@ def train(
         optimiser: Of optax.
         steps: How many, with those before a checkpoint.
         checkpoint: A file that the state is saved in, whole or not at all. If it exists, the loop goes on from there,
-            and ends where it would have ended, bit for bit.
+            and ends where it would have ended, bit for bit. It keeps a digest of the network at the start, of the
+            `arguments` and of the batches where these are a module, and another training is refused. Functions are told
+            apart by their names alone: what they close over is not compared, nor is the rate of an optimiser.
         every: Steps between two savings.
         progress: Whether to show a line with the loss.
 
     Raises:
-        InputError: the loss is not a finite number, or the checkpoint is of another training.
+        InputError: the loss is not a finite number, or the checkpoint is of another training: of another start, loss,
+            other batches or arguments, or another kind of optimiser.
     """
     step = train_step(loss, optimiser)
     state, history = optimiser.init(eqx.filter(network, eqx.is_inexact_array)), []
+    origin = digest() if checkpoint is None else digest(loss, network, batches, arguments)
     if checkpoint is not None and Path(checkpoint).exists():
-        (network, state), history = resumed(Path(checkpoint), (network, state), "training")
+        (network, state), history = resumed(Path(checkpoint), (network, state), origin, "training")
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="training") as bar:
         while len(history) < steps:
             following = step(network, state, batches(len(history)), *arguments)
@@ -97,7 +101,7 @@ def train(
             bar.set_postfix_str(f"loss {value:.4g}", refresh=False)
             bar.update()
             if checkpoint is not None and len(history) % every == 0:
-                save(Path(checkpoint), (network, state), history)
+                save(Path(checkpoint), (network, state), history, origin)
     if checkpoint is not None:
-        save(Path(checkpoint), (network, state), history)
+        save(Path(checkpoint), (network, state), history, origin)
     return Trained(network, np.array(history))
