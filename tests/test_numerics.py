@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.random import threefry_2x32
+from scipy import stats
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
@@ -14,6 +16,7 @@ from scipy.signal import convolve2d, resample
 from ifux.numerics import blocks, chebyshev, convolve, deposit, lowrank, rebin, windows
 from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
+from ifux.numerics.normal import standard_normal, threefry
 from ifux.numerics.stencil import Stencil, spline_values, window
 from ifux.typing import real
 
@@ -521,3 +524,45 @@ def test_blocks_add_up_to_the_whole(double, block):
     assert float(value) == pytest.approx(float(expected), rel=1e-12)
     for name in points:
         assert np.allclose(gradient[name], slope[name], rtol=0, atol=1e-12)
+
+
+# --- normal numbers ---------------------------------------------------------------------------------------------------
+
+
+def test_random_words_are_those_of_threefry():
+    """Known answers of the authors' library, Random123, and JAX's own implementation."""
+    known = {(0, 0, 0, 0): (0x6B200159, 0x99BA4EFE), (2**32 - 1,) * 4: (0x1CB996FC, 0xBB002BE7)}
+    for (one, two, high, low), words in known.items():
+        found = threefry(jnp.asarray([one, two], jnp.uint32), *(jnp.asarray([n], jnp.uint32) for n in (high, low)))
+        assert tuple(int(word[0]) for word in found) == words
+    counters = jnp.arange(2000, dtype=jnp.uint32)
+    key = jax.random.key_data(jax.random.key(7))
+    found = jnp.concatenate(threefry(key, counters[:1000], counters[1000:]))
+    assert np.array_equal(found, threefry_2x32(key, counters))
+
+
+def test_normal_numbers_are_normal_and_independent(bits):
+    shape = (60, 70, 400)
+    draw = jax.jit(lambda key: standard_normal(key, shape, float))
+    numbers, others = np.asarray(draw(jax.random.key(1))), np.asarray(draw(jax.random.key(2)))
+    assert numbers.dtype == (np.float32 if bits == 32 else np.float64) and numbers.shape == shape
+    assert stats.kstest(numbers.ravel(), "norm").pvalue > 0.01
+    for beyond in (1, 3, 4, 4.5):
+        expected = 2 * stats.norm.sf(beyond) * numbers.size
+        assert abs(np.sum(np.abs(numbers) > beyond) - expected) < 4 * np.sqrt(expected)
+    pairs = [(numbers, others)] + [
+        (np.delete(numbers, 0, axis), np.delete(numbers, -1, axis)) for axis in range(3)
+    ]  # fmt: skip
+    for one, two in pairs:
+        for power in (1, 2):
+            assert abs(np.corrcoef(one.ravel() ** power, two.ravel() ** power)[0, 1]) < 4 / np.sqrt(one.size)
+
+
+def test_normal_numbers_do_not_depend_on_the_precision_or_the_kind_of_key():
+    shape = (5, 6, 700)
+    with jax.enable_x64(True):
+        fine = np.asarray(standard_normal(jax.random.key(3), shape, jnp.float64))
+    coarse = np.asarray(standard_normal(jax.random.key(3), shape, jnp.float32))
+    assert np.abs(coarse - fine).max() < 1e-3 and np.median(np.abs(coarse - fine)) < 1e-6
+    for key in (jax.random.PRNGKey(3), jax.random.key(3, impl="rbg")):
+        assert stats.kstest(np.asarray(standard_normal(key, shape, float)).ravel(), "norm").pvalue > 0.01

@@ -4,9 +4,10 @@ import math
 from abc import abstractmethod
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from ifux.numerics.normal import standard_normal
 
 
 class AbstractNoise(eqx.Module):
@@ -36,7 +37,7 @@ class AbstractGaussianNoise(AbstractNoise):
 
     def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
         """The cube plus its standard deviation times standard normal numbers."""
-        return cube + jnp.sqrt(self.variance(cube)) * standard_normal(key, cube)
+        return cube + jnp.sqrt(self.variance(cube)) * standard_normal(key, cube.shape, cube.dtype)
 
     def log_prob(
         self,
@@ -52,9 +53,3 @@ class AbstractGaussianNoise(AbstractNoise):
         # Masked data may be anything: they are replaced before they meet the cube.
         terms = (jnp.where(mask, data, cube) - cube) ** 2 / variance + jnp.log(2 * math.pi * variance)
         return -0.5 * jnp.sum(jnp.where(mask, terms, 0))
-
-
-def standard_normal(key: PRNGKeyArray, like: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
-    """Numbers for every voxel, row by row: the generator works in cache, and in half the time."""
-    keys = jax.random.split(key, like.shape[0])
-    return jax.lax.map(lambda key: jax.random.normal(key, like.shape[1:], like.dtype), keys)
