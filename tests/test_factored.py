@@ -6,12 +6,14 @@ that were joined or padded keep the primes of what they were made of.
 
 import equinox as eqx
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import stages
 
 from ifux import GridSSP, LowRankSSP, Observation, Particles, Wavelengths
+from ifux.fitting import Positive, Real, free, information
 from ifux.numerics.convolve import fast_length
 
 PARTICLES, BLOCK = 5 * 61, 61
@@ -107,3 +109,44 @@ def test_the_telling_sizes_cannot_be_mistaken():
     assert not any(of_wavelengths(BLOCK * factor) for factor in range(1, 100))
     assert not any(of_particles(length) for length in (WAVE, WAVE + 1, REST, REST + 1, REST + 28, 3 * REST - 2))
     assert np.gcd.reduce([BLOCK, WAVE]) == np.gcd.reduce([BLOCK, REST]) == 1
+
+
+def jacobians(program, parameters, voxels) -> set[tuple[int, ...]]:
+    """Shapes that hold, along an axis for the parameters, the derivative of every voxel, however it is laid out."""
+    large = parameters * voxels
+    return {
+        shape for shape in shapes(program) if parameters in shape and 0 not in shape and np.prod(shape) % large == 0
+    }
+
+
+def test_information_never_holds_the_derivative_of_every_voxel_by_every_parameter():
+    """Seventeen numbers, a prime that no other axis has: fifteen masses, the seeing and a redshift."""
+    observation = small_observation(LowRankSSP.from_library)
+    observation = eqx.tree_at(lambda o: o.galaxy, observation, stages.particles(15))
+    parameters, model = free(
+        observation,
+        mass=(lambda o: o.galaxy.mass, Positive()),
+        seeing=(lambda o: o.telescope.psf.fwhm, Positive()),
+        redshift=(lambda o: o.telescope.target.redshift, Real(1e-4)),
+    )
+    wide = (*observation.telescope.spaxels.shape(0), WAVE)
+
+    def predict(observation):
+        return observation()
+
+    arrays, static = eqx.partition((model, parameters, jnp.ones(wide)), eqx.is_array)
+
+    def function(arrays):
+        model, parameters, variance = eqx.combine(arrays, static)
+        return information(model, parameters, predict, variance)
+
+    def whole(arrays):
+        model, parameters, _ = eqx.combine(arrays, static)
+        flat, restore = jax.flatten_util.ravel_pytree(parameters)
+        return jax.jacfwd(lambda flat: predict(model(restore(flat))))(flat)
+
+    voxels = int(np.prod(wide))
+    program = jax.make_jaxpr(function)(arrays).jaxpr
+    assert wide in set(shapes(program)) and (17, 17) in set(shapes(program))
+    assert jacobians(program, 17, voxels) == set()
+    assert jacobians(jax.make_jaxpr(whole)(arrays).jaxpr, 17, voxels)

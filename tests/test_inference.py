@@ -411,9 +411,14 @@ def test_posterior_covers_the_truth_as_often_as_it_says(double):
 
     truth, chains = mocks(jax.random.split(jax.random.key(3), 24), white, model, templates)
     ranks = np.mean(np.asarray(chains.parameters) < np.asarray(truth)[:, None], axis=1)
+    true, drawn = jax.vmap(white)(truth), jax.vmap(jax.vmap(white))(chains.parameters)
+    named = np.stack([np.mean(np.asarray(drawn[name] < true[name][:, None]), axis=1) for name in middle], axis=1)
     for level in (0.68, 0.9):
         inside = np.mean(np.abs(ranks - 0.5) < level / 2)
         assert abs(inside - level) < 3 * math.sqrt(level * (1 - level) / ranks.size), level
+        # Each free number by itself: those of one mock hang together.
+        inside = np.mean(np.abs(named - 0.5) < level / 2, axis=0)
+        assert np.all(np.abs(inside - level) < 3 * math.sqrt(level * (1 - level) / len(named))), level
     assert np.mean(chains.divergent) < 0.02 and np.mean(chains.acceptance) > 0.6
     spread = np.asarray(chains.parameters).std(axis=1).mean(axis=0)
     assert np.allclose(spread, 1 / math.sqrt(1 + 1 / width**2), rtol=0.2)

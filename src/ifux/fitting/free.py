@@ -51,7 +51,8 @@ def free(model: M, **names: tuple[Callable[[M], Any], AbstractBijection]) -> tup
         telescope = model(parameters)
 
     Nothing else is free. `parameters` is what an optimiser steps; `model` holds the rest, and is a module: give it to
-    `jit` as an argument.
+    `jit` as an argument. The other way, without names or ranges, is Equinox's own: a `filter_spec` and `eqx.partition`,
+    which the README shows.
 
     Args:
         model: Any module.
