@@ -5,6 +5,7 @@ Its assertions, if it has any, must hold on both sizes.
 """
 
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -42,3 +43,23 @@ def test_notebook_is_made_smaller_where_it_says_so(path):
 def test_notebook_is_kept_without_outputs(path):
     cells = json.loads(path.read_text("utf-8"))["cells"]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def pictures(text):
+    """Names of the pictures that Markdown shows."""
+    return set(re.findall(r"!\[[^\]]*\]\(([^)\s]+\.png)\)", text))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_picture_of_a_notebook_lies_beside_it(path):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    shown = pictures("".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"))
+    assert not [name for name in shown if not (path.parent / name).is_file()]
+
+
+def test_every_picture_is_shown():
+    folder = NOTEBOOKS[0].parent
+    shown = set().union(*(pictures(path.read_text("utf-8")) for path in NOTEBOOKS))
+    readme = pictures((folder.parent / "README.md").read_text("utf-8"))
+    shown |= {name.removeprefix("notebooks/") for name in readme}
+    assert {path.name for path in folder.glob("*.png")} <= shown
