@@ -6,8 +6,8 @@ Three answers to the same held-out mocks: (1) an encoder whose head is trained o
 tenths of its steps on squared errors alone, through the exact telescope on how well the answer reproduces the cube; (2)
 the same with eight steps of Gauss and Newton through the telescope, from the network's answer and, where that does not
 explain the cube, from draws of its posterior; (3) the same encoder trained on squared errors without any physics, for
-as many seconds as (1). Mocks are parametric galaxies, drawn from a prior over eight parameters of galaxy and view; all of
-them share the random numbers behind their particles, the decoder too.
+as many seconds as (1). Mocks are parametric galaxies, drawn from a prior over eight parameters of galaxy and view; all
+of them share the random numbers behind their particles, the decoder too.
 
 One JSON line for each: root-mean-square errors in physical units and in units of the prior (one for whoever knows
 nothing), the geometric mean of those over parameters, and coverage of the central 68 and 90 per cent intervals. Whether
