@@ -83,8 +83,10 @@ class CubeEncoder(eqx.Module):
             for before, after, stride, k in zip(sizes, sizes[1:], (1, 2, 2), keys, strict=False)
         )
         dense = eqx.nn.MLP(2 * width * y * x, context, 4 * width, 1, jax.nn.gelu, jax.nn.gelu, key=keys[3])
-        seen = (jnp.asarray(leaf, data.dtype) for leaf in (mean, components, level, image, contrast))
-        return CubeEncoder(*seen, convolutions, dense)
+        number = partial(jnp.asarray, dtype=data.dtype)
+        return CubeEncoder(
+            number(mean), number(components), number(level), number(image), number(contrast), convolutions, dense
+        )
 
     def __call__(self, data: Float[Array, "y x wave"]) -> Float[Array, " context"]:
         """The context of a cube."""

@@ -34,8 +34,8 @@ def threefry(
     return high, low
 
 
-def standard_normal(key: PRNGKeyArray, shape: tuple[int, int, int], dtype: DTypeLike) -> Float[Array, "y x wave"]:
-    r"""Independent numbers of mean zero and variance one.
+def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "y x wave"]:
+    r"""Independent numbers of mean zero and variance one, in the shape of a cube.
 
     $$z = \sqrt{-2 \log u}\,\sin 2\pi x, \qquad u \in (0, 1),\ x \in [-\tfrac14, \tfrac14]$$
 
