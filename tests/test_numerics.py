@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
 
-from ifux.numerics import blocks, chebyshev, convolve, deposit, lowrank, rebin, windows
+from ifux.numerics import blocks, chebyshev, contract, convolve, deposit, lowrank, rebin, windows
 from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
 from ifux.numerics.normal import standard_normal, threefry
@@ -246,6 +246,27 @@ def test_batch_of_products_is_each_of_them(double):
         alone = jax.jit(both)(*(value[i] for value in values))
         for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             assert np.allclose(ours[i], theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("tall", "wide", "loop"), [(6, 5, False), (6, 5, True), (7, 5, True), (7, 50, True)])
+def test_product_in_pieces_is_the_product(double, monkeypatch, tall, wide, loop):
+    """Value, tangent and gradient, whether the rows divide into pieces, do not, or are longer than a piece."""
+    monkeypatch.setattr(contract, "PIECE", 20 if loop else 1000)
+    rng = np.random.default_rng(6)
+    maps, spectra = (jnp.asarray(rng.normal(size=shape)) for shape in ((2, tall, wide, 3), (2, 3, 11)))
+    dots = [jnp.asarray(rng.normal(size=leaf.shape)) for leaf in (maps, spectra)]
+
+    def whole(maps, spectra):
+        return jnp.einsum("tyxk,tkw->yxw", maps, spectra)
+
+    def everything(function):
+        gradient = jax.grad(lambda *leaves: jnp.sum(jnp.sin(function(*leaves))), (0, 1))
+        return *jax.jvp(function, (maps, spectra), tuple(dots)), *gradient(maps, spectra)
+
+    program = jax.jit(lambda *leaves: contract.contract(*leaves)).lower(maps, spectra).as_text()
+    assert ("while" in program) == (loop and tall == 6)
+    for ours, theirs in zip(everything(contract.contract), everything(whole), strict=True):
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-13)
 
 
 def test_spline_goes_through_its_values(double):

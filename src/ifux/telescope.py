@@ -13,6 +13,7 @@ from ifux.kinematics.base import AbstractKinematics
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
+from ifux.numerics.contract import contract
 from ifux.numerics.deposit import deposit, joined
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Particles, Projected, Stars
@@ -119,8 +120,8 @@ class Telescope(eqx.Module):
             return contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
         if (blur or self.cheaper_to_blur) == "weights":
             maps = self.psf.blur(weights, pitch, degree)
-            return jnp.einsum("tyxk,tkw->yxw", maps, share[:, None, :] * templates[None, :, :], precision=HIGHEST)
-        cube = jnp.einsum("yxk,kw->yxw", weights, templates, precision=HIGHEST)
+            return contract(maps, share[:, None, :] * templates[None, :, :])
+        cube = contract(weights[None], templates[None])
         return jnp.einsum("tyxw,tw->yxw", self.psf.blur(cube, pitch, degree), share, precision=HIGHEST)
 
     @property

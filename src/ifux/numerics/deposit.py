@@ -33,7 +33,7 @@ def deposit(
         added = (amount[:, None] * nodes.weight).reshape(-1)
         return grid.reshape(-1).at[nodes.index.reshape(-1)].add(added, mode="promise_in_bounds").reshape(grid.shape)
     corner = jnp.stack([rows.index[:, 0], columns.index[:, 0], channels.index[:, 0] * mixture.shape[1]], axis=1)
-    return add_product(grid, corner, rows.weight, columns.weight, channels.weight, amount[:, None] * mixture)
+    return add_product(grid, corner, amount[:, None] * rows.weight, columns.weight, channels.weight, mixture)
 
 
 def joined(

@@ -8,7 +8,7 @@ scatters again. Hence primitives, which know their derivatives and what to do wi
 import os
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from importlib.metadata import version
 
 import jax
@@ -40,49 +40,61 @@ def add_product(
 
 
 def outer(row, column, channel, basis):
-    """What one point adds."""
-    line = (channel[:, None] * basis[None, :]).reshape(-1)
-    return (row[:, None] * column[None, :])[:, :, None] * line[None, None, :]
+    """What points add: planes times lines."""
+    return [(row[:, :, None] * column[:, None, :], lines(channel, basis))]
 
 
-def outer_tangent(row, column, channel, basis, *dots):
+def outer_tangent(row, column, channel, basis, row_dot, column_dot, channel_dot, basis_dot):
     """How that varies with the factors."""
-    line = (channel[:, None] * basis[None, :]).reshape(-1)
-    line_dot = (dots[2][:, None] * basis[None, :] + channel[:, None] * dots[3][None, :]).reshape(-1)
-    plane = dots[0][:, None] * line[None, :] + row[:, None] * line_dot[None, :]
-    return (
-        column[None, :, None] * plane[:, None, :] + (row[:, None] * dots[1][None, :])[:, :, None] * line[None, None, :]
-    )
+    plane, line = row[:, :, None] * column[:, None, :], lines(channel, basis)
+    plane_dot = row_dot[:, :, None] * column[:, None, :] + row[:, :, None] * column_dot[:, None, :]
+    return [(plane_dot, line), (plane, lines(channel_dot, basis) + lines(channel, basis_dot))]
 
 
-def add_in_turn(addition: Callable, grid, corner, *factors):
+def lines(channel, basis):
+    """The product of two factors along the last axis of the grid."""
+    return (channel[:, :, None] * basis[:, None, :]).reshape(channel.shape[0], -1)
+
+
+def in_memory(row, column, channel, *rest):
+    """The same factors, those of the channels computed once: XLA would do that again for every kind.
+
+    It moves whatever makes them into the loop that uses them, but nothing past a product of matrices.
+    """
+    one = jnp.eye(channel.shape[1], dtype=channel.dtype)
+    return row, column, jnp.matmul(channel, one, precision=jax.lax.Precision.HIGHEST), *rest
+
+
+def add_in_turn(terms: Callable, grid, corner, *factors):
     """Adds to the windows of all points, one after the other."""
 
     def step(grid, point):
-        corner, *factors = point
-        added = addition(*factors)
+        corner, pairs = point
+        added = reduce(jnp.add, (plane[:, :, None] * line[None, None, :] for plane, line in pairs))
         updated = jax.lax.dynamic_slice(grid, tuple(corner), added.shape) + added
         return jax.lax.dynamic_update_slice(grid, updated, tuple(corner)), None
 
-    return jax.lax.scan(step, grid, (corner, *factors))[0]
+    return jax.lax.scan(step, grid, (corner, terms(*in_memory(*factors))))[0]
 
 
 def adjoint_in_turn(grid, corner, row, column, channel, basis):
-    """Reads the windows of all points, one after the other, and sums each over its longer axes.
+    """Reads the windows of all points, one after the other, and sums each over its plane and along its lines.
 
-    The products that are left are done for all points together: inside of the loop they take three times as long.
+    The products that are left are done for all points together: inside of the loop they take three times as long. So
+    does a sum along a whole line, whose additions wait for one another: it is left in as many parts as channels.
     """
 
     def step(_, point):
-        corner, row, column, channel = point
-        sizes = row.size, column.size, channel.size * basis.shape[1]
-        window = jax.lax.dynamic_slice(grid, tuple(corner), sizes).reshape(*sizes[:2], channel.size, -1)
-        place = (row[:, None] * column[None, :])[:, :, None, None]
-        return None, (jnp.sum(window * channel[None, None, :, None], axis=2), jnp.sum(window * place, axis=(0, 1)))
+        corner, plane, line = point
+        window = jax.lax.dynamic_slice(grid, tuple(corner), (*plane.shape, line.size))
+        parts = (window * line[None, None, :]).reshape(*plane.shape, basis.shape[1], channel.shape[1])
+        return None, (jnp.sum(parts, axis=2), jnp.sum(window * plane[:, :, None], axis=(0, 1)))
 
-    image, line = jax.lax.scan(step, None, (corner, row, column, channel))[1]
+    [(plane, line)] = outer(*in_memory(row, column, channel, basis))
+    parts, sums = jax.lax.scan(step, None, (corner, plane, line))[1]
     product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
-    plane = product("pijb,pb->pij", image, basis)
+    plane = reduce(jnp.add, (parts[..., part] for part in range(parts.shape[3])))
+    line = sums.reshape(*channel.shape, basis.shape[1])
     return [
         product("pij,pj->pi", plane, column),
         product("pij,pi->pj", plane, row),
@@ -91,20 +103,15 @@ def adjoint_in_turn(grid, corner, row, column, channel, basis):
     ]
 
 
-def product_at_once(grid, corner, *factors):
+def add_at_once(terms: Callable, grid, corner, *factors):
     """All windows together, in operations that JAX can differentiate."""
-    added = jax.vmap(outer)(*factors)
+    added = reduce(jnp.add, (plane[:, :, :, None] * line[:, None, None, :] for plane, line in terms(*factors)))
     axes = jnp.meshgrid(*(jnp.arange(size, dtype=jnp.int32) for size in added.shape[1:]), indexing="ij")
     nodes = tuple(corner[:, i, None, None, None] + axis[None] for i, axis in enumerate(axes))
     return grid.at[nodes].add(added, mode="promise_in_bounds")
 
 
-def tangent_at_once(change, corner, *factors_and_dots):
-    """The tangent of that."""
-    factors, dots = factors_and_dots[:4], factors_and_dots[4:]
-    return jax.jvp(lambda grid, *factors: product_at_once(grid, corner, *factors), (change, *factors), (change, *dots))[
-        1
-    ]
+product_at_once, tangent_at_once = partial(add_at_once, outer), partial(add_at_once, outer_tangent)
 
 
 def adjoint_at_once(grid, corner, *factors):
