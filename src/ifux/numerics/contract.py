@@ -8,20 +8,47 @@ PIECE = 1024
 """Spectra that are computed together on a CPU."""
 
 
+@jax.custom_jvp
 def contract(maps: Float[Array, "term y x kind"], spectra: Float[Array, "term kind wave"]) -> Float[Array, "y x wave"]:
     """The sum over terms and kinds, in full precision.
 
     On a CPU a few rows at a time: a product that goes back and forth over a result larger than the cache waits for the
     memory.
     """
+    _, tall, wide, _ = maps.shape
+    together = rows_together(tall, wide)
+    if together == tall:
+        return product(maps, spectra)
 
-    def product(rows: Float[Array, "row term x kind"]) -> Float[Array, "row x wave"]:
-        return jnp.einsum("rtxk,tkw->rxw", rows, spectra, precision=jax.lax.Precision.HIGHEST)
+    def add(piece, cube):
+        rows = jax.lax.dynamic_slice_in_dim(maps, piece * together, together, axis=1)
+        return jax.lax.dynamic_update_slice_in_dim(cube, product(rows, spectra), piece * together, axis=0)
 
-    rows = jnp.moveaxis(maps, 1, 0)
-    tall, _, wide, _ = rows.shape
+    cube = jnp.zeros((tall, wide, spectra.shape[2]), spectra.dtype)
+    return jax.lax.fori_loop(0, tall // together, add, cube)
+
+
+@contract.defjvp
+def contract_jvp(primals, tangents):
+    """The same, in a loop whose transpose needs no second cube."""
+
+    def stacked(maps, spectra):
+        _, tall, wide, _ = maps.shape
+        together = rows_together(tall, wide)
+        if together == tall:
+            return product(maps, spectra)
+        pieces = jnp.moveaxis(maps.reshape(maps.shape[0], -1, together, *maps.shape[2:]), 1, 0)
+        return jax.lax.map(lambda rows: product(rows, spectra), pieces).reshape(tall, wide, -1)
+
+    return jax.jvp(stacked, primals, tangents)
+
+
+def product(rows: Float[Array, "term y x kind"], spectra: Float[Array, "term kind wave"]) -> Float[Array, "y x wave"]:
+    """The sum over terms and kinds at once."""
+    return jnp.einsum("tyxk,tkw->yxw", rows, spectra, precision=jax.lax.Precision.HIGHEST)
+
+
+def rows_together(tall: int, wide: int) -> int:
+    """How many rows are computed at once: all, if they do not divide into pieces."""
     together = max(n for n in range(1, tall + 1) if tall % n == 0 and (n == 1 or n * wide <= PIECE))
-    if together in (1, tall) or jax.default_backend() != "cpu":
-        return product(rows)
-    pieces = jax.lax.map(product, rows.reshape(-1, together, *rows.shape[1:]))
-    return pieces.reshape(tall, wide, -1)
+    return tall if together == 1 or jax.default_backend() != "cpu" else together
