@@ -150,6 +150,17 @@ def test_several_galaxies_in_one_map(double):
         assert close(cube, observed(stages.telescope(), galaxy), 1e-12)
 
 
+def test_particles_in_the_order_of_their_spaxels_make_the_same_cube(double):
+    telescope, particles = stages.telescope(), stages.particles()
+    ordered = telescope.ordered(particles)
+    rows, columns = telescope.spaxels.axes(telescope.project(ordered), telescope.psf.margin)
+    assert np.all(np.diff(rows.index[:, 0] * columns.size + columns.index[:, 0]) >= 0)
+    for ours, theirs in zip(jax.tree.leaves(ordered), jax.tree.leaves(particles), strict=True):
+        assert not np.array_equal(ours, theirs) or np.ptp(theirs) == 0
+        assert np.array_equal(np.sort(ours, axis=0), np.sort(theirs, axis=0))
+    assert close(observed(telescope, ordered), observed(telescope, particles), 1e-12)
+
+
 def test_any_stage_can_be_replaced():
     telescope, particles = stages.telescope(), stages.particles()
     replaced = eqx.tree_at(lambda t: (t.psf, t.lsf), telescope, (MoffatPSF(1.0, reach=6), GaussianLSF(4.0)))

@@ -159,6 +159,16 @@ class Telescope(eqx.Module):
         """
         return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
 
+    def ordered(self, particles: Particles) -> Particles:
+        """The particles in the order of their spaxels, row by row. Their cube is the same to rounding.
+
+        On a CPU, a large galaxy whose neighbours in memory light the same spaxels is deposited faster, and its gradient
+        found faster, because both wait for memory. Call it once, before `jit` or `grad`.
+        """
+        rows, columns = self.spaxels.axes(self.project(particles), self.psf.margin)
+        order = jnp.argsort(rows.index[:, 0] * columns.size + columns.index[:, 0], stable=False)
+        return jax.tree.map(lambda leaf: leaf[order], particles)
+
     def coverage(self, particles: Particles) -> Coverage:
         """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
         projected = self.project(particles)
