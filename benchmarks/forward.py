@@ -1,6 +1,6 @@
 """How long does a cube take, and how long its gradient?
 
-    python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--exact] [--ordered] [--runs 5]
+    python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--exact] [--runs 5]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
@@ -129,7 +129,6 @@ def main() -> None:
     arguments.add_argument("--particles", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     arguments.add_argument("--devices", type=int, default=1, help="cores of a CPU that are a device each")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
-    arguments.add_argument("--ordered", action="store_true", help="particles in the order of their spaxels")
     arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
     chosen = arguments.parse_args()
@@ -154,8 +153,6 @@ def main() -> None:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
         aligned = muse.aligned_to(particles)
         fitted = aligned.narrowed_to(fastest(aligned.orientation, aligned.target, particles))
-        if chosen.ordered:
-            particles = fitted.ordered(particles)
         shared = particles if devices.size == 1 else parallel.share(particles, devices)
         both = ifux.Observation(fitted, shared)
         times = {"whole": seconds(lambda o=both: forward(o, key), chosen.runs)}
@@ -184,7 +181,6 @@ def main() -> None:
             "device": f"{devices.size} x {jax.devices()[0].device_kind}",
             "machine": platform.machine(),
             "particles": count,
-            "ordered": chosen.ordered,
             "kinds": fitted.kinds,
             "ssp": type(muse.ssp).__name__,
             "seconds": times,

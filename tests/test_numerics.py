@@ -1,5 +1,6 @@
 """The pure functions keep what they promise: sums, moments, transposes, inverses, orders of convergence."""
 
+import math
 import warnings
 
 import equinox as eqx
@@ -13,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
 
-from ifux.numerics import blocks, chebyshev, contract, convolve, deposit, lowrank, rebin, windows
+from ifux.numerics import blocks, chebyshev, contract, convolve, deposit, lowrank, order, rebin, windows
 from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
 from ifux.numerics.normal import standard_normal, threefry
@@ -267,6 +268,18 @@ def test_product_in_pieces_is_the_product(double, monkeypatch, tall, wide, loop)
     assert ("while" in program) == (loop and tall == 6)
     for ours, theirs in zip(everything(contract.contract), everything(whole), strict=True):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("count", "cells"), [(1, 1), (7, 3), (1000, 2**14), (1000, 2**22), (1000, 2**23), (1024, 2**30)]
+)
+def test_order_is_that_of_cells(count, cells):
+    """Every point once, cells in order as far as 32 bits tell them apart."""
+    cell = np.random.default_rng(7).integers(0, cells, count)
+    found = np.asarray(order.order(jnp.asarray(cell, jnp.int32), cells))
+    assert np.array_equal(np.sort(found), np.arange(count))
+    told_apart = 2 ** max(0, math.ceil(math.log2(cells)) + math.ceil(math.log2(count)) - 32)
+    assert np.all(np.diff(cell[found] // told_apart) >= 0)
 
 
 def test_spline_goes_through_its_values(double):

@@ -25,6 +25,7 @@ from ifux import (
     SquareSpaxels,
     Wavelengths,
 )
+from ifux import telescope as module
 from ifux.typing import real
 
 
@@ -150,15 +151,25 @@ def test_several_galaxies_in_one_map(double):
         assert close(cube, observed(stages.telescope(), galaxy), 1e-12)
 
 
-def test_particles_in_the_order_of_their_spaxels_make_the_same_cube(double):
-    telescope, particles = stages.telescope(), stages.particles()
-    ordered = telescope.ordered(particles)
-    rows, columns = telescope.spaxels.axes(telescope.project(ordered), telescope.psf.margin)
-    assert np.all(np.diff(rows.index[:, 0] * columns.size + columns.index[:, 0]) >= 0)
-    for ours, theirs in zip(jax.tree.leaves(ordered), jax.tree.leaves(particles), strict=True):
-        assert not np.array_equal(ours, theirs) or np.ptp(theirs) == 0
-        assert np.array_equal(np.sort(ours, axis=0), np.sort(theirs, axis=0))
-    assert close(observed(telescope, ordered), observed(telescope, particles), 1e-12)
+@pytest.mark.parametrize("count", [40, 41, 100])
+def test_order_of_particles_and_blocks_do_not_matter(double, monkeypatch, count):
+    """Value and gradient, whether particles are put in order or not, in one piece or in several, filled up or not."""
+    observation = Observation(stages.telescope(), stages.particles(count))
+    data = jnp.zeros((8, 9, stages.OBSERVED.size))
+
+    def found():
+        def loss(observation):
+            weights = observation.telescope.weights(observation.galaxy, block=8)
+            return jnp.mean((observation.telescope.observe(weights, observation.telescope.templates()) - data) ** 2)
+
+        return eqx.filter_jit(eqx.filter_value_and_grad(loss))(observation)
+
+    assert observation.telescope.weights(observation.galaxy).nbytes < module.CACHE
+    as_they_come = found()
+    monkeypatch.setattr(module, "CACHE", 0)
+    monkeypatch.setattr(module, "TOGETHER", 48)
+    for ours, theirs in zip(jax.tree.leaves(found()), jax.tree.leaves(as_they_come), strict=True):
+        assert close(ours, theirs, 1e-10)
 
 
 def test_any_stage_can_be_replaced():

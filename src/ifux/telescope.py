@@ -15,6 +15,7 @@ from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import contract
 from ifux.numerics.deposit import deposit, joined
+from ifux.numerics.order import TOGETHER, order
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Particles, Projected, Stars
 from ifux.psf.base import AbstractPSF
@@ -23,6 +24,9 @@ from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
 
 HIGHEST = jax.lax.Precision.HIGHEST
+Weights = Float[Array, "tall wide kind"]
+CACHE = 2**23
+"""Weights that a core keeps at hand [byte]."""
 
 
 @final
@@ -79,19 +83,36 @@ class Telescope(eqx.Module):
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles. By
-        default a block fits into the cache of a CPU, or keeps an accelerator busy.
+        default a block fits into the cache of a CPU, or keeps an accelerator busy. Where the weights do not fit into
+        that cache, particles are taken in the order of their spaxels, many thousand at a time: those that light the
+        same spaxels one after the other.
         """
-        block = block or (4096 if jax.default_backend() == "cpu" else 65536)
+        processor = jax.default_backend() == "cpu"
+        block = block or (4096 if processor else 65536)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
-        shape = (*self.spaxels.shape(margin), self.kinds)
+        weights = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
 
-        def add(weights: Float[Array, "tall wide kind"], particles: Particles) -> Float[Array, "tall wide kind"]:
+        def add(weights: Weights, particles: Particles) -> Weights:
             projected = self.orientation(particles, scale)
             place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.mass)
 
-        return accumulate(add, jnp.zeros(shape, particles.mass.dtype), particles, block)
+        def add_in_order(
+            weights: Float[Array, "tall wide kind"], particles: Particles
+        ) -> Float[Array, "tall wide kind"]:
+            rows, columns = self.spaxels.axes(self.orientation(particles, scale), margin)
+            cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
+            taken = order(cell, rows.size * columns.size)
+            particles = jax.tree.map(
+                lambda leaf: leaf.at[taken].get(mode="promise_in_bounds", unique_indices=True), particles
+            )
+            return accumulate(add, weights, particles, block)
+
+        if processor and particles.count > block and weights.nbytes > CACHE:
+            pieces = -(-particles.count // TOGETHER)
+            return accumulate(add_in_order, weights, particles, block * -(-particles.count // (pieces * block)))
+        return accumulate(add, weights, particles, block)
 
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
@@ -158,16 +179,6 @@ class Telescope(eqx.Module):
         Fewer channels are less work, in proportion. Light from stars that move faster is lost.
         """
         return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
-
-    def ordered(self, particles: Particles) -> Particles:
-        """The particles in the order of their spaxels, row by row. Their cube is the same to rounding.
-
-        On a CPU, a large galaxy whose neighbours in memory light the same spaxels is deposited faster, and its gradient
-        found faster, because both wait for memory. Call it once, before `jit` or `grad`.
-        """
-        rows, columns = self.spaxels.axes(self.project(particles), self.psf.margin)
-        order = jnp.argsort(rows.index[:, 0] * columns.size + columns.index[:, 0], stable=False)
-        return jax.tree.map(lambda leaf: leaf[order], particles)
 
     def coverage(self, particles: Particles) -> Coverage:
         """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
