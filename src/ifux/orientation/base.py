@@ -3,11 +3,16 @@
 from abc import abstractmethod
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.particles import Particles, Projected, Stars
+
+
+def along(vectors: Float[Array, "particle 3"], axis: Float[Array, "3"]) -> Float[Array, " particle"]:
+    """Components along an axis. Written out, since a CPU is slow at matrix products so narrow."""
+    x, y, z = vectors.T
+    return x * axis[0] + y * axis[1] + z * axis[2]
 
 
 class AbstractOrientation(eqx.Module):
@@ -27,13 +32,12 @@ class AbstractOrientation(eqx.Module):
 
     def __call__(self, particles: Particles, arcsec_per_kpc: Float[Array, ""]) -> Projected:
         """Particles as an observer sees them."""
-        turn = self.rotation().T
-        place = jnp.matmul(particles.position, turn, precision=jax.lax.Precision.HIGHEST)
-        motion = jnp.matmul(particles.velocity, turn[:, 2], precision=jax.lax.Precision.HIGHEST)
+        east, north, away = self.rotation()
+        place = jnp.stack([along(particles.position, east), along(particles.position, north)], axis=1)
         return Projected(
-            place[:, :2] * arcsec_per_kpc,
-            place[:, 2],
-            motion,
+            place * arcsec_per_kpc,
+            along(particles.position, away),
+            along(particles.velocity, away),
             particles.mass,
             particles.age,
             particles.metallicity,
