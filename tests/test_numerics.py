@@ -268,6 +268,9 @@ def test_product_in_pieces_is_the_product(double, monkeypatch, tall, wide, loop)
     assert ("while" in program) == (loop and tall == 6)
     for ours, theirs in zip(everything(contract.contract), everything(whole), strict=True):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-13)
+    for argument in (0, 1):
+        alone = jax.jit(jax.grad(lambda *leaves: jnp.sum(contract.contract(*leaves)), argument)).lower(maps, spectra)
+        assert alone.as_text().count("dot_general") == 1
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,7 @@ class Telescope(eqx.Module):
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.mass)
 
-        def add_in_order(
-            weights: Float[Array, "tall wide kind"], particles: Particles
-        ) -> Float[Array, "tall wide kind"]:
+        def add_in_order(weights: Weights, particles: Particles) -> Weights:
             rows, columns = self.spaxels.axes(self.orientation(particles, scale), margin)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)

@@ -1,7 +1,10 @@
 """The product of maps and spectra, in pieces whose results stay in the cache until they are whole."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 PIECE = 1024
@@ -28,11 +31,13 @@ def contract(maps: Float[Array, "term y x kind"], spectra: Float[Array, "term ki
     return jax.lax.fori_loop(0, tall // together, add, cube)
 
 
-@contract.defjvp
+@partial(contract.defjvp, symbolic_zeros=True)
 def contract_jvp(primals, tangents):
-    """The same, in a loop whose transpose needs no second cube."""
+    """The same, in a loop whose transpose needs no second cube, and only for what varies."""
+    varies = [index for index, tangent in enumerate(tangents) if not isinstance(tangent, SymbolicZero)]
 
-    def stacked(maps, spectra):
+    def stacked(*varied):
+        maps, spectra = (varied[varies.index(i)] if i in varies else primals[i] for i in range(2))
         _, tall, wide, _ = maps.shape
         together = rows_together(tall, wide)
         if together == tall:
@@ -40,7 +45,7 @@ def contract_jvp(primals, tangents):
         pieces = jnp.moveaxis(maps.reshape(maps.shape[0], -1, together, *maps.shape[2:]), 1, 0)
         return jax.lax.map(lambda rows: product(rows, spectra), pieces).reshape(tall, wide, -1)
 
-    return jax.jvp(stacked, primals, tangents)
+    return jax.jvp(stacked, tuple(primals[i] for i in varies), tuple(tangents[i] for i in varies))
 
 
 def product(rows: Float[Array, "term y x kind"], spectra: Float[Array, "term kind wave"]) -> Float[Array, "y x wave"]:
