@@ -223,6 +223,7 @@ def test_ppxf_recovers_normal_velocities_to_half_a_km_per_second(data, name):
     assert found[:, 1] == pytest.approx([spread for _, spread in truth], rel=0.02)
 
 
+@pytest.mark.slow
 @libraries
 def test_ppxf_recovers_the_rotation_of_a_galaxy_from_its_file(data, tmp_path, name):
     """Against the light-weighted moments of the particles through the same PSF.
@@ -259,6 +260,7 @@ def test_ppxf_recovers_the_rotation_of_a_galaxy_from_its_file(data, tmp_path, na
     assert 0.9 < ratio.mean() < 1.05 and np.all(np.abs(ratio - 1) < 0.15)
 
 
+@pytest.mark.slow
 @two_slashes
 @copy_if_needed
 def test_galaxy_of_ifux_with_its_own_library_opens_everywhere(tmp_path, monkeypatch):

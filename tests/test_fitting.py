@@ -136,6 +136,7 @@ def test_fisher_errors_are_those_of_the_jacobian(double, fitted):
     assert np.allclose(found.covariance, np.linalg.inv(jacobian.T @ jacobian), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_laplace_agrees_with_fisher_on_noiseless_data(double, fitted):
     telescope, loss, _, (_, stars, _, variance), _ = fitted
     parameters, model = freed(telescope)
@@ -172,6 +173,7 @@ def equal(one, other):
     return np.array_equal(one.history, other.history) and all(np.array_equal(*pair) for pair in pairs)
 
 
+@pytest.mark.slow
 @OPTIMISERS
 def test_fit_that_was_killed_between_two_savings_goes_on_bit_for_bit(double, fitted, tmp_path, monkeypatch, optimiser):
     _, loss, start, arguments, _ = fitted

@@ -177,6 +177,7 @@ def test_the_key_decides():
     assert not np.any(np.asarray(first.velocity) == np.asarray(other.velocity))
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager(bits):
     model = galaxy(300, 100)
     eager = model.particles()

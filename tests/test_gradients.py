@@ -55,6 +55,7 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
         assert error <= (3e-3 if name.endswith(VELOCITIES) else 5e-4 if narrow else 2e-4), name
 
 
+@pytest.mark.slow
 def test_table_of_errors_has_every_leaf_and_every_variant():
     text = (Path(__file__).parents[1] / "benchmarks" / "gradients.md").read_text("utf-8")
     rows = {name: int(count) for name, count in re.findall(r"^\| `(\S+)` \| (\d+) \|", text, re.MULTILINE)}

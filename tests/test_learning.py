@@ -136,6 +136,7 @@ def test_prior_says_what_it_cannot_draw():
         Prior.of(prior.freed.model, mass=(lambda o: o.galaxy.mass, Uniform(0.0, 1e10)))
 
 
+@pytest.mark.slow
 def test_batch_is_each_of_its_mocks(bits):
     prior = scene()
     batches = Batches(prior, 4, KEY)
@@ -317,6 +318,7 @@ def test_held_centres_leave_widths_to_learn(double):
     assert np.allclose(found.head.covariance(jnp.zeros(2)), covariance, rtol=0, atol=0.1 * covariance.max())
 
 
+@pytest.mark.slow
 def test_flow_learns_a_posterior_that_is_not_normal(double):
     """The sign of a number of which the square is seen is not known, if its sum with another tells little."""
     test = Seen(2, jax.random.key(8))(0)
@@ -348,6 +350,7 @@ def image(data):
     return jnp.arcsinh(data.mean(axis=2) / 100).reshape(-1)
 
 
+@pytest.mark.slow
 def test_interrupted_training_goes_on_bit_for_bit(tmp_path):
     prior = scene()
     batches, start = Batches(prior, 2, KEY), Posterior(image, GaussianHead.new(prior.size, 9 * 8, key=KEY))
@@ -378,6 +381,7 @@ def test_training_that_diverges_is_one_sentence():
         train(loss, Guess(real([1.0])), Seen(1, KEY), optimiser=optax.adam(1e-3), steps=2)
 
 
+@pytest.mark.slow
 def test_misfit_is_zero_at_the_truth_and_has_a_true_gradient(double):
     prior = scene()
     batch = Batches(prior, 2, KEY)(0)
@@ -393,6 +397,7 @@ def test_misfit_is_zero_at_the_truth_and_has_a_true_gradient(double):
     assert float(jnp.vdot(slope, direction)) == pytest.approx(float(difference), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_refined_answer_is_the_most_probable_one_and_knows_its_errors(double):
     prior = scene(noise=ConstantNoise(30.0))
     batch = Batches(prior, 6, KEY)(1)
@@ -414,6 +419,7 @@ def test_refined_answer_is_the_most_probable_one_and_knows_its_errors(double):
     assert np.allclose(np.linalg.inv(found.covariance), np.linalg.inv(free_bound) + np.eye(5), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_encoder_sees_more_than_the_prior():
     prior = scene(noise=ConstantNoise(50.0))
     pilot = Batches(prior, 32, jax.random.key(9))(0)
@@ -433,6 +439,7 @@ def test_encoder_sees_more_than_the_prior():
     assert float(errors[mass]) < 0.2 and float(errors[angle]) < 0.5
 
 
+@pytest.mark.slow
 def test_dust_curve_is_learnt_from_a_cube():
     """A network takes the place of the formula: what it learns is Cardelli's law, from the blue to the infrared.
 
@@ -481,6 +488,7 @@ def script():
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 def test_script_trains_networks_of_the_shapes_it_claims(large):
     """Its losses and their gradients are traced at full size, and nothing is computed."""

@@ -127,6 +127,7 @@ def test_cube_is_that_of_the_specification(bits, own):
     assert abs(without.sum() / reference.sum() - 1) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["grid", "low rank"])
 def test_gradients_are_finite_differences(double, kind):
     telescope = stages.telescope(ssp=ssps(AXES["both"])[kind], psf=NoPSF(), lsf=NoLSF())

@@ -157,6 +157,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in PROBLEMS if name not in ("plain", "smooth along age")])
 def test_solution_has_the_least_loss(double, name):
     changes, penalty, hidden = PROBLEMS[name]
@@ -182,6 +183,7 @@ def test_solution_has_the_least_loss(double, name):
     assert float(jnp.sum(x * slope)) < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "smooth along age", "masked"])
 def test_solution_is_that_of_an_active_set(double, name):
     """Lawson & Hanson's method on the matrix itself, which is small here, stacked on the root of the penalty."""

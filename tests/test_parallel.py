@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import parallel_hosts
+import pytest
 
 from ifux.galaxy import Galaxy
 from ifux.io import write_galaxy
@@ -24,6 +25,7 @@ def environment(devices: int | None = None) -> dict[str, str]:
     return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 
+@pytest.mark.slow
 def test_eight_devices_see_what_one_sees():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "parallel_devices.py"]
     done = subprocess.run(
@@ -32,6 +34,7 @@ def test_eight_devices_see_what_one_sees():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_two_hosts_see_what_one_sees(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

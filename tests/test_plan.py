@@ -35,6 +35,7 @@ def measured(what, *words):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
 @pytest.mark.parametrize(
     "settings",
@@ -53,6 +54,7 @@ def session(monkeypatch):
     return lambda *settings: run.prepare(config.with_settings(DESCRIPTION, [*settings]))
 
 
+@pytest.mark.slow
 def test_plan_names_shapes_and_choices(session):
     report = run.planned(session()).report()
     assert "500 together" in report and "6 x 7 spaxels x 80 channels" in report

@@ -41,6 +41,7 @@ def observed(*settings, **options):
     return run.observe(run.prepare(config.with_settings(DESCRIPTION, [*settings])), **options)
 
 
+@pytest.mark.slow
 def test_same_configuration_and_seed_make_the_same_cube_bit_for_bit(bits):
     one, other = observed(), observed()
     assert one.flux.dtype == np.dtype(f"float{bits}")
@@ -122,6 +123,7 @@ def test_choices_change_the_cube_by_rounding_alone(setting, double):
     assert str(forced.history["compute"][key]) == value
 
 
+@pytest.mark.slow
 def test_dark_spaxels_are_left_out_on_demand(double):
     free = observed("telescope.psf.kind=none", "compute.contract=cube", noiseless=True)
     forced = observed("telescope.psf.kind=none", "compute.contract=lit", noiseless=True)

@@ -226,6 +226,7 @@ def test_any_changed_byte_is_refused_or_harmless(file, shelf, at, change, cut, n
         path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tmp_path, capsys):
     stored = import_ssp(file, "mine")
     (tmp_path / "small.json").write_text(json.dumps(OBSERVATION))

@@ -255,6 +255,7 @@ def test_what_is_wrong_is_said_in_a_line_before_any_work(desk, monkeypatch, caps
     assert files(desk) == before
 
 
+@pytest.mark.slow
 def test_cubes_are_those_of_observe_bit_for_bit(desk, capsys):
     """On workers of its own, from the command line."""
     path = described(cases=[{"galaxy.kind": "file", "galaxy.path": "one.hdf5"}], vary={TILTS: [20, 70]})
@@ -283,6 +284,7 @@ def test_cubes_are_those_of_observe_bit_for_bit(desk, capsys):
         assert one[name].tobytes() == other[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_what_is_there_is_kept_and_what_changed_is_made(desk, scheduler, monkeypatch, capsys):
     words = ["survey", "survey.json", "--scheduler", scheduler]
     described(vary={TILTS: [0, 40]})
@@ -342,6 +344,7 @@ def fatal(task):
     return {"seconds": 0.0, "notes": [], "error": None}
 
 
+@pytest.mark.slow
 def test_a_case_whose_worker_dies_is_tried_again_and_not_forever(desk):
     made = survey.load(described(vary={"galaxy.seed": [1, 2, 3, 4, 5]}))
     told = []

@@ -87,12 +87,14 @@ def close(one, two, tolerance):
 # --- one program ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_compiled_cube_is_the_one_computed_step_by_step():
     telescope, particles = stages.telescope(psf=MoffatPSF(1.2, reach=4)), stages.particles(20)
     # Sums of a few thousand terms in single precision, in another order.
     assert close(observed(telescope, particles), telescope(particles), 1e-5)
 
 
+@pytest.mark.slow
 def test_new_values_do_not_compile_the_program_again():
     traces = []
 
@@ -151,6 +153,7 @@ def test_several_galaxies_in_one_map(double):
         assert close(cube, observed(stages.telescope(), galaxy), 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [40, 41, 100])
 def test_order_of_particles_and_blocks_do_not_matter(double, monkeypatch, count):
     """Value and gradient, whether particles are put in order or not, in one piece or in several, filled up or not."""
@@ -404,6 +407,7 @@ def test_few_particles_light_few_spaxels_and_the_cube_is_the_same(double):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-12 * float(jnp.abs(theirs).max()))
 
 
+@pytest.mark.slow
 def test_channels_no_wider_than_the_stars_need_see_the_same(double):
     telescope, stars = stages.telescope(), stages.particles(50)
     speed = float(jnp.abs(telescope.project(stars).velocity).max())
