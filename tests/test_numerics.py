@@ -1,7 +1,7 @@
 """The pure functions keep what they promise: sums, moments, transposes, inverses, orders of convergence."""
 
 import math
-import warnings
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
 
-from ifux.numerics import blocks, chebyshev, contract, convolve, deposit, lowrank, order, rebin, windows
+from ifux.numerics import blocks, chebyshev, contract, convolve, deposit, lowrank, order, rebin, tiles, windows
 from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
 from ifux.numerics.normal import standard_normal, threefry
@@ -158,7 +158,7 @@ def test_more_weights_than_integers_is_an_error():
 def factors(count=20, batch=()):
     """Corners and factors of windows of 4 x 3 nodes x (2 channels x 5) on a grid of 9 x 8 x 20."""
     rng = np.random.default_rng(4)
-    corner = jnp.asarray(rng.integers(0, [6, 6, 11], (count, 3)), jnp.int32)
+    corner = jnp.asarray(rng.integers(0, [6, 6, 3], (count, 3)) * [1, 1, 5], jnp.int32)
     return jnp.asarray(rng.normal(size=(9, 8, 20))), corner, [
         jnp.asarray(rng.normal(size=(*batch, count, size))) for size in (4, 3, 2, 5)
     ]  # fmt: skip
@@ -221,18 +221,48 @@ def test_adjoint_is_the_same_in_turn_and_at_once(double):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-def test_slow_atomics_of_a_gpu_are_told(monkeypatch):
-    """jaxlib 0.10.2 to 0.11 adds by compare and swap on NVIDIA GPUs; the program is compiled for one, not run."""
-    grid, corner, values = factors()
-    program = jax.jit(windows.add_product).trace(grid.astype(jnp.float32), corner, *values)
-    monkeypatch.setattr(windows, "version", lambda name: "0.11.1")
-    monkeypatch.setenv("XLA_FLAGS", "")
-    with pytest.warns(UserWarning, match="with XLA_FLAGS=-nvptx-allow-ftz-atomics"):
-        assert "scatter" in program.lower(lowering_platforms=("cuda",)).as_text()
-    monkeypatch.setenv("XLA_FLAGS", "-nvptx-allow-ftz-atomics")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        jax.jit(lambda *a: windows.add_product(*a)).trace(grid, corner, *values).lower(lowering_platforms=("cuda",))
+@pytest.mark.parametrize(("count", "slots"), [(1, 131072), (200, 64), (3000, 512)])
+def test_windows_are_the_same_in_turn_and_in_tiles(double, monkeypatch, count, slots):
+    """What an accelerator runs: a lone point, few points on many sheets, and full tiles."""
+    monkeypatch.setattr(tiles, "SLOTS", slots)
+    grid, corner, values = factors(count)
+    dots = [2 - value for value in values]
+    for terms, given in ((windows.outer, values), (windows.outer_tangent, [*values, *dots])):
+        ours = jax.jit(partial(tiles.add_in_tiles, terms))(grid, corner, *given)
+        theirs = jax.jit(partial(windows.add_in_turn, terms))(grid, corner, *given)
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
+    for ours, theirs in zip(
+        jax.jit(partial(tiles.adjoint_in_tiles, windows.outer))(grid, corner, *values),
+        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
+        strict=True,
+    ):
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
+
+
+def test_an_accelerator_adds_to_windows_in_products_of_matrices():
+    """The program for an NVIDIA GPU and that of its adjoint, neither run."""
+    grid, corner, values = factors(3000)
+    for function in (windows.add_product, lambda *a: jax.vjp(windows.add_product, *a)[1](a[0])):
+        program = jax.jit(function).trace(grid, corner, *values).lower(lowering_platforms=("cuda",)).as_text()
+        assert "dot_general" in program
+
+
+def test_copies_of_a_table_change_nothing_but_the_order_of_sums(double, monkeypatch):
+    """On an accelerator many points read copies of a short table."""
+    rng = np.random.default_rng(6)
+    place, nodes = jnp.asarray(rng.uniform(-1, 6, 5000)), jnp.arange(6.0) ** 1.2
+    table = jnp.asarray(rng.normal(size=(6, 3)))
+
+    def both():
+        def total(nodes, table):
+            return jnp.sum(stencils.between(place, nodes).gather(table) ** 2)
+
+        return jax.value_and_grad(total, (0, 1))(nodes, table)
+
+    expected = both()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for ours, theirs in zip(jax.tree.leaves(both()), jax.tree.leaves(expected), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-11)
 
 
 def test_batch_of_products_is_each_of_them(double):

@@ -156,7 +156,10 @@ def test_several_galaxies_in_one_map(double):
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [40, 41, 100])
 def test_order_of_particles_and_blocks_do_not_matter(double, monkeypatch, count):
-    """Value and gradient, whether particles are put in order or not, in one piece or in several, filled up or not."""
+    """Value and gradient, whether particles are put in order or not, in one piece or in several, filled up or not.
+
+    And all in order, as an accelerator takes them.
+    """
     observation = Observation(stages.telescope(), stages.particles(count))
     data = jnp.zeros((8, 9, stages.OBSERVED.size))
 
@@ -171,8 +174,11 @@ def test_order_of_particles_and_blocks_do_not_matter(double, monkeypatch, count)
     as_they_come = found()
     monkeypatch.setattr(module, "CACHE", 0)
     monkeypatch.setattr(module, "TOGETHER", 48)
-    for ours, theirs in zip(jax.tree.leaves(found()), jax.tree.leaves(as_they_come), strict=True):
-        assert close(ours, theirs, 1e-10)
+    in_pieces = found()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for changed in (in_pieces, found()):
+        for ours, theirs in zip(jax.tree.leaves(changed), jax.tree.leaves(as_they_come), strict=True):
+            assert close(ours, theirs, 1e-10)
 
 
 def test_any_stage_can_be_replaced():

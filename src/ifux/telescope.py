@@ -83,12 +83,12 @@ class Telescope(eqx.Module):
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles. By
-        default a block fits into the cache of a CPU, or keeps an accelerator busy. Where the weights do not fit into
-        that cache, particles are taken in the order of their spaxels, many thousand at a time: those that light the
-        same spaxels one after the other.
+        default a block fits into the cache of a CPU, or keeps an accelerator busy. More particles than a block are
+        taken in the order of their spaxels, those that light the same spaxels one after the other: on a CPU only where
+        the weights do not fit into the cache, and many thousand at a time.
         """
         processor = jax.default_backend() == "cpu"
-        block = block or (4096 if processor else 65536)
+        block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
         weights = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
 
@@ -107,8 +107,8 @@ class Telescope(eqx.Module):
             )
             return accumulate(add, weights, particles, block)
 
-        if processor and particles.count > block and weights.nbytes > CACHE:
-            pieces = -(-particles.count // TOGETHER)
+        if particles.count > block and (weights.nbytes > CACHE or not processor):
+            pieces = -(-particles.count // TOGETHER) if processor else 1
             return accumulate(add_in_order, weights, particles, block * -(-particles.count // (pieces * block)))
         return accumulate(add, weights, particles, block)
 

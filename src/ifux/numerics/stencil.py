@@ -27,7 +27,7 @@ class Stencil(eqx.Module):
 
     def gather(self, table: Float[Array, "node *row"]) -> Float[Array, "point *row"]:
         """Interpolates: for every point, the weighted sum of the rows of its nodes."""
-        rows = table.at[self.index].get(mode="promise_in_bounds")
+        rows = rows_of(table, self.index)
         return jnp.einsum("ps,ps...->p...", self.weight, rows, precision=jax.lax.Precision.HIGHEST)
 
     def scatter(self, rows: Float[Array, "point *row"]) -> Float[Array, "node *row"]:
@@ -87,12 +87,26 @@ def spline(offset: Float[Array, "..."], degree: Degree) -> Float[Array, "..."]:
     return jnp.where(distance < 1, 2 / 3 - distance**2 * (1 - distance / 2), jnp.maximum(2 - distance, 0) ** 3 / 6)
 
 
+def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
+    """The rows of nodes.
+
+    On an accelerator, points that read a short table take turns at copies of it: their derivatives, which are added to
+    the rows that they read, would wait for one another.
+    """
+    copies = min(1024, index.size // (16 * table.shape[0]), 65536 // table.shape[0])
+    if jax.default_backend() == "cpu" or copies < 2:
+        return table.at[index].get(mode="promise_in_bounds")
+    turn = (jnp.arange(index.shape[0], dtype=jnp.int32) % copies).reshape(-1, *(1,) * (index.ndim - 1))
+    many = jnp.broadcast_to(table[None], (copies, *table.shape))
+    return many.at[turn, index].get(mode="promise_in_bounds")
+
+
 def between(position: Float[Array, " point"], nodes: Float[Array, " node"]) -> Stencil:
     """Linear weights between increasing nodes; a position outside is held at the nearest end."""
     position = jnp.clip(position, nodes[0], nodes[-1])
     index = jnp.clip(jnp.searchsorted(nodes, position, side="right") - 1, 0, nodes.size - 2).astype(jnp.int32)
-    low = nodes[index]
-    t = (position - low) / (nodes[index + 1] - low)
+    low, high = rows_of(nodes, index), rows_of(nodes, index + 1)
+    t = (position - low) / (high - low)
     return Stencil(jnp.stack([index, index + 1], axis=1), jnp.stack([1 - t, t], axis=1), nodes.size)
 
 

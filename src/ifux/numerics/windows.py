@@ -1,15 +1,13 @@
 """The product of four factors, added to a window of a grid around each point.
 
 XLA's scatter and gather spend their time on indices: on a CPU, point after point with slices that are updated in place
-is several times faster. But XLA would differentiate such slices into sums over the whole grid, and batch them into
-scatters again. Hence primitives, which know their derivatives and what to do with a batch.
+is several times faster, on an accelerator a product of matrices for points of the same place. But XLA would
+differentiate such slices into sums over the whole grid, and batch them into scatters again. Hence primitives, which
+know their derivatives and what to do with a batch.
 """
 
-import os
-import warnings
 from collections.abc import Callable
 from functools import partial, reduce
-from importlib.metadata import version
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +15,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int32
 
-NATIVE = "-nvptx-allow-ftz-atomics"
-"""The flag of XLA's compiler for NVIDIA GPUs that brings native atomic additions back."""
+from ifux.numerics.tiles import add_in_tiles, adjoint_in_tiles
 
 product_p, tangent_p, adjoint_p = (Primitive(f"add_product{kind}") for kind in ("", "_tangent", "_adjoint"))
 adjoint_p.multiple_results = True
@@ -34,7 +31,7 @@ def add_product(
 ) -> Float[Array, "tall wide kind"]:
     """Adds the outer product of the factors of every point to the window [a, b, c d] that begins at its corner.
 
-    The last two share an axis of the grid. Windows must lie on it.
+    The last two share an axis of the grid, on which windows begin at multiples of d. Windows must lie on the grid.
     """
     return product_p.bind(grid, corner, row, column, channel, basis)
 
@@ -186,29 +183,14 @@ def batch_in_rows(primitive: Primitive, arguments, axes):
     return result.reshape(grid.shape), 0
 
 
-def add_with_atomics(addition: Callable, *arguments):
-    """All windows together on an NVIDIA GPU, with a word about its compiler."""
-    found = tuple(int(part) for part in version("jaxlib").split(".")[:3] if part.isdecimal())
-    if (0, 10, 2) <= found < (0, 12) and NATIVE not in os.environ.get("XLA_FLAGS", ""):
-        warnings.warn(
-            f"jaxlib {version('jaxlib')} adds single-precision numbers on NVIDIA GPUs by compare and swap, up to a "
-            f"thousand times slower than need be (openxla/xla issue 46225): start Python with XLA_FLAGS={NATIVE}",
-            stacklevel=2,
-        )
-    return addition(*arguments)
-
-
 def define(
-    primitive: Primitive, in_turn: Callable, at_once: Callable, jvp: Callable, transpose: Callable | None
+    primitive: Primitive, in_turn: Callable, in_tiles: Callable, jvp: Callable, transpose: Callable | None
 ) -> None:
-    """Teaches JAX a primitive: points in turn on a CPU, all at once elsewhere."""
+    """Teaches JAX a primitive: points in turn on a CPU, in tiles elsewhere."""
     several = primitive.multiple_results
     primitive.def_impl(jax.jit(primitive.bind))
-    mlir.register_lowering(primitive, mlir.lower_fun(at_once, multiple_results=several))
+    mlir.register_lowering(primitive, mlir.lower_fun(in_tiles, multiple_results=several))
     mlir.register_lowering(primitive, mlir.lower_fun(in_turn, multiple_results=several), platform="cpu")
-    if not several:
-        atomics = partial(add_with_atomics, at_once)
-        mlir.register_lowering(primitive, mlir.lower_fun(atomics, multiple_results=False), platform="cuda")
     ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
         ad.primitive_transposes[primitive] = transpose
@@ -226,6 +208,7 @@ def _(grid, corner, *factors):
     return list(factors)
 
 
-define(product_p, partial(add_in_turn, outer), product_at_once, product_jvp, None)
-define(tangent_p, partial(add_in_turn, outer_tangent), tangent_at_once, tangent_jvp, tangent_transpose)
-define(adjoint_p, adjoint_in_turn, adjoint_at_once, adjoint_jvp, adjoint_transpose)
+add, add_dot = (partial(add_in_tiles, terms) for terms in (outer, outer_tangent))
+define(product_p, partial(add_in_turn, outer), add, product_jvp, None)
+define(tangent_p, partial(add_in_turn, outer_tangent), add_dot, tangent_jvp, tangent_transpose)
+define(adjoint_p, adjoint_in_turn, partial(adjoint_in_tiles, outer), adjoint_jvp, adjoint_transpose)
