@@ -40,12 +40,12 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, default=Path("time.png"))
     chosen = arguments.parse_args()
     lines = [json.loads(line) for file in chosen.files for line in file.read_text().splitlines()]
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 5.5), layout="constrained")
     for name, points in curves(lines).items():
         axes.loglog(*zip(*points, strict=True), marker="o", ms=4, ls="--" if "RUBIX" in name else "-", label=name)
     axes.set(xlabel="star particles", ylabel="seconds, warm", title="100 x 100 spaxels, 3721 channels")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, ncols=2, loc="outside lower center")
     figure.savefig(chosen.out, dpi=130)
 
 
