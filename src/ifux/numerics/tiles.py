@@ -6,7 +6,7 @@ lines, and only this sum is added to the grid. The tiles are taken in sheets, as
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -51,7 +51,7 @@ def in_tiles(place: Int32[Array, " point"], places: int) -> Tiles:
 def spread(channel: Float[Array, "point c"], first: Int32[Array, " point"], nodes: int) -> Float[Array, "point node"]:
     """A factor of few channels, on all of them."""
     offset = jnp.arange(nodes, dtype=jnp.int32)[None, :] - first[:, None]
-    return sum(jnp.where(offset == i, channel[:, i, None], 0) for i in range(channel.shape[1]))
+    return reduce(jnp.add, (jnp.where(offset == i, channel[:, i, None], 0) for i in range(channel.shape[1])))
 
 
 def windows(terms: Callable, first, nodes: int, size: int, *factors) -> Float[Array, "tile a b kind"]:
