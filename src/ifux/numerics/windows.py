@@ -208,7 +208,12 @@ def _(grid, corner, *factors):
     return list(factors)
 
 
-add, add_dot = (partial(add_in_tiles, terms) for terms in (outer, outer_tangent))
-define(product_p, partial(add_in_turn, outer), add, product_jvp, None)
-define(tangent_p, partial(add_in_turn, outer_tangent), add_dot, tangent_jvp, tangent_transpose)
+define(product_p, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
+define(
+    tangent_p,
+    partial(add_in_turn, outer_tangent),
+    partial(add_in_tiles, outer_tangent),
+    tangent_jvp,
+    tangent_transpose,
+)
 define(adjoint_p, adjoint_in_turn, partial(adjoint_in_tiles, outer), adjoint_jvp, adjoint_transpose)
