@@ -71,7 +71,7 @@ def add_in_turn(terms: Callable, grid, corner, *factors):
         updated = jax.lax.dynamic_slice(grid, tuple(corner), added.shape) + added
         return jax.lax.dynamic_update_slice(grid, updated, tuple(corner)), None
 
-    return jax.lax.scan(step, grid, (corner, terms(*in_memory(*factors))))[0]
+    return jax.lax.scan(step, grid, (corner, terms(*in_memory(*factors))), unroll=4)[0]
 
 
 def adjoint_in_turn(grid, corner, row, column, channel, basis):
@@ -81,14 +81,22 @@ def adjoint_in_turn(grid, corner, row, column, channel, basis):
     does a sum along a whole line, whose additions wait for one another: it is left in as many parts as channels.
     """
 
-    def step(_, point):
-        corner, plane, line = point
-        window = jax.lax.dynamic_slice(grid, tuple(corner), (*plane.shape, line.size))
-        parts = (window * line[None, None, :]).reshape(*plane.shape, basis.shape[1], channel.shape[1])
-        return None, (jnp.sum(parts, axis=2), jnp.sum(window * plane[:, :, None], axis=(0, 1)))
-
     [(plane, line)] = outer(*in_memory(row, column, channel, basis))
-    parts, sums = jax.lax.scan(step, None, (corner, plane, line))[1]
+
+    def read(point, results):
+        first, plane_here, line_here = (
+            jax.lax.dynamic_index_in_dim(value, point, keepdims=False) for value in (corner, plane, line)
+        )
+        window = jax.lax.dynamic_slice(grid, tuple(first), (*plane_here.shape, line_here.size))
+        parts = (window * line_here[None, None, :]).reshape(*plane_here.shape, basis.shape[1], channel.shape[1])
+        found = jnp.sum(parts, axis=2), jnp.sum(window * plane_here[:, :, None], axis=(0, 1))
+        return [
+            jax.lax.dynamic_update_index_in_dim(result, one, point, axis=0)
+            for result, one in zip(results, found, strict=True)
+        ]
+
+    nothing = [jnp.zeros((*plane.shape, channel.shape[1]), grid.dtype), jnp.zeros_like(line)]
+    parts, sums = jax.lax.fori_loop(0, corner.shape[0], read, nothing, unroll=2)
     product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
     plane = reduce(jnp.add, (parts[..., part] for part in range(parts.shape[3])))
     line = sums.reshape(*channel.shape, basis.shape[1])
