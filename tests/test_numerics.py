@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
 from scipy import stats
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import BSpline, CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import convolve2d, resample
 
@@ -73,6 +73,21 @@ def test_spline_width_is_that_of_its_window(double, degree):
     frequency = np.array([1e-3])
     curvature = -2 * np.log(window(frequency, degree)) / (2 * np.pi * frequency) ** 2
     assert curvature == pytest.approx((degree + 1) / 12, rel=1e-5)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_splines_have_the_slopes_of_their_pieces(double, degree):
+    """Against SciPy's splines, up to the derivative that jumps."""
+    place = np.linspace(-2.6, 2.6, 401) + 1e-3
+    pieces = BSpline.basis_element(np.arange(degree + 2) - 0.5 * (degree + 1), extrapolate=False)
+
+    def derivative(function, order):
+        return derivative(jax.grad(function), order - 1) if order else jax.vmap(function)
+
+    for order_ in range(degree + 1):
+        found = derivative(lambda x: stencils.spline(x, degree), order_)(jnp.asarray(place))
+        expected = np.nan_to_num((pieces.derivative(order_) if order_ else pieces)(place))
+        assert np.allclose(found, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("degree", DEGREES)

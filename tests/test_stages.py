@@ -395,6 +395,15 @@ def test_error_in_velocity_falls_at_the_promised_order(double, degree, order):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.3), errors
 
 
+def test_nodes_are_even_in_the_doppler_shift(double):
+    """To rounding, at any speed that channels can have: the mean node of a star is artanh(v / c)."""
+    velocity = np.linspace(-1490, 1490, 201)
+    stencil = VelocityChannels(1495.0, 13.0).locate(projected(201, velocity=velocity))
+    half = stencil.size // 2
+    mean = np.sum(np.asarray(stencil.weight) * (np.asarray(stencil.index) - half), axis=1)
+    assert np.allclose(mean, np.arctanh(velocity / LIGHT) * LIGHT / 13.0, rtol=3e-14, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", stages.KINEMATICS)
 def test_stars_beyond_the_reach_are_lost_at_once(bits, name):
     kinematics = stages.KINEMATICS[name]()

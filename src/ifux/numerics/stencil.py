@@ -1,5 +1,6 @@
 """The sparse operator of the package: each point touches a few nodes of a grid, with weights."""
 
+from functools import partial
 from typing import Literal, final
 
 import equinox as eqx
@@ -73,6 +74,7 @@ def bspline(position: Float[Array, " point"], size: int, degree: Degree) -> Sten
     return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :], spline(offset, degree), size)
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def spline(offset: Float[Array, "..."], degree: Degree) -> Float[Array, "..."]:
     """The B-spline at an offset from its node; its pieces are closed to the left."""
     distance = jnp.abs(offset)
@@ -85,6 +87,16 @@ def spline(offset: Float[Array, "..."], degree: Degree) -> Float[Array, "..."]:
     if degree == 2:
         return jnp.where(distance < 0.5, 0.75 - distance**2, 0.5 * jnp.maximum(1.5 - distance, 0) ** 2)
     return jnp.where(distance < 1, 2 / 3 - distance**2 * (1 - distance / 2), jnp.maximum(2 - distance, 0) ** 3 / 6)
+
+
+@spline.defjvp
+def spline_jvp(degree, primals, tangents):
+    """The slope is the difference of two splines of one degree less."""
+    (offset,), (change,) = primals, tangents
+    value = spline(offset, degree)
+    if degree == 0:
+        return value, jnp.zeros_like(change)
+    return value, (spline(offset + 0.5, degree - 1) - spline(offset - 0.5, degree - 1)) * change
 
 
 def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
