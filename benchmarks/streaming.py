@@ -1,10 +1,11 @@
 """Does a galaxy that does not fit into memory become a cube?
 
-    python benchmarks/streaming.py [--particles 100000000] [--field 100] [--folder .]
+    python benchmarks/streaming.py [--particles 100000000] [--field 100] [--folder .] [--keep]
 
 Writes a parametric galaxy to a file in ifux's own layout, block by block, and observes it from there with MUSE as
 `ifux observe` does, in a process of its own. One JSON line: seconds of every step, size of the file, the memory that
 the plan foresaw and the peak of the process. With `--in-memory` the stars are read at once, for comparison.
+The galaxy and its cube are removed at the end, unless they are to be kept for the next time.
 """
 
 import argparse
@@ -85,6 +86,7 @@ def main() -> None:
     arguments.add_argument("--particles", type=int, default=100_000_000)
     arguments.add_argument("--field", type=int, default=100, help="spaxels along a side")
     arguments.add_argument("--folder", type=Path, default=Path(), help="where the file may lie")
+    arguments.add_argument("--keep", action="store_true", help="leave the galaxy and its cube where they are")
     arguments.add_argument("--in-memory", action="store_true", help="read all stars at once")
     arguments.add_argument("--step", choices=["write", "observe"], help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
@@ -93,20 +95,25 @@ def main() -> None:
         return write(path, chosen.particles)
     if chosen.step == "observe":
         return print(json.dumps(observe(path, chosen.field, not chosen.in_memory)))
-    again = [sys.executable, *sys.argv]
-    if not path.exists():
-        subprocess.run([*again, "--step", "write"], check=True)
-    found = subprocess.run([*again, "--step", "observe"], check=True, capture_output=True, text=True).stdout
-    line = {
-        "benchmark": "streaming",
-        "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "h5py")},
-        "particles": chosen.particles,
-        "file_bytes": path.stat().st_size,
-        "field": chosen.field,
-        "streaming": not chosen.in_memory,
-        **json.loads(found),
-    }
-    print(json.dumps(line), flush=True)
+    again, found_there = [sys.executable, *sys.argv], path.exists()
+    try:
+        if not found_there:
+            subprocess.run([*again, "--step", "write"], check=True)
+        found = subprocess.run([*again, "--step", "observe"], check=True, capture_output=True, text=True).stdout
+        line = {
+            "benchmark": "streaming",
+            "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "h5py")},
+            "particles": chosen.particles,
+            "file_bytes": path.stat().st_size,
+            "field": chosen.field,
+            "streaming": not chosen.in_memory,
+            **json.loads(found),
+        }
+        print(json.dumps(line), flush=True)
+    finally:
+        if not (chosen.keep or found_there):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".fits").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

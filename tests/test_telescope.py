@@ -305,6 +305,14 @@ def test_light_is_in_proportion_to_mass(double, name):
     assert close(deposited(telescope, heavier), 3 * deposited(telescope, particles), 1e-13)
 
 
+@pytest.mark.parametrize("name", stages.SSPS)
+def test_no_stars_make_a_dark_cube(name):
+    none = jax.tree.map(lambda leaf: leaf[:0], stages.particles(3))
+    telescope = stages.telescope(ssp=stages.SSPS[name]())
+    cube, gradient = eqx.filter_jit(eqx.filter_value_and_grad(lambda p: jnp.sum(telescope(p))))(none)
+    assert cube == 0 and all(leaf.size == 0 for leaf in jax.tree.leaves(gradient))
+
+
 @pytest.mark.parametrize("spaxels", stages.SPAXELS)
 def test_weights_hold_the_mass_of_the_stars(bits, spaxels):
     telescope = stages.telescope(spaxels=stages.SPAXELS[spaxels]())

@@ -42,4 +42,5 @@ def joined(
     """A mixture of every term and basis spectrum, those of the basis fastest."""
     if isinstance(mixture, Stencil):
         return dense(shares).outer(mixture)
-    return (shares[:, :, None] * mixture[:, None, :]).reshape(shares.shape[0], -1)
+    both = shares[:, :, None] * mixture[:, None, :]
+    return both.reshape(both.shape[0], both.shape[1] * both.shape[2])

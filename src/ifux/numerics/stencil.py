@@ -47,8 +47,8 @@ class Stencil(eqx.Module):
         """The stencil over the product of two grids; the nodes of `other` vary fastest."""
         index = self.index[:, :, None] * other.size + other.index[:, None, :]
         weight = self.weight[:, :, None] * other.weight[:, None, :]
-        points = index.shape[0]
-        return Stencil(index.reshape(points, -1), weight.reshape(points, -1), self.size * other.size)
+        shape = index.shape[0], index.shape[1] * index.shape[2]
+        return Stencil(index.reshape(shape), weight.reshape(shape), self.size * other.size)
 
 
 def dense(rows: Float[Array, "point node"]) -> Stencil:

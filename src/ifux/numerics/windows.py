@@ -33,6 +33,8 @@ def add_product(
 
     The last two share an axis of the grid, on which windows begin at multiples of d. Windows must lie on the grid.
     """
+    if not corner.shape[0]:
+        return grid
     return product_p.bind(grid, corner, row, column, channel, basis)
 
 
@@ -50,7 +52,7 @@ def outer_tangent(row, column, channel, basis, row_dot, column_dot, channel_dot,
 
 def lines(channel, basis):
     """The product of two factors along the last axis of the grid."""
-    return (channel[:, :, None] * basis[:, None, :]).reshape(channel.shape[0], -1)
+    return (channel[:, :, None] * basis[:, None, :]).reshape(channel.shape[0], channel.shape[1] * basis.shape[1])
 
 
 def in_memory(row, column, channel, *rest):
