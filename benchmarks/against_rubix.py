@@ -1,6 +1,6 @@
 """How much faster than RUBIX is ifux, and do both draw the same galaxy?
 
-    python benchmarks/against_rubix.py [--particles 1000 10000 100000] [--runs 3] [--compared 1000] [--venv FOLDER]
+    python benchmarks/against_rubix.py [--particles 1000 10000 100000] [--runs 3] [--tolerance 1e-3]
     python benchmarks/against_rubix.py --particles 100000 --calls "with noise"    # what both users wait for, no more
 
 Both codes observe one disc + bulge through MUSE (100 x 100 spaxels, 3721 channels; Gaussian PSF and LSF, all that RUBIX
@@ -24,7 +24,8 @@ below a hundredth of a pixel.
 Then one JSON line for each number of particles, in new processes: seconds of ifux, of RUBIX's compiled function alike
 ("rubix": linear interpolation) and as it comes ("native": cubic, slower), after a warm-up, with all stages, without
 noise, and without PSF, LSF and noise ("bare"); of RUBIX's own `run_sharded`, which compiles at every call; of ifux with
-the Moffat PSF of `forward.py`, whose kernel has eleven times as many spaxels; and the peak memory of each process.
+the Moffat PSF of `forward.py`, whose kernel has eleven times as many spaxels; the peak memory of each process; and the
+largest error of ifux's cubes with a basis of this tolerance against the specification, as `forward.py` finds it.
 """
 
 import argparse
@@ -45,7 +46,7 @@ from statistics import median
 import equinox as eqx
 import jax
 import numpy as np
-from forward import REDSHIFT, regridded, telescope
+from forward import REDSHIFT, TOLERANCE, accuracy, regridded, telescope
 from rubix_runner import Calls, serve
 
 import ifux
@@ -103,10 +104,10 @@ COMPARED = (
 """Cubes of ifux and RUBIX, the part of them, limits of their difference where they should agree, reasons for it."""
 
 
-def observatory() -> tuple[ifux.SSPLibrary, ifux.Telescope]:
+def observatory(tolerance: float = TOLERANCE) -> tuple[ifux.SSPLibrary, ifux.Telescope]:
     """The library and the telescope of `forward.py`."""
     library = regridded(embedded_library())
-    return library, telescope(library, (SIZE, SIZE), ifux.Wavelengths(4700.15, 1.25, 3721, "air"), exact=False)
+    return library, telescope(library, (SIZE, SIZE), tolerance)
 
 
 def like_rubix(muse: ifux.Telescope) -> ifux.Telescope:
@@ -161,14 +162,14 @@ def describe(folder: Path, particles: ifux.Particles, library: ifux.SSPLibrary, 
     (folder / "telescope.json").write_text(json.dumps(numbers))
 
 
-def ifux_calls(folder: Path) -> Calls:
+def ifux_calls(folder: Path, tolerance: float) -> Calls:
     """ifux as it is timed, and alike: with the spaxels and the library that come nearest to RUBIX's.
 
     On a CPU, every core is a device; the velocity channels are those that `ifux observe` takes.
     """
     jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
     devices = parallel.mesh()
-    library, muse = observatory()
+    library, muse = observatory(tolerance)
     with np.load(folder / "particles.npz") as file:
         particles = ifux.Particles(**file)
     muse = muse.narrowed_to(fastest(muse.orientation, muse.target, particles))
@@ -222,9 +223,9 @@ def worker(*command: Path | str) -> Iterator[Callable[..., dict]]:
         yield ask
 
 
-def ifux_worker(folder: Path):
-    """ifux on what a folder describes."""
-    return worker(sys.executable, __file__, "--serve", folder)
+def ifux_worker(folder: Path, tolerance: float = TOLERANCE):
+    """ifux on what a folder describes, with a basis of a tolerance."""
+    return worker(sys.executable, __file__, "--serve", folder, "--tolerance", str(tolerance))
 
 
 def rubix_worker(python: Path, folder: Path, *options: str):
@@ -287,14 +288,14 @@ def agreement(python: Path, count: int) -> bool:
     return good
 
 
-def timing(python: Path, count: int, runs: int, calls: list[str]) -> dict:
+def timing(python: Path, count: int, runs: int, calls: list[str], tolerance: float) -> dict:
     """Seconds and peak memory of the codes, asked in turns, and the ratio of their shortest times to those of ifux."""
     library, muse = observatory()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         describe(folder, galaxy(count), library, like_rubix(muse))
         with (
-            ifux_worker(folder) as ours,
+            ifux_worker(folder, tolerance) as ours,
             rubix_worker(python, folder) as alike,
             rubix_worker(python, folder, "--native") as native,
         ):
@@ -317,6 +318,8 @@ def timing(python: Path, count: int, runs: int, calls: list[str]) -> dict:
         "library": library.flux.shape,
         "cube": answers["ifux"][calls[0]][0]["shape"],
         "kernel": [2 * REACH + 1] * 2,
+        "tolerance": tolerance,
+        "error": accuracy(library, tolerance),
         **{code: about[code] | {"seconds": seconds[code]} for code in codes},
         "ratio": {
             code: {
@@ -356,16 +359,17 @@ def main() -> None:
     arguments.add_argument("--calls", nargs="+", choices=TIMED, default=list(TIMED), help="what is timed")
     arguments.add_argument("--compared", type=int, default=1000, help="particles of the galaxy that both draw")
     arguments.add_argument("--venv", type=Path, help="where RUBIX is or will be; by default in the cache of ifux")
+    arguments.add_argument("--tolerance", type=float, default=TOLERANCE, help="of ifux's basis, where it is timed")
     arguments.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
     if chosen.serve:
-        serve(ifux_calls(chosen.serve), ("ifux", "jax", "jaxlib", "equinox", "numpy"))
+        serve(ifux_calls(chosen.serve, chosen.tolerance), ("ifux", "jax", "jaxlib", "equinox", "numpy"))
         return
     jax.config.update("jax_platforms", "cpu")  # the device is for those who are timed
     python = environment((chosen.venv or (cache_folder() or Path()) / f"rubix-{RUBIX}").absolute())
     good = agreement(python, chosen.compared)
     for count in chosen.particles:
-        print(json.dumps(timing(python, count, chosen.runs, chosen.calls)), flush=True)
+        print(json.dumps(timing(python, count, chosen.runs, chosen.calls, chosen.tolerance)), flush=True)
     if not good:
         sys.exit("The cubes differ where they should agree.")
 

@@ -76,7 +76,7 @@ def main() -> None:
     arguments.add_argument("--bandwidth", type=float, default=450e9, help="of one GPU [byte/s]")
     chosen = arguments.parse_args()
     jax.config.update("jax_num_cpu_devices", max(chosen.devices + chosen.implied))
-    muse = telescope(regridded(embedded_library()), (100, 100), ifux.Wavelengths(4700.15, 1.25, 3721, "air"), False)
+    muse = telescope(regridded(embedded_library()), (100, 100))
     key, data = jax.random.key(0), jnp.zeros((100, 100, muse.wavelengths.size))
     for count in chosen.devices:
         mesh = parallel.mesh(jax.devices()[:count])

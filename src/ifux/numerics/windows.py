@@ -65,7 +65,7 @@ def in_memory(row, column, channel, *rest):
 
 
 def add_in_turn(terms: Callable, grid, corner, *factors):
-    """Adds to the windows of all points, one after the other."""
+    """Adds to the windows of all points, one after the other, four in a turn of the loop."""
 
     def step(grid, point):
         corner, pairs = point
@@ -77,7 +77,7 @@ def add_in_turn(terms: Callable, grid, corner, *factors):
 
 
 def adjoint_in_turn(grid, corner, row, column, channel, basis):
-    """Reads the windows of all points, one after the other, and sums each over its plane and along its lines.
+    """Reads the windows of all points, two in a turn, and sums each over its plane and along its lines.
 
     The products that are left are done for all points together: inside of the loop they take three times as long. So
     does a sum along a whole line, whose additions wait for one another: it is left in as many parts as channels.
