@@ -82,10 +82,11 @@ class Telescope(eqx.Module):
     def weights(self, particles: Particles, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
-        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles. By
-        default a block fits into the cache of a CPU, or keeps an accelerator busy. More particles than a block are
-        taken in the order of their spaxels, those that light the same spaxels one after the other: on a CPU only where
-        the weights do not fit into the cache, and many thousand at a time.
+        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles, but
+        for a word a particle that their gradient keeps. By default a block fits into the cache of a CPU, or keeps an
+        accelerator busy. More particles than a block are taken in the order of their spaxels, those that light the same
+        spaxels one after the other: on a CPU only where the weights do not fit into the cache, and many thousand at a
+        time.
         """
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
