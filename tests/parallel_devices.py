@@ -28,6 +28,7 @@ from ifux import (
     Wavelengths,
     parallel,
 )
+from ifux.numerics import contract
 
 
 def observer(channels, columns, **stages_):
@@ -179,6 +180,17 @@ def test_communication_is_what_is_promised_for_any_number_of_particles(order):
     gathered = y * x * (kind + -kind % 8) if order is blurred_weights else 0
     promised = 7 / 8 * 4 * (2 * tall * wide * kind + gathered)
     assert promised <= few <= promised + 4096
+
+
+def test_communication_is_what_is_promised_for_a_cube_in_pieces(monkeypatch):
+    """Where the devices divide neither channels nor columns, and the product is computed a few rows at a time."""
+    monkeypatch.setattr(contract, "PIECE", 30)
+    telescope, devices = blurred_weights(61, 9), several(8)
+    found = sent(lambda t, p: parallel.observe(t, p, devices), telescope, parallel.share(stars(), devices))
+    tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
+    y, x = telescope.spaxels.shape(0)
+    promised = 7 / 8 * 4 * (2 * tall * wide * kind + y * x * (kind + -kind % 8) + y * x * 64)
+    assert found <= 1.05 * promised + 4096
 
 
 def test_communication_for_gradients_does_not_depend_on_the_number_of_particles():

@@ -123,9 +123,12 @@ def contract(
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, lit=lit)
-    shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh))
+    columns = telescope.spaxels.shape(0)[1]
+    axis = 1 if telescope.wavelengths.size % mesh.size and columns % mesh.size == 0 else 2
+    # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.
+    whole = axis == 2 and (blur or telescope.cheaper_to_blur) == "weights"
+    shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh, whole))
     cube = shared.observe(weights, telescope.templates(), blur=blur, lit=lit)
-    axis = 1 if cube.shape[2] % mesh.size and cube.shape[1] % mesh.size == 0 else 2
     return jax.lax.with_sharding_constraint(cube, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
 
 
@@ -138,6 +141,8 @@ class SharedPSF(AbstractPSF):
 
     psf: AbstractPSF
     mesh: Mesh = eqx.field(static=True)
+    whole: bool = eqx.field(static=True)
+    """Whether every device gets all maps back."""
 
     @property
     def margin(self) -> int:
@@ -164,4 +169,5 @@ class SharedPSF(AbstractPSF):
         parts = jax.shard_map(
             part, mesh=self.mesh, in_specs=specs, out_specs=P(None, None, None, AXIS), check_vma=False
         )
-        return parts(arrays, maps, pitch)[..., :channels]
+        blurred = parts(arrays, maps, pitch)[..., :channels]
+        return jax.lax.with_sharding_constraint(blurred, NamedSharding(self.mesh, P())) if self.whole else blurred
