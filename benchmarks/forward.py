@@ -4,11 +4,11 @@
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
-with velocity channels as wide as the galaxy needs, as `ifux observe` has them. One JSON line for each number of
-particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient with respect to every
-array and of its products; what the compiler says of the memory, and the most that the process held in a run of each;
-and, from the same run, the largest error of a small cube of all channels against the specification in `tests/`. On a
-CPU, `--devices` makes as many of its cores.
+with velocity channels as fine as the library and as wide as the galaxy deserve, as `ifux observe` has them. One JSON
+line for each number of particles: seconds after a warm-up with the device synchronised, of the whole, of its gradient
+with respect to every array and of its products; what the compiler says of the memory, and the most that the process
+held in a run of each; and, from the same run, the largest error of a small cube of all channels against the
+specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float 
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
         spaxels=ifux.SquareSpaxels(0.2, size),
-        kinematics=ifux.VelocityChannels(),
+        kinematics=ifux.VelocityChannels(spacing=40.0 if tolerance is None else 50.0),
         ssp=ifux.GridSSP.from_library(library)
         if tolerance is None
         else ifux.LowRankSSP.from_library(library, tolerance),

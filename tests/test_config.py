@@ -163,6 +163,19 @@ def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
         )
 
 
+def test_exact_library_has_velocity_nodes_of_its_own_by_default():
+    spacing = {}
+    for name, settings in {
+        "low-rank": ["telescope.ssp.kind=low-rank"],
+        "grid": ["telescope.ssp.kind=grid"],
+        "given": ["telescope.ssp.kind=grid", "telescope.kinematics.spacing=25"],
+    }.items():
+        resolved = config.resolved(changed(*settings))
+        assert config.resolved(resolved) == resolved
+        spacing[name] = config.parts(resolved["telescope"])[0]["kinematics"].spacing
+    assert spacing == {"low-rank": 50.0, "grid": 40.0, "given": 25.0}
+
+
 def test_defaults_are_not_shared_between_descriptions():
     config.resolved(BASE)["telescope"]["orientation"]["inclination"] = 90.0
     assert config.resolved(BASE)["telescope"]["orientation"] == {"kind": "inclined", "inclination": 0.0}
@@ -466,6 +479,7 @@ def test_library_with_nothing_in_common_is_an_error():
 def test_trim_observes_the_common_range(medium):
     settings = ["telescope.wavelengths.start=4500", "telescope.wavelengths.size=600", "telescope.trim=true"]
     settings += [f"telescope.wavelengths.medium={medium}", "telescope.kinematics.reach=600"]
+    settings += ["telescope.kinematics.spacing=50"]
     telescope = telescope_of(changed(*settings))
     edges = telescope.wavelengths.edges()
     assert telescope.wavelengths.medium == medium
@@ -487,6 +501,7 @@ def test_no_channel_of_a_trimmed_cube_knows_where_the_library_ends(double, veloc
         "telescope.wavelengths.size=600",
         "telescope.orientation.kind=euler",
         "telescope.kinematics.reach=600",
+        "telescope.kinematics.spacing=50",
     ]
     given = config.resolved(changed(*settings, "telescope.trim=true", "telescope.psf.kind=none"))
     star = particles(1)

@@ -8,7 +8,7 @@ from typing import Any
 from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
-from ifux.config.table import DEFAULTS, KINDS
+from ifux.config.table import BESIDE, DEFAULTS, KINDS
 from ifux.errors import InputError
 
 SECTIONS = ["galaxy", "library", "telescope", "compute", "seed"]
@@ -108,7 +108,10 @@ def resolved(description: dict) -> dict:
     name = given.pop("instrument", None)
     check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
-    telescope = overlaid(overlaid(DEFAULTS, preset), given)
+    described = overlaid(preset, given)
+    ssp = described.get("ssp")
+    beside = BESIDE.get(str(ssp.get("kind")), {}) if isinstance(ssp, dict) else {}
+    telescope = overlaid(overlaid(DEFAULTS, beside), described)
     for family in [*FAMILIES, "wavelengths"]:
         if family not in telescope:
             kinds = f" with a kind of {[*KINDS[family]]}" if family in KINDS else ""

@@ -42,6 +42,9 @@ DEFAULTS = {
 }
 """Stages of a telescope that a description leaves out."""
 
+BESIDE = {"grid": {"kinematics": {"spacing": 40.0}}}
+"""More defaults beside a kind of library: an exact one has velocity nodes that err by less than 1e-3 too."""
+
 POSITIVE = {
     "fwhm", "pitch", "distance", "level", "snr", "rv", "hubble", "matter", "spacing", "reach", "tolerance", "step",
     "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",

@@ -31,7 +31,7 @@ class VelocityChannels(AbstractKinematics):
     """Largest speed along the line of sight that is represented [km/s]."""
     spacing: float = eqx.field(static=True, default=50.0)
     """Distance between nodes [km/s]. The largest error in MUSE's cubes, at its red end, is 1.5e-3 of the peak of a
-    spectrum with 50 and 7e-4 with 40 km/s."""
+    spectrum with 50 and 7e-4 with 40 km/s, which a configuration has beside the exact library."""
     degree: Degree = eqx.field(static=True, default=3)
     """1 linear, 3 cubic; 0 (nearest) leaves the velocity without a gradient."""
 
