@@ -27,8 +27,8 @@ WINDOW, SUPPORT = 16, 4
 """Spaxels and velocity channels that a particle touches."""
 PARTICLE = 36
 """Bytes of a particle."""
-NORMAL = 120
-"""Operations for a normal random number: twenty rounds of Threefry of three each, its keys, and Box-Muller."""
+NORMAL = 85
+"""Operations for a normal random number: thirteen rounds of Threefry of three each, its keys, and Box-Muller."""
 FOURIER = 150
 """Length of the transforms that blur."""
 
