@@ -27,6 +27,7 @@ from ifux import (
     MoffatPSF,
     NoDust,
     NoPSF,
+    Particles,
     SquareSpaxels,
     TargetSNRNoise,
     Telescope,
@@ -37,7 +38,7 @@ from ifux import (
 )
 from ifux.config.build import module, parameters
 from ifux.config.table import DEFAULTS, GIVEN, KINDS
-from ifux.door import coarse_library
+from ifux.door import coarse_channels, coarse_library, error_between_nodes
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
 
@@ -542,6 +543,31 @@ def test_resolution_of_the_library_is_judged_where_it_is_observed():
     assert coarse_library(telescope_of(BASE, replace(library, fwhm=fwhm))) is None
     fwhm = np.where(library.wavelength > 4800, 9.0, 2.5)
     assert "from 4897 to 4935" in coarse_library(telescope_of(BASE, replace(library, fwhm=fwhm)))
+
+
+def test_error_between_velocity_nodes_is_that_of_a_star_there(double):
+    """Against a telescope whose nodes are twenty times as near; of cubic splines, it falls with the fourth power."""
+    errors = {}
+    for spacing in (80, 40, 4):
+        settings = ["telescope.psf.kind=none", "telescope.orientation.kind=euler", "telescope.kinematics.reach=240"]
+        telescope = telescope_of(changed(*settings, f"telescope.kinematics.spacing={spacing}"))
+        errors[spacing] = telescope, float(error_between_nodes(telescope))
+    assert errors[80][1] / errors[40][1] == pytest.approx(16, rel=0.3)
+    (coarse, promised), (fine, _) = errors[80], errors[4]
+    nodes = np.array(np.meshgrid(fine.ssp.metallicity, fine.ssp.age)).reshape(2, -1).T
+    found = []
+    for metallicity, age in nodes:
+        velocity = np.array([[0.0, 0.0, 40.0]])
+        star = Particles(0 * velocity, velocity, np.ones(1), np.full(1, age), np.full(1, metallicity))
+        spectrum, truth = (telescope(star).sum((0, 1)) for telescope in (coarse, fine))
+        found.append(float(jnp.max(jnp.abs(spectrum - truth)) / truth.max()))
+    assert max(found) == pytest.approx(promised, rel=0.01)
+
+
+def test_velocity_nodes_too_far_apart_for_the_lines_are_noted():
+    assert coarse_channels(telescope_of(changed())) is None
+    sentence = coarse_channels(telescope_of(changed("telescope.kinematics.spacing=150")))
+    assert "150 km/s apart, is wrong by up to" in sentence and "lower telescope.kinematics.spacing" in sentence
 
 
 def test_another_kind_drops_the_keys_of_the_old_one():

@@ -162,6 +162,12 @@ def test_stars_too_fast_for_the_channels_are_counted():
     assert "raise telescope.kinematics.reach" in note and "km/s along the line of sight" in note
 
 
+def test_velocity_nodes_too_far_apart_are_noted():
+    words = "half-way between two nodes, 150 km/s apart"
+    assert not any("two nodes" in note for note in observed().notes)
+    assert any(words in note for note in observed("telescope.kinematics.spacing=150").notes)
+
+
 def test_coarse_library_is_refused_and_with_the_choice_made_it_is_noted():
     with pytest.raises(
         InputError, match=r"^telescope\.lsf: the library is coarser.*4836 to 4935 angstrom.*2\.550 angst"

@@ -1,5 +1,6 @@
 """What a careful observer looks at before trusting a cube. On concrete values: nothing here can be traced."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +10,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ifux.grids import Wavelengths
+from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles, Stars
+from ifux.particles import Particles, Projected, Stars
 from ifux.target import AbstractTarget
-from ifux.telescope import Telescope
+from ifux.telescope import HIGHEST, Telescope
 from ifux.units import SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
 """A fraction of the mass that is not worth a word."""
+
+VISIBLE = 0.02
+"""An error of a single star's spectrum, over its peak, that is worth one. Those of many stars average out."""
 
 BLOCK = 2**20
 """Stars that are looked at together."""
@@ -38,6 +44,42 @@ def coarse_library(telescope: Telescope) -> str | None:
         f"the library is coarser than the telescope's line spread function from {observed[coarse][0]:.0f} to "
         f"{observed[coarse][-1]:.0f} angstrom: the best FWHM it allows there at this redshift is {best:.3f} angstrom"
     )
+
+
+def coarse_channels(telescope: Telescope) -> str | None:
+    """That the velocity nodes are too far apart for the lines, in a sentence; None where they are not."""
+    error = float(error_between_nodes(telescope))
+    if error < VISIBLE:
+        return None
+    return (
+        f"the spectrum of a star whose velocity lies half-way between two nodes, {telescope.kinematics.spacing:g} km/s "
+        f"apart, is wrong by up to {error:.0%} of its peak: lower telescope.kinematics.spacing"
+    )
+
+
+@eqx.filter_jit
+def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
+    """The largest error of a spectrum half-way between two velocity nodes, over its peak, of all in the library.
+
+    A star that recedes is one at rest at a higher redshift, where it lies on a node.
+    """
+    ssp, redshift = telescope.ssp, telescope.target.redshift
+    kinematics = telescope.kinematics.narrowed_to(telescope.kinematics.spacing)
+    spectra = telescope.lsf.broaden(ssp.spectra(), ssp.rest, ssp.fwhm, redshift)
+    metallicity, age = (axis.ravel() for axis in jnp.meshgrid(ssp.metallicity, ssp.age, indexing="ij"))
+    sky = jnp.zeros((age.size, 2), age.dtype)
+    shift = kinematics.spacing / 2 / SPEED_OF_LIGHT
+
+    def seen(velocity: float, redshift: Float[Array, ""]) -> Float[Array, "population wave"]:
+        stars = Projected(sky, sky[:, 0], sky[:, 0] + velocity, sky[:, 0] + 1, age, metallicity)
+        place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
+        nodes = kinematics.respond(spectra, ssp.rest, telescope.wavelengths, redshift)
+        basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)
+        return mixture.gather(basis) if isinstance(mixture, Stencil) else jnp.matmul(mixture, basis, precision=HIGHEST)
+
+    found = seen(SPEED_OF_LIGHT * math.tanh(shift), redshift)
+    truth = seen(0.0, (1 + redshift) * math.exp(shift) - 1)
+    return jnp.max(jnp.abs(found - truth).max(axis=1) / truth.max(axis=1))
 
 
 @dataclass(frozen=True)

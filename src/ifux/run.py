@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from ifux import config
 from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
-from ifux.door import beyond_counting, coarse_library, look, lost_light
+from ifux.door import beyond_counting, coarse_channels, coarse_library, look, lost_light
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
@@ -84,6 +84,8 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
                     f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the '
                     "library's own resolution there"
                 )
+            notes.append(sentence)
+        if sentence := coarse_channels(telescope):
             notes.append(sentence)
     with report("looking at the galaxy"):
         notes += lost_light(look(telescope, galaxy.stars))

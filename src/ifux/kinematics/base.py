@@ -15,6 +15,8 @@ class AbstractKinematics(eqx.Module):
 
     reach: eqx.AbstractVar[float]
     """Largest speed along the line of sight that is represented [km/s]."""
+    spacing: eqx.AbstractVar[float]
+    """Distance between nodes, in the middle of the grid [km/s]."""
 
     @property
     @abstractmethod
