@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32, Int32, PRNGKeyArray, UInt32
 
 ROUNDS = 13
-"""Of Threefry-2x32: the fewest that its authors' library, Random123, knows no statistical flaw of."""
+"""Of Threefry-2x32: with thirteen no statistical flaw is known, and JAX takes twenty to be safe."""
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
 
