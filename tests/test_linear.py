@@ -165,8 +165,8 @@ def test_solution_has_the_least_loss(double, name):
     if hidden:
         variance = masked(variance)
         data = jnp.where(jnp.isfinite(variance), data, jnp.nan)
-    found = solve(operator, data, variance, penalty=penalty, tolerance=1e-3)
-    assert float(found.weights.min()) >= 0 and found.gap <= 1e-3, found.reason
+    found = solve(operator, data, variance, penalty=penalty, tolerance=1e-4)
+    assert float(found.weights.min()) >= 0 and found.gap <= 1e-4, found.reason
     light = light_of(operator, data, variance)
     loss = loss_of(operator, data, variance, penalty, light)
     x = found.weights / light

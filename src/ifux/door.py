@@ -49,7 +49,7 @@ def coarse_library(telescope: Telescope) -> str | None:
 def coarse_channels(telescope: Telescope) -> str | None:
     """That the velocity nodes are too far apart for the lines, in a sentence; None where they are not."""
     error = float(error_between_nodes(telescope))
-    if error < VISIBLE:
+    if not error >= VISIBLE:
         return None
     return (
         f"the spectrum of a star whose velocity lies half-way between two nodes, {telescope.kinematics.spacing:g} km/s "

@@ -7,7 +7,7 @@ are written out, and XLA fuses bits, normals and what is done with them.
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Float32, Int32, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 ROUNDS = 13
 """Of Threefry-2x32: with thirteen no statistical flaw is known, and JAX takes twenty to be safe."""
@@ -49,36 +49,37 @@ def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike)
 
     $$z = \sqrt{-2 \log u}\,\sin 2\pi x, \qquad u \in (0, 1],\ x \in [-\tfrac14, \tfrac14]$$
 
-    with u and x from a word each: the largest |z| is 6.7. They are computed in single precision for any type, and are
-    the same for any number of devices.
+    with u and x from a word each: the largest |z| is 6.7. They are the same for any precision, to rounding, and for any
+    number of devices.
 
     References: Box & Muller (1958), Annals of Mathematical Statistics 29, 610.
     """
     y, x, wave = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in range(3))
     first, second = threefry(jax.random.bits(key, (2,), jnp.uint32), y * jnp.uint32(shape[1]) + x, wave)
     # Signed words become numbers faster than unsigned ones.
-    uniform = (single((first >> jnp.uint32(1)).astype(jnp.int32)) + 0.5) * 2.0**-31
-    turn = 0.25 - jnp.abs(single(second.astype(jnp.int32))) * 2.0**-32
+    uniform = ((first >> jnp.uint32(1)).astype(jnp.int32).astype(dtype) + 0.5) * 2.0**-31
+    turn = 0.25 - jnp.abs(second.astype(jnp.int32).astype(dtype)) * 2.0**-32
     sine = turn * polynomial(SINE, turn * turn)
-    return (jnp.sqrt(-2 * logarithm(uniform)) * sine).astype(dtype)
+    return jnp.sqrt(-2 * logarithm(uniform)) * sine
 
 
-def logarithm(x: Float32[Array, "*shape"]) -> Float32[Array, "*shape"]:
-    """The natural logarithm of normalised positive numbers, in a third of the operations that all others would need."""
+def logarithm(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The natural logarithm of normalised positive numbers.
+
+    In single precision, without what zero, infinity and subnormal numbers would need.
+    """
+    if x.dtype != jnp.float32:
+        return jnp.log(x)
     above = jax.lax.bitcast_convert_type(x, jnp.int32) - ROOT_HALF
+    exponent = (above >> 23).astype(jnp.float32)
     mantissa = jax.lax.bitcast_convert_type((above & 0x7FFFFF) + ROOT_HALF, jnp.float32)
     f = mantissa - 1
-    return f + f * f * polynomial(LOGARITHM, f) + single(above >> 23) * 0.6931471805599453
+    return f + f * f * polynomial(LOGARITHM, f) + exponent * 0.6931471805599453
 
 
-def polynomial(coefficients: tuple[float, ...], x: Float32[Array, "*shape"]) -> Float32[Array, "*shape"]:
+def polynomial(coefficients: tuple[float, ...], x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """With coefficients of rising powers."""
-    value = jnp.float32(coefficients[-1])
+    value = jnp.full((), coefficients[-1], x.dtype)
     for coefficient in coefficients[-2::-1]:
         value = coefficient + x * value
     return value
-
-
-def single(words: Int32[Array, "*shape"]) -> Float32[Array, "*shape"]:
-    """As numbers of single precision."""
-    return words.astype(jnp.float32)
