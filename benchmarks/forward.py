@@ -29,6 +29,7 @@ import numpy as np
 
 import ifux
 from ifux import parallel
+from ifux.config.table import BESIDE
 from ifux.door import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
@@ -61,15 +62,14 @@ def regridded(library: ifux.SSPLibrary, metallicities: int = 12, ages: int = 53,
 def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float | None = TOLERANCE) -> ifux.Telescope:
     """MUSE before a galaxy at the redshift, with a basis of a tolerance, or with the exact grid."""
     library, wavelengths = library.matched(MUSE, REDSHIFT, 900.0)
+    exact = tolerance is None
     return ifux.Telescope(
         wavelengths=wavelengths,
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
         spaxels=ifux.SquareSpaxels(0.2, size),
-        kinematics=ifux.VelocityChannels(spacing=40.0 if tolerance is None else 50.0),
-        ssp=ifux.GridSSP.from_library(library)
-        if tolerance is None
-        else ifux.LowRankSSP.from_library(library, tolerance),
+        kinematics=ifux.VelocityChannels(**(BESIDE["grid"]["kinematics"] if exact else {})),
+        ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
         psf=ifux.MoffatPSF(0.8),
         lsf=ifux.GaussianLSF(2.65),

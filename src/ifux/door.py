@@ -48,7 +48,7 @@ def coarse_library(telescope: Telescope) -> str | None:
 
 def coarse_channels(telescope: Telescope) -> str | None:
     """That the velocity nodes are too far apart for the lines, in a sentence; None where they are not."""
-    error = float(error_between_nodes(telescope))
+    error = float(error_between_nodes(telescope.narrowed_to(telescope.kinematics.spacing)))
     if not error >= VISIBLE:
         return None
     return (
@@ -63,8 +63,7 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
 
     A star that recedes is one at rest at a higher redshift, where it lies on a node.
     """
-    ssp, redshift = telescope.ssp, telescope.target.redshift
-    kinematics = telescope.kinematics.narrowed_to(telescope.kinematics.spacing)
+    ssp, kinematics, redshift = telescope.ssp, telescope.kinematics, telescope.target.redshift
     spectra = telescope.lsf.broaden(ssp.spectra(), ssp.rest, ssp.fwhm, redshift)
     metallicity, age = (axis.ravel() for axis in jnp.meshgrid(ssp.metallicity, ssp.age, indexing="ij"))
     sky = jnp.zeros((age.size, 2), age.dtype)

@@ -19,7 +19,7 @@ ROOT_HALF = 0x3F3504F3
 LOGARITHM = (
     -0.499999916, 0.333339502, -0.250017553, 0.199620721, -0.165705081, 0.149179733, -0.143075224, 0.0873484459
 )  # fmt: skip
-r"""Coefficients p of $\log(1 + f) = f + f^2 p(f)$, within 3e-8 of it from the root of a half to that of two."""
+r"""Coefficients p of $\log(1 + f) = f + f^2 p(f)$, within 3.1e-8 of it from the root of a half to that of two."""
 SINE = (6.28318516, -41.34165503, 81.60100407, -76.54978232, 39.53670635)
 r"""Coefficients of $\sin 2\pi x$ in odd powers of x, within 4e-9 up to a quarter."""
 
