@@ -23,6 +23,17 @@ from ifux.io.fits import read_configuration, read_cube
 COMMAND = [sys.executable, "-c", "import sys; from ifux.cli import main; sys.exit(main())"]
 """What the script `ifux` does."""
 
+COUNTED = """
+import jax
+from ifux.cli import main
+
+missed = []
+jax.monitoring.register_event_listener(lambda event, **_: missed.append(event) if "cache_misses" in event else None)
+status = main({words})
+print(status, len(missed))
+"""
+"""The same, and how many programs were not in the cache."""
+
 SMALL = {
     "galaxy": {"kind": "disc-bulge", "count": 300, "seed": 3},
     "library": {"kind": "embedded"},
@@ -63,6 +74,19 @@ def files(desk):
 def written(folder):
     """Names of the files, those of the caches apart."""
     return sorted(path.name for path in Path(folder).iterdir() if path.name not in ("cache", "small.json", "data"))
+
+
+@pytest.mark.slow
+def test_second_process_compiles_nothing(desk, files):
+    missed = []
+    for name in ("one.fits", "two.fits"):
+        words = ["observe", "small.json", "--quiet", "--ssp", "data/library.hdf5", "--out", name]
+        code = COUNTED.format(words=words)
+        done = subprocess.run([sys.executable, "-c", code], cwd=desk, check=True, capture_output=True, text=True)
+        status, count = map(int, done.stdout.split()[-2:])
+        missed.append(count)
+        assert status == 0
+    assert missed[0] > 20 and missed[1] == 0
 
 
 def test_demo_is_the_worked_observation():

@@ -40,10 +40,9 @@ TILTS = "telescope.orientation.inclination"
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A cache for all processes of this file, of small programs too."""
+    """A cache for all processes of this file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IFUX_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         before = jax.config.jax_compilation_cache_dir
         yield
         jax.config.update("jax_compilation_cache_dir", before)

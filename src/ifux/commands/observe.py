@@ -12,9 +12,9 @@ from ifux import config, run
 from ifux.commands.progress import progress, quiet
 from ifux.errors import InputError
 from ifux.io import stored_names
-from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
 from ifux.io.fits import write_cube
+from ifux.io.programs import keep_programs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -77,8 +77,7 @@ def produce(
                 raise InputError(f"{path} is already the name of another file of this observation: choose another")
             refuse(path, overwrite=arguments.overwrite)
             taken.add(path.resolve())
-    if (folder := cache_folder()) is not None:
-        jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
+    keep_programs()
     session = run.prepare(description, report=report)
     if not arguments.quiet:
         sys.stderr.write(replace(session.galaxy, notes=()).report() + "\n")

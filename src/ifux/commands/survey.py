@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jax
 from tqdm import tqdm
 
 from ifux import survey
 from ifux.commands.progress import counted, quiet
 from ifux.errors import InputError
-from ifux.io.cache import cache_folder
+from ifux.io.programs import keep_programs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -50,8 +49,7 @@ def conduct(arguments: argparse.Namespace) -> int:
         raise InputError(f"argument --workers: {arguments.workers} is not greater than zero")
     report = quiet if arguments.quiet else counted
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    if (cache := cache_folder()) is not None:
-        jax.config.update("jax_compilation_cache_dir", str(cache / "programs"))
+    keep_programs()
     everything = survey.load(arguments.survey, report=report)
     folder = arguments.out or Path(everything.name)
     todo = survey.missing(everything, folder, overwrite=arguments.overwrite, report=report)

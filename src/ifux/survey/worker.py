@@ -14,8 +14,8 @@ import jax
 from ifux import run
 from ifux.errors import InputError
 from ifux.io import write_cube
-from ifux.io.cache import cache_folder
 from ifux.io.files import refuse
+from ifux.io.programs import keep_programs
 from ifux.survey.made import is_made
 
 UNLIMITED = 2**32
@@ -50,8 +50,7 @@ def written(configuration: dict, partial: str, out: str, overwrite: bool) -> lis
     """Writes a cube, whole, unless it is there; its notes."""
     if not overwrite and is_made(Path(out), configuration):
         return []
-    if (folder := cache_folder()) is not None:
-        jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
+    keep_programs()
     session = run.prepare(configuration)
     write_cube(partial, run.observe(session), overwrite=True)
     refuse(out, overwrite=overwrite)
