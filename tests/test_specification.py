@@ -131,6 +131,45 @@ def test_cube_of_the_low_rank_basis_is_that_of_the_specification(library, stars,
     assert error(cube, references[name]) < 3e-3
 
 
+def test_basis_errs_in_single_channels_by_a_few_times_its_tolerance(library):
+    """The tolerance bounds the root mean square over channels, which a narrow line exceeds where it is worst."""
+    tolerance = 1e-3
+    ssp = LowRankSSP.from_library(library, tolerance)
+    exact = np.asarray(GridSSP.from_library(library).spectra(), np.float64)
+    table = np.asarray(ssp.table, np.float64).reshape(-1, ssp.size)
+    difference = np.abs(table @ np.asarray(ssp.basis, np.float64) - exact)
+    root = np.sqrt(np.mean(difference**2, axis=1) / np.mean(exact**2, axis=1))
+    worst = difference.max(axis=1) / exact.max(axis=1)
+    assert root.max() < 1.01 * tolerance
+    assert worst.max() < 3 * tolerance and np.median(worst) < tolerance
+
+
+def test_wings_beyond_the_kernel_are_what_a_wide_field_lacks(made_up, stars):
+    """A spaxel lacks what lies beyond the reach of every star's PSF, and has its part of what is kept within instead.
+
+    Where all is dark but for the wings of a bright middle that is most of it, and of all light very little.
+    """
+    some = {name: values[:500] for name, values in stars.items()}
+    wide = eqx.tree_at(
+        lambda t: t.spaxels, fast(GridSSP.from_library(made_up), NoPSF(), NoDust()), SquareSpaxels(PITCH, (40, 36))
+    )
+    cut, whole = (
+        np.asarray(
+            observed(eqx.tree_at(lambda t: t.psf, wide, MoffatPSF(0.8, reach=reach)), Particles(**some)), np.float64
+        )
+        for reach in (24, 96)
+    )
+    edge = 24.5 * PITCH
+    core = 0.8 / (2 * np.sqrt(2 ** (1 / 2.8) - 1))
+    lacking = moffat(0.8, 2.8)(edge) * PITCH**2
+    kept = (1 + (edge / core) ** 2) ** (1 - 2.8) / 49**2
+    light = np.asarray(
+        observed(eqx.tree_at(lambda t: t.spaxels, wide, SquareSpaxels(10.0, (1, 1), degree=0)), Particles(**some))
+    )
+    assert error(cut, whole) > 0.1
+    assert np.max(np.abs(cut - whole) / light) < lacking + kept
+
+
 def test_flux_of_a_far_reaching_moffat_is_that_of_the_specification(made_up, stars):
     """What lies beyond the reach is shared evenly by ever more spaxels, so that ever less of it is on the field."""
     reference = slow(made_up, moffat(0.8, 2.8)).cube(**stars)

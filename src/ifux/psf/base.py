@@ -72,7 +72,8 @@ def sampled(
 
     The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided out of
     its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height
-    and a plane of constant brightness its brightness.
+    and a plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where
+    a field holds little else than the wings of its bright parts, that is the largest error of all.
     """
     spare = 4
     half = reach + spare
