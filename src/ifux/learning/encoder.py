@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.errors import InputError
+from ifux.typing import DATA
 
 
 @final
@@ -23,15 +24,15 @@ class CubeEncoder(eqx.Module):
     halve the images, twice, and two dense layers make a context.
     """
 
-    mean: Float[Array, " wave"]
+    mean: Float[Array, " wave"] = eqx.field(metadata=DATA)
     """Root mean square one."""
-    components: Float[Array, "feature wave"]
+    components: Float[Array, "feature wave"] = eqx.field(metadata=DATA)
     """Of spectra less their part along the mean; their size makes images of order one."""
-    level: Float[Array, ""]
+    level: Float[Array, ""] = eqx.field(metadata=DATA)
     """Standard deviation of the noise of a channel [1e-20 erg/s/cm2/angstrom]."""
-    image: Float[Array, "y x"]
+    image: Float[Array, "y x"] = eqx.field(metadata=DATA)
     """Mean image of the mocks."""
-    contrast: Float[Array, ""]
+    contrast: Float[Array, ""] = eqx.field(metadata=DATA)
     """Standard deviation of the images about it."""
     convolutions: tuple[eqx.nn.Conv2d, ...]
     dense: eqx.nn.MLP
