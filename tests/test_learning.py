@@ -119,7 +119,7 @@ def cube_of(prior, numbers):
 
 def test_prior_draws_leaves_by_name(double):
     prior = scene()
-    assert prior.names == ("disc_age", "inclination", "mass", "position_angle", "rotation_speed")
+    assert prior.names == ("inclination", "position_angle", "rotation_speed", "mass", "disc_age")
     draws = jax.vmap(lambda key: prior.sample(key=key))(jax.random.split(KEY, 400))
     assert stats.kstest(np.asarray(draws).ravel(), "norm").pvalue > 0.01
     values = jax.vmap(prior.values)(draws)

@@ -113,7 +113,7 @@ def parameters(model: PyTree) -> PyTree:
     numbers, and what an encoder knows of its mocks. Fewer are chosen with `equinox.tree_at`.
     """
     children, structure = branches(model)
-    if jax.tree_util.treedef_is_leaf(structure):
+    if any(child is model for _, child in children):
         return eqx.is_inexact_array(model)
     return structure.unflatten(
         jax.tree.map(lambda _: False, child) if field is not None and field.metadata.get("data") else parameters(child)

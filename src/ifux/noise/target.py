@@ -10,7 +10,7 @@ from ifux.noise.base import AbstractGaussianNoise
 from ifux.typing import real, within
 
 FAINTEST = 1e-10
-"""The level of noise of a dark cube [1e-20 erg/s/cm2/angstrom]; its inverse square is finite in single precision."""
+"""The level of noise of a dark cube [1e-20 erg/s/cm2/angstrom]."""
 
 
 @final
@@ -26,4 +26,5 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        return jnp.full_like(cube, jnp.maximum(cube.mean(axis=2).max() / self.snr, FAINTEST) ** 2)
+        level = cube.mean(axis=2).max() / self.snr
+        return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)

@@ -94,9 +94,11 @@ def sampled(
     quadrature = jnp.asarray(shares / 2, pitch.dtype)
     spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
     size = 2 * half + 1
-    central = values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
+    # A profile narrower than the distance of the nodes is overestimated at the middle one.
+    total, central = spaxels.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
     point = jnp.zeros_like(spaxels).at[half, half].set(1)
-    spaxels = jnp.where(spaxels.sum() - central > 4 * jnp.finfo(pitch.dtype).eps * central, spaxels, point)
+    found = spaxels / jnp.maximum(total, 1)
+    spaxels = jnp.where(total - central > 4 * jnp.finfo(pitch.dtype).eps * central, found, point)
     deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
     transform = jnp.fft.rfft2(spaxels)
     sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
