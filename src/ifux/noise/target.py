@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 from ifux.noise.base import AbstractGaussianNoise
 from ifux.typing import real, within
 
-FAINTEST = 1e-10
-"""The level of noise of a dark cube [1e-20 erg/s/cm2/angstrom]."""
+FAINTEST = 1e-7
+"""The level of noise of a dark cube [1e-20 erg/s/cm2/angstrom]; single precision holds the slope of any likelihood."""
 
 
 @final
