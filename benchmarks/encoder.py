@@ -95,14 +95,14 @@ def prior_of(size: Size) -> Prior[ifux.Observation]:
     galaxy = DiscBulge.sample(size.particles, key=jax.random.key(1))
     return Prior.of(
         ifux.Observation(telescope, galaxy),
-        inclination=(lambda o: o.telescope.orientation.inclination, Isotropic(20.0, 80.0)),
-        position_angle=(lambda o: o.telescope.orientation.position_angle, Uniform(-90.0, 90.0)),
-        dust_depth=(lambda o: o.telescope.dust.depth, Uniform(0.0, 1.5)),
-        rotation_speed=(lambda o: o.galaxy.rotation_speed, Uniform(100.0, 300.0)),
-        disc_scale=(lambda o: o.galaxy.disc_scale, LogUniform(1.5, 4.5)),
         disc_age=(lambda o: o.galaxy.disc_age, LogUniform(1.5, 12.0)),
-        metallicity=(lambda o: o.galaxy.metallicity, LogUniform(0.005, 0.03)),
+        disc_scale=(lambda o: o.galaxy.disc_scale, LogUniform(1.5, 4.5)),
+        dust_depth=(lambda o: o.telescope.dust.depth, Uniform(0.0, 1.5)),
+        inclination=(lambda o: o.telescope.orientation.inclination, Isotropic(20.0, 80.0)),
         mass=(lambda o: o.galaxy.mass, LogNormal(5e10, 0.2)),
+        metallicity=(lambda o: o.galaxy.metallicity, LogUniform(0.005, 0.03)),
+        position_angle=(lambda o: o.telescope.orientation.position_angle, Uniform(-90.0, 90.0)),
+        rotation_speed=(lambda o: o.galaxy.rotation_speed, Uniform(100.0, 300.0)),
     )
 
 

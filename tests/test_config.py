@@ -152,11 +152,11 @@ def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
         "noise": {"kind": "constant", "level": 2.0},
     }
     result = config.resolved({**BASE, "telescope": telescope})["telescope"]
-    assert result["spaxels"] == {"kind": "square", "pitch": 0.2, "size": [9, 8]}
+    assert result["spaxels"] == {"kind": "square", "pitch": 0.2, "size": [9, 8], "centre": [0.0, 0.0], "degree": 3}
     assert result["psf"] == {"kind": "moffat", "fwhm": 0.6, "beta": 2.8, "reach": 24}
     assert result["lsf"] == {"kind": "none"} and result["noise"] == {"kind": "constant", "level": 2.0}
     assert result["wavelengths"] == instruments.load("muse-wfm")["telescope"]["wavelengths"]
-    assert result["orientation"] == DEFAULTS["orientation"]
+    assert result["orientation"] == DEFAULTS["orientation"] | {"position_angle": 0.0}
     assert result["trim"] is False and result["accept_coarse_library"] is False
     with pytest.raises(InputError, match=r"telescope\.psf\.beta: GaussianPSF takes \['fwhm', 'reach'\]"):
         config.parts(
@@ -179,7 +179,7 @@ def test_exact_library_has_velocity_nodes_of_its_own_by_default():
 
 def test_defaults_are_not_shared_between_descriptions():
     config.resolved(BASE)["telescope"]["orientation"]["inclination"] = 90.0
-    assert config.resolved(BASE)["telescope"]["orientation"] == {"kind": "inclined", "inclination": 0.0}
+    assert config.resolved(BASE)["telescope"]["orientation"]["inclination"] == 0.0
 
 
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
@@ -206,7 +206,8 @@ def test_nothing_in_a_shortest_description_can_be_missing(family, kind):
 
 @pytest.mark.parametrize("kind", [kind for kinds in KINDS.values() for kind in kinds.values()])
 def test_every_argument_of_every_kind_has_a_type_that_is_checked(kind):
-    for name, (wanted, _) in parameters(kind).items():
+    for name, argument in parameters(kind).items():
+        wanted = argument.type
         checkable = wanted in (int, float, bool, str) or hasattr(wanted, "dims") or hasattr(wanted, "__args__")
         assert checkable or name in KINDS, f"{kind.__qualname__}.{name}: {wanted}"
     assert not GIVEN & set(parameters(kind)) and set(parameters(kind)) <= set(inspect.signature(kind).parameters)
@@ -247,7 +248,8 @@ WRONG = {
     'telescope.psf={"kind": "none", "fwhm": 1}': "telescope.psf.fwhm: NoPSF takes no keys: choose another kind",
     'telescope.psf={"kind": "moffat"}': "telescope.psf.fwhm: MoffatPSF needs it, and it is missing",
     "telescope.colour=1": "telescope.colour: a telescope takes [",
-    "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'seed', 'telescope']",
+    "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'scheme', 'seed', "
+    "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
     "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['inclination',",
     "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
@@ -294,17 +296,19 @@ WRONG = {
     "telescope.psf.beta=1": "telescope.psf.beta: 1 is not greater than one",
     "telescope.psf.reach=0": "telescope.psf.reach: 0 is not greater than zero",
     "telescope.spaxels.pitch=0": "telescope.spaxels.pitch: 0 is not greater than zero",
-    "telescope.spaxels.size=[0, 4]": "telescope.spaxels: SquareSpaxels.size must be two positive numbers",
+    "telescope.spaxels.size=[0, 4]": "telescope.spaxels.size: 0 is not greater than zero",
     "telescope.wavelengths.step=-1": "telescope.wavelengths.step: -1 is not greater than zero",
-    "telescope.wavelengths.size=0": "telescope.wavelengths: Wavelengths must have a positive start, step and size",
+    "telescope.wavelengths.size=0": "telescope.wavelengths.size: 0 is not greater than zero",
     "telescope.kinematics.reach=3000": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 1500 km/s",
     "telescope.kinematics.degree=2": "telescope.kinematics: VelocityChannels.degree must be 0, 1 or 3, got 2",
     'telescope.ssp={"kind": "low-rank", "tolerance": 2}': "telescope.ssp.tolerance: 2 is greater than one",
     'telescope.dust={"kind": "screen", "depth": -1}': "telescope.dust.depth: -1 is below zero",
     'telescope.noise={"kind": "target-snr", "snr": 0}': "telescope.noise.snr: 0 is not greater than zero",
-    COSMOS % "0": "telescope.target: at redshift 0 it is at a luminosity distance of 0 Mpc",
-    COSMOS % "1e-40": "telescope.target: at redshift 9.99995e-41 it is at",
-    COSMOS % "-0.1": "telescope.target.redshift: -0.1 is below zero",
+    COSMOS % "0": "telescope.target.redshift: 0 is not greater than zero; a fixed target takes any redshift, and a",
+    COSMOS % "1e-40": "telescope.target.redshift: 1e-40 is zero in single precision",
+    COSMOS % "1e-37": "telescope.target: at redshift 1e-37 it is at",
+    COSMOS % "-0.1": "telescope.target.redshift: -0.1 is not greater than zero",
+    "telescope.target.redshift=-1": "telescope.target.redshift: -1 is not greater than -1",
     "telescope.target.distance=1e-30": "telescope.target: at redshift 0.02 it is at a luminosity distance of 1e-30 Mpc",
     "telescope.orientation.inclination=1e300": "telescope.orientation.inclination: 1e+300 is not finite",
     # what no machine holds
@@ -314,7 +318,7 @@ WRONG = {
     "telescope.kinematics.spacing=1e-9": "telescope: it needs at least",
     "telescope.wavelengths.size=1000000000000": "telescope: it needs at least",
     # sections
-    "galaxy=5": "configuration.galaxy: 5 holds no keys; a configuration has ['galaxy', 'library', 'telescope', ",
+    "galaxy=5": "configuration.galaxy: 5 holds no keys; a configuration has ['scheme', 'galaxy', 'library', ",
     "library=null": "configuration.library: null holds no keys",
     "telescope=muse": 'configuration.telescope: "muse" holds no keys',
     "galaxy.kind=spiral": "galaxy.kind: 'spiral' is not one of ['file', 'disc-bulge']",
@@ -390,7 +394,7 @@ def test_seed_is_zero_where_none_is_given():
         (b'{"galaxy": {},\n "seed" 1}', "is not JSON: Expecting ':' delimiter in line 2, column 9"),
         (
             b"[1, 2]",
-            "must hold a JSON object with ['galaxy', 'library', 'telescope', 'compute', ",
+            "must hold a JSON object with ['scheme', 'galaxy', 'library', 'telescope', ",
         ),
         (b"5", "must hold a JSON object"),
         (b'{"galaxy": "\xe9t\xe9"}', "is not JSON: it is no text in UTF-8"),

@@ -1,6 +1,7 @@
 """Mocks without end, heads that say what can be known, and the telescope as a decoder."""
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -22,11 +23,12 @@ from ifux import (
     LowRankSSP,
     Observation,
     ScreenDust,
+    SquareSpaxels,
     TargetSNRNoise,
     Wavelengths,
     real,
 )
-from ifux.fitting import chi_squared, fisher, minimise
+from ifux.fitting import Positive, chi_squared, fisher, free, minimise
 from ifux.galaxies import DiscBulge
 from ifux.grids import to_vacuum
 from ifux.io import embedded_library
@@ -117,16 +119,16 @@ def cube_of(prior, numbers):
     return prior(numbers)()
 
 
-def test_prior_draws_leaves_by_name(double):
+def test_prior_draws_leaves_by_name_in_the_order_given(double):
     prior = scene()
-    assert prior.names == ("disc_age", "inclination", "mass", "position_angle", "rotation_speed")
+    assert prior.names == ("inclination", "position_angle", "rotation_speed", "mass", "disc_age")
     draws = jax.vmap(lambda key: prior.sample(key=key))(jax.random.split(KEY, 400))
     assert stats.kstest(np.asarray(draws).ravel(), "norm").pvalue > 0.01
     values = jax.vmap(prior.values)(draws)
-    assert stats.kstest(np.log(values[:, 0]), stats.uniform(0, np.log(10)).cdf).pvalue > 0.01
+    assert stats.kstest(np.log(values[:, 4]), stats.uniform(0, np.log(10)).cdf).pvalue > 0.01
     drawn = prior(draws[0])
-    assert float(drawn.galaxy.disc_age) == pytest.approx(float(values[0, 0]))
-    assert float(drawn.telescope.orientation.position_angle) == pytest.approx(float(values[0, 3]))
+    assert float(drawn.galaxy.disc_age) == pytest.approx(float(values[0, 4]))
+    assert float(drawn.telescope.orientation.position_angle) == pytest.approx(float(values[0, 1]))
     assert float(prior.log_prob(draws[0])) == pytest.approx(stats.norm.logpdf(draws[0]).sum())
 
 
@@ -134,6 +136,49 @@ def test_prior_says_what_it_cannot_draw():
     prior = scene()
     with pytest.raises(InputError, match=r"mass is 5e\+10, which is outside of Uniform"):
         Prior.of(prior.freed.model, mass=(lambda o: o.galaxy.mass, Uniform(0.0, 1e10)))
+    with pytest.raises(InputError, match=r"^Prior\.of: mass needs a distribution .* and has Positive\(\)"):
+        inspect.unwrap(Prior.of)(prior.freed.model, mass=(lambda o: o.galaxy.mass, Positive()))
+
+
+def test_prior_of_arrays_keeps_their_order(double):
+    galaxy = DiscBulge.sample(10, key=KEY)
+    telescope = stages.telescope(spaxels=SquareSpaxels(0.4, (9, 8), (0.1, -0.2)))
+    names = {
+        "shift": (lambda o: o.telescope.spaxels.centre, Normal(0.0, 0.5)),
+        "angle": (lambda o: o.telescope.orientation.position_angle, Normal(10.0, 5.0)),
+    }
+    prior = Prior.of(Observation(telescope, galaxy), **names)
+    assert prior.names == ("shift[0]", "shift[1]", "angle") and prior.size == 3
+    start, restore = prior.flat()
+    assert np.allclose(start, [0.2, -0.4, 4.0])
+    numbers = jnp.asarray([1.0, 2.0, -1.0])
+    assert [*restore(numbers)] == ["shift", "angle"]
+    assert np.allclose(prior.values(numbers), [0.5, 1.0, 5.0])
+    drawn = eqx.filter_jit(lambda prior, numbers: prior(numbers))(prior, numbers)
+    assert np.allclose(drawn.telescope.spaxels.centre, [0.5, 1.0])
+    assert float(drawn.telescope.orientation.position_angle) == 5
+
+
+@pytest.mark.parametrize("pair", [(lambda o: o.galaxy.mass, (0.0, 1.0)), Positive(), (lambda o: o.galaxy.mass,), 3.0])
+def test_range_that_is_none_is_named(pair):
+    with pytest.raises(InputError, match=r"^free: mass must be a function that selects a leaf and the range of"):
+        inspect.unwrap(free)(scene().freed.model, mass=pair)
+
+
+def test_mocks_that_an_encoder_cannot_use_are_counted():
+    data = np.random.default_rng(0).normal(5, 1, (6, 8, 8, 20)).astype(np.float32)
+    data[2, 3, 4, 5] = np.nan
+    data[4] = np.inf
+    with pytest.raises(InputError, match="CubeEncoder: 2 of 6 mocks hold numbers that are not finite"):
+        CubeEncoder.new(jnp.asarray(data), 1.0, features=3, width=4, context=4, key=KEY)
+
+
+def test_network_of_another_precision_is_named(double):
+    single = jax.random.normal(KEY, (6, 8, 8, 20), jnp.float32) + 5
+    encoder = CubeEncoder.new(single, 1.0, features=3, width=4, context=4, key=KEY)
+    assert encoder(single[0]).dtype == jnp.float32
+    with pytest.raises(ValueError, match="CubeEncoder holds numbers of float32, and the cube is of float64: cast one"):
+        encoder(single[0].astype(float))
 
 
 @pytest.mark.slow
@@ -413,7 +458,9 @@ def test_refined_answer_is_the_most_probable_one_and_knows_its_errors(double):
     parameters = prior.flat()[1](found.numbers)
     clean = cube_of(prior, found.numbers)
     variance = prior.freed.model.telescope.noise.variance(clean)
-    bound = fisher(prior.freed, parameters, lambda o: o(), variance).covariance
+    table = fisher(prior.freed, parameters, lambda o: o(), variance)
+    order = [table.names.index(name) for name in prior.names]
+    bound = table.covariance[np.ix_(order, order)]
     stretch = np.diag(jax.jacobian(prior.values)(found.numbers))
     free_bound = bound / np.outer(stretch, stretch)
     assert np.allclose(np.linalg.inv(found.covariance), np.linalg.inv(free_bound) + np.eye(5), rtol=1e-6)

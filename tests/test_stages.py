@@ -682,7 +682,7 @@ def test_stages_that_cannot_be_are_refused():
         lambda: Wavelengths(5000.0, 1.0, 10, "water"),
         lambda: GridSSP([0.01], [1.0, 2.0], np.ones((1, 2, 5)), np.ones(5), Wavelengths(5000.0, 1.0, 6, "air")),
     ):
-        with pytest.raises(Exception, match=r"must be|must have|have lengths|not a valid|type"):
+        with pytest.raises(Exception, match=r"must be|is not|have lengths|not a valid|type"):
             make()
 
 

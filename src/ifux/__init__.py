@@ -50,6 +50,7 @@ from ifux.target import FlatLambdaCDM as FlatLambdaCDM
 from ifux.telescope import Coverage as Coverage
 from ifux.telescope import Observation as Observation
 from ifux.telescope import Telescope as Telescope
+from ifux.typing import parameters as parameters
 from ifux.typing import real as real
 
 __version__ = version("ifux")

@@ -1,10 +1,11 @@
 """How an observation is computed, where somebody wants another way than the cheapest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ifux.errors import InputError
 from ifux.telescope import Telescope
+from ifux.typing import within
 
 CHUNK = 2**20
 """Particles that are deposited between two signs of life."""
@@ -19,9 +20,9 @@ class Choices:
 
     contract: Contraction = "automatic"
     """Where the PSF acts, or whether dark spaxels are left out; by default whatever is cheapest for the shapes."""
-    chunk: int = CHUNK
+    chunk: int = field(default=CHUNK, metadata=within(above=0))
     """Particles that are read and deposited together."""
-    block: int | None = None
+    block: int | None = field(default=None, metadata=within(above=0))
     """Particles that a device holds with their stencils; by default as many as suit it."""
 
     def lit(self, telescope: Telescope, count: int) -> int | None:

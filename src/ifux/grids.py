@@ -6,6 +6,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
+from ifux.typing import AbstractLimited, within
+
 Medium = Literal["air", "vacuum"]
 
 
@@ -35,27 +37,22 @@ def to_vacuum(air: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 @final
-class Wavelengths(eqx.Module):
+class Wavelengths(AbstractLimited):
     """Evenly spaced pixels along the wavelength axis of a detector or of a stellar library.
 
     All of it is static: it sets shapes. A shift of the wavelengths is a redshift.
     """
 
-    start: float = eqx.field(static=True)
+    start: float = eqx.field(static=True, metadata=within(above=0))
     """Centre of the first pixel [angstrom]."""
-    step: float = eqx.field(static=True)
+    step: float = eqx.field(static=True, metadata=within(above=0))
     """Width of a pixel [angstrom]."""
-    size: int = eqx.field(static=True)
+    size: int = eqx.field(static=True, metadata=within(above=0))
     """Number of pixels."""
     medium: Medium = eqx.field(static=True)
     """Whether the wavelengths are those in air or in vacuum."""
 
     def __check_init__(self):
-        if not (self.start > 0 and self.step > 0 and self.size > 0):
-            raise ValueError(
-                "Wavelengths must have a positive start, step and size, "
-                f"got start={self.start}, step={self.step}, size={self.size}."
-            )
         if self.medium not in ("air", "vacuum"):
             raise ValueError(f"Wavelengths.medium must be 'air' or 'vacuum', got {self.medium!r}.")
 

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ifux.typing import real, real_if_any
+from ifux.typing import AbstractLimited, misshapen, ready, real, real_if_any
 
 
-class AbstractGalaxy(eqx.Module):
+class AbstractGalaxy(AbstractLimited):
     """Anything that can be turned into star particles: particles themselves, a parametric model, a network."""
 
     @abstractmethod
@@ -72,6 +72,19 @@ class Particles(AbstractGalaxy):
         """Filled up to a count with particles without mass, so that one program serves all blocks."""
         spare = count - self.count
         return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
+
+
+def stars_of(galaxy: AbstractGalaxy) -> Particles:
+    """The star particles of one galaxy, in single precision at least.
+
+    Raises:
+        ValueError: it has none, or is a batch of several.
+    """
+    if not isinstance(galaxy, AbstractGalaxy):
+        raise ValueError(f"A telescope observes Particles or a model that makes them, and no {type(galaxy).__name__}.")
+    for sentence in misshapen(galaxy):
+        raise ValueError(sentence)
+    return ready(galaxy.particles())
 
 
 def reals(columns: Mapping[str, ArrayLike]) -> dict[str, Float[Array, "..."]]:

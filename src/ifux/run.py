@@ -63,6 +63,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
     Raises:
         InputError: in one sentence, what cannot be used, where it stands and what would do.
     """
+    description, changed = config.converted(description)
     configuration = config.resolved(description)
     with report("checking the configuration"):
         stages, _ = config.parts(configuration["telescope"])
@@ -75,7 +76,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
         if sentence := beyond_counting(telescope):
             raise InputError(f"telescope: {sentence}")
-        notes = [*galaxy.notes]
+        notes = [*changed, *galaxy.notes]
         if library.illustrative:
             notes.append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
         if sentence := coarse_library(telescope):

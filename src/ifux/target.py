@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ifux.typing import real
+from ifux.typing import DATA, AbstractLimited, real, within
 from ifux.units import ARCSEC, FLUX_OF_ONE_SUN, SPEED_OF_LIGHT
 
 
-class AbstractTarget(eqx.Module):
+class AbstractTarget(AbstractLimited):
     """Redshift and distance of the galaxy that is observed."""
 
     redshift: eqx.AbstractVar[Float[Array, ""]]
@@ -31,20 +31,20 @@ class AbstractTarget(eqx.Module):
 
 
 @final
-class FlatLambdaCDM(eqx.Module):
+class FlatLambdaCDM(AbstractLimited):
     """A flat universe of matter, a cosmological constant, radiation and three neutrinos, by default Planck15.
 
     References: Planck Collaboration XIII (2016), A&A 594, A13, table 4; neutrinos after Komatsu et al. (2011),
     ApJS 192, 18, eq. 26.
     """
 
-    hubble: Float[Array, ""] = eqx.field(converter=real, default=67.74)
+    hubble: Float[Array, ""] = eqx.field(converter=real, default=67.74, metadata=within(above=0) | DATA)
     """Expansion rate today [km/s/Mpc]."""
-    matter: Float[Array, ""] = eqx.field(converter=real, default=0.3075)
+    matter: Float[Array, ""] = eqx.field(converter=real, default=0.3075, metadata=within(above=0, most=1) | DATA)
     """Density of matter today, neutrinos apart, over the critical density."""
-    temperature: Float[Array, ""] = eqx.field(converter=real, default=2.7255)
+    temperature: Float[Array, ""] = eqx.field(converter=real, default=2.7255, metadata=within(least=0) | DATA)
     """Temperature of the microwave background today [K]; zero for a universe without radiation."""
-    neutrino_mass: float = eqx.field(static=True, default=0.06)
+    neutrino_mass: float = eqx.field(static=True, default=0.06, metadata=within(least=0))
     """Mass of the heaviest neutrino [eV]; the other two have none."""
 
     def radiation(self, redshift: Float[Array, " node"]) -> Float[Array, " node"]:
@@ -71,8 +71,10 @@ class FlatLambdaCDM(eqx.Module):
 class CosmologicalTarget(AbstractTarget):
     """A galaxy in the Hubble flow: its redshift gives its distance."""
 
-    redshift: Float[Array, ""] = eqx.field(converter=real)
-    """Systemic redshift."""
+    redshift: Float[Array, ""] = eqx.field(
+        converter=real, metadata=within(above=0, instead="a fixed target takes any redshift, and a distance")
+    )
+    """Systemic redshift. Towards zero the distance vanishes, and the flux grows beyond all bounds."""
     cosmology: FlatLambdaCDM = eqx.field(default_factory=FlatLambdaCDM)
 
     def luminosity_distance(self) -> Float[Array, ""]:
@@ -84,9 +86,9 @@ class CosmologicalTarget(AbstractTarget):
 class FixedTarget(AbstractTarget):
     """A galaxy whose distance is known apart from its redshift."""
 
-    redshift: Float[Array, ""] = eqx.field(converter=real)
-    """Systemic redshift."""
-    distance: Float[Array, ""] = eqx.field(converter=real)
+    redshift: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=-1))
+    """Systemic redshift; below zero for a galaxy that approaches."""
+    distance: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Luminosity distance [Mpc]."""
 
     def luminosity_distance(self) -> Float[Array, ""]:

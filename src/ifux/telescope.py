@@ -17,11 +17,12 @@ from ifux.numerics.contract import contract
 from ifux.numerics.deposit import deposit, joined
 from ifux.numerics.order import TOGETHER, order
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import AbstractGalaxy, Particles, Projected, Stars
+from ifux.particles import AbstractGalaxy, Particles, Projected, Stars, stars_of
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
+from ifux.typing import ready
 
 HIGHEST = jax.lax.Precision.HIGHEST
 Weights = Float[Array, "tall wide kind"]
@@ -70,16 +71,25 @@ class Telescope(eqx.Module):
     lsf: AbstractLSF
     noise: AbstractNoise
 
-    def __call__(self, particles: Particles, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
-        """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise."""
+    def __call__(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
+        """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise.
+
+        Particles or a galaxy that makes them. Half precision is made single, here and below: light spans more than it
+        can tell.
+
+        Raises:
+            ValueError: a telescope or a galaxy is a batch of them; `equinox.filter_vmap` maps over it.
+        """
+        self, particles = ready(self), stars_of(particles)
         cube = self.observe(self.weights(particles), self.templates(), lit=self.lit(particles.count))
         return cube if key is None else self.noise.sample(cube, key=key)
 
-    def project(self, particles: Particles) -> Projected:
+    def project(self, particles: AbstractGalaxy) -> Projected:
         """The particles as seen on the sky."""
-        return self.orientation(particles, self.target.arcsec_per_kpc())
+        self = ready(self)
+        return self.orientation(stars_of(particles), self.target.arcsec_per_kpc())
 
-    def weights(self, particles: Particles, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
+    def weights(self, particles: AbstractGalaxy, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
         """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles, but
@@ -88,6 +98,7 @@ class Telescope(eqx.Module):
         spaxels one after the other: on a CPU only where the weights do not fit into the cache, and many thousand at a
         time.
         """
+        self, particles = ready(self), stars_of(particles)
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
@@ -115,6 +126,7 @@ class Telescope(eqx.Module):
 
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
+        self = ready(self)
         rest, redshift = self.ssp.rest, self.target.redshift
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
@@ -134,6 +146,7 @@ class Telescope(eqx.Module):
         The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. With `lit`, no
         more spaxels than that hold light, and only those are computed; the rest of the cube is dark.
         """
+        self, weights, templates = ready((self, weights, templates))
         share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
         pitch, degree = self.spaxels.pitch, self.spaxels.degree
         if lit is not None:
@@ -179,8 +192,9 @@ class Telescope(eqx.Module):
         """
         return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
 
-    def coverage(self, particles: Particles) -> Coverage:
+    def coverage(self, particles: AbstractGalaxy) -> Coverage:
         """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
+        self = ready(self)
         projected = self.project(particles)
 
         def fraction(weight: Float[Array, " particle"]) -> Float[Array, ""]:
@@ -221,4 +235,4 @@ class Observation(eqx.Module):
 
     def __call__(self, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
         """The data cube [1e-20 erg/s/cm2/angstrom per spaxel]."""
-        return self.telescope(self.galaxy.particles(), key=key)
+        return self.telescope(self.galaxy, key=key)

@@ -6,3 +6,5 @@ from ifux.config.build import telescope as telescope
 from ifux.config.document import load as load
 from ifux.config.document import resolved as resolved
 from ifux.config.document import with_settings as with_settings
+from ifux.config.schemes import SCHEME as SCHEME
+from ifux.config.schemes import converted as converted

@@ -5,13 +5,14 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import MISSING, dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jax
 import numpy as np
 
-from ifux.config.table import ABOVE_ONE, AT_MOST_ONE, GIVEN, KINDS, NOT_NEGATIVE, POSITIVE, SEEDS
+from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS
 from ifux.door import beyond_memory, fastest, out_of_sight, voxels
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
@@ -19,6 +20,7 @@ from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.particles import Stars
 from ifux.telescope import Telescope
+from ifux.typing import Limits
 
 STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
 """The stages that need no library."""
@@ -53,22 +55,18 @@ def check_keys(given: dict, known: list[str], path: str, owner: str) -> None:
             raise InputError(f"{path}.{key}: {owner} takes {takes}{nearest(key, known)}")
 
 
-def check_value(value: Any, key: str, path: str) -> None:
-    """Numbers are finite in single precision, and in their physical range."""
+def check_value(value: Any, limits: Limits, path: str) -> None:
+    """Numbers are finite in single precision, and within their limits."""
     if isinstance(value, list):
         for item in value:
-            check_value(item, key, path)
+            check_value(item, limits, path)
     elif is_number(value):
         if not abs(value) <= float(np.finfo(np.float32).max):
             raise InputError(f"{path}: {shown(value)} is not finite in single precision")
-        if (key in ABOVE_ONE and value <= 1) or (key in POSITIVE and value <= 0):
-            raise InputError(f"{path}: {shown(value)} is not greater than {'one' if key in ABOVE_ONE else 'zero'}")
-        if key in POSITIVE and value < float(np.finfo(np.float32).tiny):
+        if wrong := limits.breach(value):
+            raise InputError(f"{path}: {shown(value)} {wrong}")
+        if limits.above == 0 and value < float(np.finfo(np.float32).tiny):
             raise InputError(f"{path}: {shown(value)} is zero in single precision")
-        if key in NOT_NEGATIVE and value < 0:
-            raise InputError(f"{path}: {shown(value)} is below zero")
-        if key in AT_MOST_ONE and value > 1:
-            raise InputError(f"{path}: {shown(value)} is greater than one")
 
 
 def is_number(value: Any) -> bool:
@@ -99,19 +97,39 @@ def check_type(value: Any, wanted: Any, path: str) -> None:
             check_type(item, (*get_args(wanted), float)[0], path)
 
 
-def parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
-    """What a constructor takes from a description: for every name the type, and whether it must be given.
+@dataclass(frozen=True)
+class Argument:
+    """What a constructor takes under a name."""
 
-    The types are those of the fields, since a signature shows what their converters take.
+    type: Any
+    limits: Limits
+    default: Any
+    """What it is where it is not given: a value, or what is called to make one; `MISSING` where it must be."""
+
+    @property
+    def needed(self) -> bool:
+        """It must be given."""
+        return self.default is MISSING
+
+
+def parameters(function: Callable[..., Any]) -> dict[str, Argument]:
+    """What a constructor takes from a description.
+
+    Of a class the fields tell, since a signature shows what their converters take; of a function its annotations, which
+    hold limits as `Annotated[float, Limits(above=0)]`.
     """
-    signature = inspect.signature(function).parameters
-    fields = dataclasses.fields(function) if dataclasses.is_dataclass(function) else ()
-    types = {field.name: field.type for field in fields}
-    return {
-        name: (types.get(name, parameter.annotation), parameter.default is parameter.empty)
-        for name, parameter in signature.items()
-        if name not in GIVEN
-    }
+    found = {}
+    if dataclasses.is_dataclass(function):
+        for field in dataclasses.fields(function):
+            default = field.default if field.default_factory is MISSING else field.default_factory
+            found[field.name] = Argument(field.type, field.metadata.get("limits", Limits()), default)
+    else:
+        for name, parameter in inspect.signature(function).parameters.items():
+            kind, limits = parameter.annotation, Limits()
+            if get_origin(kind) is Annotated:
+                kind, limits = get_args(kind)
+            found[name] = Argument(kind, limits, MISSING if parameter.default is parameter.empty else parameter.default)
+    return {name: argument for name, argument in found.items() if name not in GIVEN}
 
 
 def call(function: Callable[..., Any], arguments: dict, path: str) -> Any:
@@ -131,13 +149,13 @@ def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any
     arguments = {key: value for key, value in description.items() if key != "kind"}
     owner, known = function.__qualname__.split(".")[0], parameters(function)
     check_keys(arguments, [*known], path, owner)
-    for key, (wanted, needed) in known.items():
+    for key, argument in known.items():
         if key in arguments and key in KINDS:
             arguments[key] = module(key, arguments[key], f"{path}.{key}")
         elif key in arguments:
-            check_type(arguments[key], wanted, f"{path}.{key}")
-            check_value(arguments[key], key, f"{path}.{key}")
-        elif needed:
+            check_type(arguments[key], argument.type, f"{path}.{key}")
+            check_value(arguments[key], argument.limits, f"{path}.{key}")
+        elif argument.needed:
             raise InputError(f"{path}.{key}: {owner} needs it, and it is missing")
     return function, arguments
 
@@ -153,11 +171,11 @@ def wavelengths(description: Any, path: str) -> Wavelengths:
         raise InputError(f"{path}: {shown(description)} must hold start, step, size and medium")
     known = parameters(Wavelengths)
     check_keys(description, [*known], path, "Wavelengths")
-    for key, (wanted, _) in known.items():
+    for key, argument in known.items():
         if key not in description:
             raise InputError(f"{path}.{key}: Wavelengths needs it, and it is missing")
-        check_type(description[key], wanted, f"{path}.{key}")
-        check_value(description[key], key, f"{path}.{key}")
+        check_type(description[key], argument.type, f"{path}.{key}")
+        check_value(description[key], argument.limits, f"{path}.{key}")
     return call(Wavelengths, description, path)
 
 
@@ -205,14 +223,12 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope
 
 def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:
     """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}."""
-    given = {"count": 100_000, "seed": 0} | {key: value for key, value in description.items() if key != "kind"}
-    known = {"count": int, "seed": int} | {
-        name: wanted for name, (wanted, _) in parameters(DiscBulge).items() if name not in ("uniform", "normal")
-    }
+    given = DRAWN | {key: value for key, value in description.items() if key != "kind"}
+    known = dict.fromkeys(DRAWN, Argument(int, Limits(), MISSING)) | parameters(DiscBulge)
     check_keys(given, [*known], path, "DiscBulge")
     for key, value in given.items():
-        check_type(value, known[key], f"{path}.{key}")
-        check_value(value, key, f"{path}.{key}")
+        check_type(value, known[key].type, f"{path}.{key}")
+        check_value(value, known[key].limits, f"{path}.{key}")
     check_seed(seed := given.pop("seed"), f"{path}.seed")
     if given["count"] < 2:
         raise InputError(f"{path}.count: {given['count']} particles are no galaxy, at least 2 are needed")

@@ -2,16 +2,18 @@
 
 import json
 from copy import deepcopy
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
-from ifux.config.table import BESIDE, DEFAULTS, KINDS
+from ifux.config.schemes import converted
+from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
 from ifux.errors import InputError
 
-SECTIONS = ["galaxy", "library", "telescope", "compute", "seed"]
+SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "lsf", "noise"]
 CHOICES = ["trim", "accept_coarse_library"]
 
@@ -100,6 +102,7 @@ def resolved(description: dict) -> dict:
         InputError: a section or a stage is unknown or missing.
     """
     check_keys(description, SECTIONS, "configuration", "a configuration")
+    description, _ = converted(description)
     for section in ("galaxy", "library", "telescope"):
         if not isinstance(description.get(section), dict):
             found = f"{shown(description[section])} holds no keys" if section in description else "it is missing"
@@ -118,6 +121,8 @@ def resolved(description: dict) -> dict:
             raise InputError(f"telescope.{family}: it is missing; give it{kinds}, or an instrument")
     for key in CHOICES:
         check_type(telescope.setdefault(key, False), bool, f"telescope.{key}")
+    for family in FAMILIES:
+        telescope[family] = completed(family, telescope[family])
     galaxy, library = description["galaxy"], description["library"]
     choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
     choose(library.get("kind"), ["embedded", "file", "stored"], "library.kind")
@@ -131,7 +136,33 @@ def resolved(description: dict) -> dict:
                 raise InputError(f"library.{key}: a stored library is named as `ifux ssp list` shows it")
     check_seed(seed := description.get("seed", 0), "seed")
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
-    return deepcopy({"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed})
+    if galaxy["kind"] in KINDS["model"]:
+        galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
+    whole = {"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed}
+    return deepcopy({"scheme": description["scheme"], **whole})
+
+
+def completed(family: str, description: Any) -> Any:
+    """A stage with the defaults of its kind written out, but for those that follow from the galaxy.
+
+    What cannot be used is left as it is: whoever builds the stage says what is wrong with it.
+    """
+    kinds = KINDS[family]
+    if not isinstance(description, dict):
+        return description
+    kind = description.get("kind", next(iter(kinds)) if len(kinds) == 1 else None)
+    if not isinstance(kind, str) or kind not in kinds:
+        return description
+    result = {"kind": kind, **description}
+    for key, argument in parameters(kinds[kind]).items():
+        if key in KINDS:
+            if key not in result and not argument.needed:
+                result[key] = {"kind": next(name for name, made in KINDS[key].items() if made is argument.default)}
+            if key in result:
+                result[key] = completed(key, result[key])
+        elif key not in result and argument.default not in (None, MISSING) and key not in FOLLOWS.get(family, ()):
+            result[key] = [*argument.default] if isinstance(argument.default, tuple) else argument.default
+    return result
 
 
 def computed(description: Any) -> dict:
@@ -141,8 +172,8 @@ def computed(description: Any) -> dict:
     known = parameters(Choices)
     check_keys(description, [*known], "compute", "the computation")
     for key, value in description.items():
-        check_type(value, known[key][0] if key == "contract" else int, f"compute.{key}")
-        check_value(value, key, f"compute.{key}")
+        check_type(value, known[key].type if key == "contract" else int, f"compute.{key}")
+        check_value(value, known[key].limits, f"compute.{key}")
     return description
 
 

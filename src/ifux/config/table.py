@@ -1,4 +1,4 @@
-"""Which names in a description stand for which modules, and which numbers make sense."""
+"""Which names in a description stand for which modules. Which numbers make sense is said by their fields."""
 
 from collections.abc import Callable
 
@@ -28,8 +28,11 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
 
-GIVEN = {"library", "axes"}
+GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
+
+FOLLOWS = {"kinematics": {"reach"}}
+"""Arguments that follow from the galaxy where a description does not say them."""
 
 DEFAULTS = {
     "orientation": {"kind": "inclined", "inclination": 0.0},
@@ -45,24 +48,8 @@ DEFAULTS = {
 BESIDE = {"grid": {"kinematics": {"spacing": 40.0}}}
 """More defaults beside a kind of library: an exact one has velocity nodes that err by less than 1e-3 too."""
 
-POSITIVE = {
-    "fwhm", "pitch", "distance", "level", "snr", "rv", "hubble", "matter", "spacing", "reach", "tolerance", "step",
-    "start", "mass", "disc_scale", "disc_height", "bulge_scale", "turnover_radius", "disc_age", "bulge_age",
-    "metallicity", "chunk", "block", "factor",
-}  # fmt: skip
-"""Keys whose numbers must be greater than zero."""
-
-NOT_NEGATIVE = {
-    "redshift", "depth", "temperature", "neutrino_mass", "disc_dispersion", "bulge_dispersion", "age_scatter",
-    "metallicity_scatter", "bulge_fraction",
-}  # fmt: skip
-"""Keys whose numbers must not be below zero."""
-
-ABOVE_ONE = {"beta"}
-"""Keys whose numbers must be greater than one: a Moffat function of slope one has no finite flux."""
-
-AT_MOST_ONE = {"tolerance", "matter", "metallicity", "bulge_fraction"}
-"""Keys whose numbers are shares."""
+DRAWN = {"count": 100_000, "seed": 0}
+"""Of a parametric galaxy: how many particles, and the seed of their random numbers."""
 
 SEEDS = 2**32
 """Number of seeds: in single precision JAX takes a greater one for the seed that is left when this is taken off."""

@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 
-import equinox as eqx
 from jaxtyping import Array, Float
 
 from ifux.grids import Wavelengths
 from ifux.particles import Projected
+from ifux.typing import AbstractLimited
 
 
-class AbstractDust(eqx.Module):
+class AbstractDust(AbstractLimited):
     """An attenuation as a sum of products: a coefficient of the particle times a function of wavelength."""
 
     @property
@@ -26,7 +26,7 @@ class AbstractDust(eqx.Module):
         """The spectra behind each term."""
 
 
-class AbstractCurve(eqx.Module):
+class AbstractCurve(AbstractLimited):
     """How attenuation depends on wavelength."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.dust.base import AbstractCurve
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 @final
@@ -17,7 +17,7 @@ class CalzettiCurve(AbstractCurve):
     References: Calzetti et al. (2000), ApJ 533, 682, eq. 4.
     """
 
-    rv: Float[Array, ""] = eqx.field(converter=real, default=4.05)
+    rv: Float[Array, ""] = eqx.field(converter=real, default=4.05, metadata=within(above=0))
     """A(V) / E(B-V)."""
 
     def ratio(self, vacuum: Float[Array, " rest"]) -> Float[Array, " rest"]:

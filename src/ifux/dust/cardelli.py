@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.dust.base import AbstractCurve
-from ifux.typing import real
+from ifux.typing import real, within
 
 OPTICAL_A = (1.0, 0.17699, -0.50447, -0.02427, 0.72085, 0.01979, -0.77530, 0.32999)
 OPTICAL_B = (0.0, 1.41338, 2.28305, 1.07233, -5.38434, -0.62251, 5.30260, -2.09002)
@@ -20,7 +20,7 @@ class CardelliCurve(AbstractCurve):
     References: Cardelli, Clayton & Mathis (1989), ApJ 345, 245, eqs. 1-3.
     """
 
-    rv: Float[Array, ""] = eqx.field(converter=real, default=3.1)
+    rv: Float[Array, ""] = eqx.field(converter=real, default=3.1, metadata=within(above=0))
     """A(V) / E(B-V)."""
 
     def ratio(self, vacuum: Float[Array, " rest"]) -> Float[Array, " rest"]:

@@ -10,7 +10,7 @@ from ifux.dust.base import AbstractCurve, AbstractDust
 from ifux.dust.calzetti import CalzettiCurve
 from ifux.grids import Wavelengths, to_vacuum
 from ifux.particles import Projected
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 @final
@@ -20,7 +20,7 @@ class ScreenDust(AbstractDust):
     $$F = F_0\, 10^{-0.4\, A_V\, k(\lambda)}, \quad k = A(\lambda) / A(V)$$
     """
 
-    depth: Float[Array, ""] = eqx.field(converter=real)
+    depth: Float[Array, ""] = eqx.field(converter=real, metadata=within(least=0))
     """Attenuation in the V band, A(V) [mag]."""
     curve: AbstractCurve = eqx.field(default_factory=CalzettiCurve)
     """How attenuation depends on wavelength."""

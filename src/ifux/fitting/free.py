@@ -62,7 +62,13 @@ def free(model: M, **names: tuple[Callable[[M], Any], AbstractBijection]) -> tup
         InputError: a name selects no array of real numbers, or one that is out of range, or a leaf has two names.
     """
     taken: dict[int, str] = {}
-    for name, (where, bijection) in names.items():
+    for name, pair in names.items():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], AbstractBijection)):
+            raise InputError(
+                f"free: {name} must be a function that selects a leaf and the range of its values, such as "
+                f"(lambda t: t.psf.fwhm, Positive()), and is {pair!r}."
+            )
+        where, bijection = pair
         leaf = where(model)
         if not eqx.is_inexact_array(leaf):
             raise InputError(f"free: {name} must select one array of real numbers, but selects {leaf!r}.")

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ifux.particles import AbstractGalaxy, Particles
-from ifux.typing import real
+from ifux.typing import DATA, real, within
 
 BULGE_REACH = 1000
 """Where the bulge ends [bulge scale]: its profile falls so slowly that the last particle would stand anywhere."""
@@ -61,43 +61,43 @@ class DiscBulge(AbstractGalaxy):
     359; Andersen & Bershady (2013), ApJ 768, 41 (rotation curve); Bottema (1993), A&A 275, 16 (dispersions).
     """
 
-    uniform: Float[Array, "particle 4"] = eqx.field(converter=real)
+    uniform: Float[Array, "particle 4"] = eqx.field(converter=real, metadata=DATA)
     """Random numbers between 0 and 1 behind the places; the gradient is stopped."""
-    normal: Float[Array, "particle 5"] = eqx.field(converter=real)
+    normal: Float[Array, "particle 5"] = eqx.field(converter=real, metadata=DATA)
     """Random numbers of unit variance behind the velocities, age and metallicity; the gradient is stopped."""
     bulge_count: int = eqx.field(static=True)
     """How many of the particles, the last ones, belong to the bulge."""
-    mass: Float[Array, ""] = eqx.field(converter=real, default=5e10)
+    mass: Float[Array, ""] = eqx.field(converter=real, default=5e10, metadata=within(above=0))
     """Stellar mass as formed, of disc and bulge [solar mass]."""
-    bulge_fraction: Float[Array, ""] = eqx.field(converter=real, default=0.25)
+    bulge_fraction: Float[Array, ""] = eqx.field(converter=real, default=0.25, metadata=within(least=0, most=1))
     """Share of the bulge in the mass."""
-    disc_scale: Float[Array, ""] = eqx.field(converter=real, default=3.0)
+    disc_scale: Float[Array, ""] = eqx.field(converter=real, default=3.0, metadata=within(above=0))
     """Scale length h of the disc [kpc]."""
-    disc_height: Float[Array, ""] = eqx.field(converter=real, default=0.4)
+    disc_height: Float[Array, ""] = eqx.field(converter=real, default=0.4, metadata=within(above=0))
     """Scale height h_z of the disc [kpc]."""
-    bulge_scale: Float[Array, ""] = eqx.field(converter=real, default=0.5)
+    bulge_scale: Float[Array, ""] = eqx.field(converter=real, default=0.5, metadata=within(above=0))
     """Scale a of the bulge [kpc]; half of its mass lies within 2.41 a."""
     rotation_speed: Float[Array, ""] = eqx.field(converter=real, default=220.0)
     """Rotation speed v of the outer disc [km/s]."""
-    turnover_radius: Float[Array, ""] = eqx.field(converter=real, default=1.5)
+    turnover_radius: Float[Array, ""] = eqx.field(converter=real, default=1.5, metadata=within(above=0))
     """Radius R_t within which the rotation curve rises [kpc]."""
-    disc_dispersion: Float[Array, ""] = eqx.field(converter=real, default=70.0)
+    disc_dispersion: Float[Array, ""] = eqx.field(converter=real, default=70.0, metadata=within(least=0))
     """Radial velocity dispersion of the disc at its centre [km/s]."""
-    bulge_dispersion: Float[Array, ""] = eqx.field(converter=real, default=120.0)
+    bulge_dispersion: Float[Array, ""] = eqx.field(converter=real, default=120.0, metadata=within(least=0))
     """Velocity dispersion of the bulge along any line of sight [km/s]."""
-    disc_age: Float[Array, ""] = eqx.field(converter=real, default=7.0)
+    disc_age: Float[Array, ""] = eqx.field(converter=real, default=7.0, metadata=within(above=0))
     """Median age at the centre of the disc [Gyr]."""
     disc_age_gradient: Float[Array, ""] = eqx.field(converter=real, default=-0.03)
     """Change of the disc's age with radius [dex/kpc]."""
-    bulge_age: Float[Array, ""] = eqx.field(converter=real, default=10.0)
+    bulge_age: Float[Array, ""] = eqx.field(converter=real, default=10.0, metadata=within(above=0))
     """Median age of the bulge [Gyr]."""
-    age_scatter: Float[Array, ""] = eqx.field(converter=real, default=0.1)
+    age_scatter: Float[Array, ""] = eqx.field(converter=real, default=0.1, metadata=within(least=0))
     """Scatter of the ages of both about their median [dex]."""
-    metallicity: Float[Array, ""] = eqx.field(converter=real, default=0.025)
+    metallicity: Float[Array, ""] = eqx.field(converter=real, default=0.025, metadata=within(above=0, most=1))
     """Median metallicity at the centre [mass fraction]."""
     metallicity_gradient: Float[Array, ""] = eqx.field(converter=real, default=-0.04)
     """Change of the metallicity of both with radius [dex/kpc]."""
-    metallicity_scatter: Float[Array, ""] = eqx.field(converter=real, default=0.1)
+    metallicity_scatter: Float[Array, ""] = eqx.field(converter=real, default=0.1, metadata=within(least=0))
     """Scatter of the metallicities of both about their median [dex]."""
 
     def __check_init__(self):

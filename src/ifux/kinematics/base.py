@@ -8,9 +8,10 @@ from jaxtyping import Array, Float
 from ifux.grids import Wavelengths
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Projected
+from ifux.typing import AbstractLimited
 
 
-class AbstractKinematics(eqx.Module):
+class AbstractKinematics(AbstractLimited):
     """A grid along the line-of-sight velocity, and the spectra seen at its nodes."""
 
     reach: eqx.AbstractVar[float]

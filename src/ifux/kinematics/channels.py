@@ -16,6 +16,7 @@ from ifux.kinematics.doppler import pixels_at_rest
 from ifux.numerics.rebin import spline_coefficients
 from ifux.numerics.stencil import Degree, Stencil, bspline, spline_values
 from ifux.particles import Projected
+from ifux.typing import within
 from ifux.units import SPEED_OF_LIGHT
 
 
@@ -27,9 +28,9 @@ class VelocityChannels(AbstractKinematics):
     power of degree + 1.
     """
 
-    reach: float = eqx.field(static=True, default=600.0)
+    reach: float = eqx.field(static=True, default=600.0, metadata=within(above=0))
     """Largest speed along the line of sight that is represented [km/s]."""
-    spacing: float = eqx.field(static=True, default=50.0)
+    spacing: float = eqx.field(static=True, default=50.0, metadata=within(above=0))
     """Distance between nodes [km/s]. The largest error in MUSE's cubes, at its red end, is 1.5e-3 of the peak of a
     spectrum with 50 and 7e-4 with 40 km/s, which a configuration has beside the exact library."""
     degree: Degree = eqx.field(static=True, default=3)

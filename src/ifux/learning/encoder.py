@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.errors import InputError
+from ifux.typing import DATA
 
 
 @final
@@ -23,15 +24,15 @@ class CubeEncoder(eqx.Module):
     halve the images, twice, and two dense layers make a context.
     """
 
-    mean: Float[Array, " wave"]
+    mean: Float[Array, " wave"] = eqx.field(metadata=DATA)
     """Root mean square one."""
-    components: Float[Array, "feature wave"]
+    components: Float[Array, "feature wave"] = eqx.field(metadata=DATA)
     """Of spectra less their part along the mean; their size makes images of order one."""
-    level: Float[Array, ""]
+    level: Float[Array, ""] = eqx.field(metadata=DATA)
     """Standard deviation of the noise of a channel [1e-20 erg/s/cm2/angstrom]."""
-    image: Float[Array, "y x"]
+    image: Float[Array, "y x"] = eqx.field(metadata=DATA)
     """Mean image of the mocks."""
-    contrast: Float[Array, ""]
+    contrast: Float[Array, ""] = eqx.field(metadata=DATA)
     """Standard deviation of the images about it."""
     convolutions: tuple[eqx.nn.Conv2d, ...]
     dense: eqx.nn.MLP
@@ -56,8 +57,13 @@ class CubeEncoder(eqx.Module):
             context: Length of what comes out.
 
         Raises:
-            InputError: the mocks are all alike.
+            InputError: the mocks are all alike, or hold numbers that are not finite.
         """
+        if bad := int(np.sum(~np.isfinite(data).all(axis=(1, 2, 3)))):
+            raise InputError(
+                f"CubeEncoder: {bad} of {len(data)} mocks hold numbers that are not finite: leave them out, and look "
+                "at what the prior draws."
+            )
         spectra = np.asarray(data, np.float64).reshape(-1, data.shape[-1])
         mean = spectra.mean(axis=0)
         mean = mean / np.sqrt(np.mean(mean**2))
@@ -79,17 +85,29 @@ class CubeEncoder(eqx.Module):
         keys = jax.random.split(key, 4)
         sizes = (features + 1, width, 2 * width, 2 * width)
         convolutions = tuple(
-            eqx.nn.Conv2d(before, after, 3, stride, padding=1, key=k)
+            eqx.nn.Conv2d(before, after, 3, stride, padding=1, dtype=data.dtype, key=k)
             for before, after, stride, k in zip(sizes, sizes[1:], (1, 2, 2), keys, strict=False)
         )
-        dense = eqx.nn.MLP(2 * width * y * x, context, 4 * width, 1, jax.nn.gelu, jax.nn.gelu, key=keys[3])
+        dense = eqx.nn.MLP(
+            2 * width * y * x, context, 4 * width, 1, jax.nn.gelu, jax.nn.gelu, dtype=data.dtype, key=keys[3]
+        )
         number = partial(jnp.asarray, dtype=data.dtype)
         return CubeEncoder(
             number(mean), number(components), number(level), number(image), number(contrast), convolutions, dense
         )
 
     def __call__(self, data: Float[Array, "y x wave"]) -> Float[Array, " context"]:
-        """The context of a cube."""
+        """The context of a cube.
+
+        Raises:
+            ValueError: the cube is of another precision than the network.
+        """
+        found = {leaf.dtype.name for leaf in jax.tree.leaves(eqx.filter(self, eqx.is_inexact_array))}
+        if found != {data.dtype.name}:
+            raise ValueError(
+                f"CubeEncoder holds numbers of {' and '.join(sorted(found))}, and the cube is of {data.dtype.name}: "
+                "cast one to the precision of the other."
+            )
         mean, components, level, image, contrast = jax.lax.stop_gradient(
             (self.mean, self.components, self.level, self.image, self.contrast)
         )

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ifux.errors import InputError
 from ifux.fitting import Freed, free
 from ifux.fitting.fisher import labels
+from ifux.fitting.free import Parameters
 from ifux.learning.distributions import AbstractDistribution
 
 M = TypeVar("M", bound=eqx.Module)
@@ -28,8 +30,8 @@ class Prior(eqx.Module, Generic[M]):
         )
         observation = prior(prior.sample(key=key))
 
-    A network sees the drawn leaves as one vector of free numbers, in the order of `names`, all of them independent and
-    standard normal.
+    A network sees the drawn leaves as one vector of free numbers, in the order in which they are named, all of them
+    independent and standard normal.
     """
 
     freed: Freed[M]
@@ -39,14 +41,28 @@ class Prior(eqx.Module, Generic[M]):
         """A name for each leaf, with a function that selects it and its distribution.
 
         Raises:
-            InputError: a name selects no array of real numbers, or one out of range, or a leaf has two names.
+            InputError: a name has no distribution, selects no array of real numbers, or one out of range, or a leaf has
+                two names.
         """
-        return Prior(free(model, **names)[1])
+        freed = free(model, **names)[1]
+        for name, distribution in freed.bijections.items():
+            if not isinstance(distribution, AbstractDistribution):
+                raise InputError(
+                    f"Prior.of: {name} needs a distribution such as Uniform(0.0, 1.0), and has {distribution!r}, "
+                    "whose free numbers are not standard normal."
+                )
+        return Prior(freed)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for every free number; for those of an array its name and the place of the entry."""
-        return labels(self.freed.parameters())
+        """A name for every free number, in the order given; for an entry of an array its name and its place."""
+        parameters = self.freed.parameters()
+        return tuple(label for name in self.order for label in labels({name: parameters[name]}))
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The names in the order given, in which a vector holds their numbers."""
+        return tuple(name for name, _ in self.freed.places)
 
     @property
     def size(self) -> int:
@@ -55,7 +71,15 @@ class Prior(eqx.Module, Generic[M]):
 
     def flat(self) -> tuple[Float[Array, " parameter"], Callable]:
         """The free numbers of the model as it was, and the way back from a vector to names."""
-        return ravel_pytree(self.freed.parameters())
+        vector, back = self.laid(self.freed.parameters())
+        return vector, lambda numbers: dict(zip(self.order, back(numbers), strict=True))
+
+    def laid(self, named: Parameters) -> tuple[Float[Array, " parameter"], Callable]:
+        """Numbers by name as one vector, and the way back to a list in the order of the names.
+
+        JAX lays a dictionary out in the order of the alphabet.
+        """
+        return ravel_pytree([named[name] for name in self.order])
 
     def __call__(self, numbers: Float[Array, " parameter"]) -> M:
         """The model that free numbers stand for."""
@@ -63,7 +87,7 @@ class Prior(eqx.Module, Generic[M]):
 
     def values(self, numbers: Float[Array, " parameter"]) -> Float[Array, " parameter"]:
         """The values that free numbers stand for, in the physical units of the leaves."""
-        return ravel_pytree(self.freed.values(self.flat()[1](numbers)))[0]
+        return self.laid(self.freed.values(self.flat()[1](numbers)))[0]
 
     def sample(self, *, key: PRNGKeyArray) -> Float[Array, " parameter"]:
         """Free numbers at random."""

@@ -3,18 +3,18 @@
 import math
 from abc import abstractmethod
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.grids import Wavelengths
 from ifux.numerics.convolve import blur_line
+from ifux.typing import AbstractLimited
 
 FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
 """Full width at half maximum of a Gaussian in units of its standard deviation."""
 
 
-class AbstractLSF(eqx.Module):
+class AbstractLSF(AbstractLimited):
     """The spectral resolution of the instrument, of which the library already has a part."""
 
     @abstractmethod

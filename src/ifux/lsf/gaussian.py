@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.lsf.base import AbstractGaussianLSF
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 @final
 class GaussianLSF(AbstractGaussianLSF):
     """The same width in angstrom at all wavelengths."""
 
-    fwhm: Float[Array, ""] = eqx.field(converter=real)
+    fwhm: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Full width at half maximum [angstrom, observed]."""
 
     def width(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:

@@ -3,14 +3,14 @@
 import math
 from abc import abstractmethod
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.numerics.normal import standard_normal
+from ifux.typing import AbstractLimited
 
 
-class AbstractNoise(eqx.Module):
+class AbstractNoise(AbstractLimited):
     """The distribution of the data, given the noiseless cube."""
 
     @abstractmethod
@@ -36,8 +36,13 @@ class AbstractGaussianNoise(AbstractNoise):
     """Independent normal noise in every voxel."""
 
     def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
-        """The cube plus its standard deviation times standard normal numbers."""
-        return cube + jnp.sqrt(self.variance(cube)) * standard_normal(key, cube.shape, cube.dtype)
+        """The cube plus its standard deviation times standard normal numbers.
+
+        Where the variance is zero, there is no noise, and its gradient is zero too.
+        """
+        variance = self.variance(cube)
+        deviation = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)
+        return cube + deviation * standard_normal(key, cube.shape, cube.dtype)
 
     def log_prob(
         self,

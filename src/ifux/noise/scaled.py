@@ -6,7 +6,7 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from ifux.noise.base import AbstractGaussianNoise
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 @final
@@ -14,7 +14,7 @@ class ScaledNoise(AbstractGaussianNoise):
     """Another noise stage, with a multiple of its variance: half, say, for twice the exposure under the same sky."""
 
     noise: AbstractGaussianNoise
-    factor: Float[Array, ""] = eqx.field(converter=real)
+    factor: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Of the variance."""
 
     def __check_init__(self):

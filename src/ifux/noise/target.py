@@ -7,19 +7,24 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.noise.base import AbstractGaussianNoise
-from ifux.typing import real
+from ifux.typing import real, within
+
+FAINTEST = 1e-7
+"""The level of noise of a dark cube [1e-20 erg/s/cm2/angstrom]; single precision holds the slope of any likelihood."""
 
 
 @final
 class TargetSNRNoise(AbstractGaussianNoise):
     """The same noise in every voxel, at the level that gives the brightest spaxel a signal-to-noise ratio per channel.
 
-    The signal of a spaxel is its mean over wavelength.
+    The signal of a spaxel is its mean over wavelength. A cube that is dark everywhere has no ratio: its noise is at a
+    level that no light is as faint as, and the likelihood of any data is finite, with its gradient.
     """
 
-    snr: Float[Array, ""] = eqx.field(converter=real)
+    snr: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Signal-to-noise ratio per channel in the brightest spaxel."""
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        return jnp.full_like(cube, (cube.mean(axis=2).max() / self.snr) ** 2)
+        level = cube.mean(axis=2).max() / self.snr
+        return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)

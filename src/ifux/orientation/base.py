@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.particles import Particles, Projected, Stars
+from ifux.typing import AbstractLimited
 
 
 def along(vectors: Float[Array, "particle 3"], axis: Float[Array, "3"]) -> Float[Array, " particle"]:
@@ -15,7 +15,7 @@ def along(vectors: Float[Array, "particle 3"], axis: Float[Array, "3"]) -> Float
     return x * axis[0] + y * axis[1] + z * axis[2]
 
 
-class AbstractOrientation(eqx.Module):
+class AbstractOrientation(AbstractLimited):
     """A rotation from the galaxy frame to the sky frame (east, north, away), of determinant one."""
 
     @abstractmethod

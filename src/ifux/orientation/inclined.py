@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ifux.orientation.alignment import principal_axes
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Stars
-from ifux.typing import real
+from ifux.typing import DATA, real
 from ifux.units import DEGREE
 
 
@@ -27,7 +27,7 @@ class InclinedOrientation(AbstractOrientation):
     """Angle between the spin and the direction to the observer [degree]."""
     position_angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
     """Angle of the receding half of the major axis, north through east [degree]."""
-    axes: Float[Array, "3 3"] = eqx.field(converter=real, default_factory=lambda: np.eye(3))
+    axes: Float[Array, "3 3"] = eqx.field(converter=real, default_factory=lambda: np.eye(3), metadata=DATA)
     """Rows: major axis, intermediate axis and spin in the galaxy frame. Held constant: it has no gradient."""
 
     def rotation(self) -> Float[Array, "3 3"]:

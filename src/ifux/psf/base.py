@@ -10,9 +10,10 @@ from jaxtyping import Array, Float
 
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import Degree, window
+from ifux.typing import AbstractLimited
 
 
-class AbstractPSF(eqx.Module):
+class AbstractPSF(AbstractLimited):
     """A blur of the sky as a sum of terms: a share of the wavelength times a convolution in the plane."""
 
     @property
@@ -65,6 +66,15 @@ class AbstractKernelPSF(AbstractPSF):
         return blur_plane(maps, self.kernel(pitch, degree))[None]
 
 
+SHARPEST = 1e-6
+"""A width that no spaxel tells from none [arcsec]; its inverse fourth power is still finite in single precision."""
+
+
+def resolved(width: Float[Array, ""]) -> Float[Array, ""]:
+    """The size of a width, and no less than `SHARPEST`: a profile has no value at a width of zero [arcsec]."""
+    return jnp.maximum(jnp.abs(width), SHARPEST)
+
+
 def sampled(
     profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""], degree: Degree
 ) -> Float[Array, "v u"]:
@@ -73,7 +83,9 @@ def sampled(
     The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided out of
     its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height
     and a plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where
-    a field holds little else than the wings of its bright parts, that is the largest error of all.
+    a field holds little else than the wings of its bright parts, that is the largest error of all. Where the quadrature
+    finds light at the very centre alone, the profile is a point: all light in one spaxel, which does not depend on the
+    width any more.
     """
     spare = 4
     half = reach + spare
@@ -84,6 +96,11 @@ def sampled(
     quadrature = jnp.asarray(shares / 2, pitch.dtype)
     spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
     size = 2 * half + 1
+    # A profile narrower than the distance of the nodes is overestimated at the middle one.
+    total, central = spaxels.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
+    point = jnp.zeros_like(spaxels).at[half, half].set(1)
+    found = spaxels / jnp.maximum(total, 1)
+    spaxels = jnp.where(total - central > 4 * jnp.finfo(pitch.dtype).eps * central, found, point)
     deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
     transform = jnp.fft.rfft2(spaxels)
     sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)

@@ -12,7 +12,7 @@ from ifux.numerics import chebyshev
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import Degree
 from ifux.psf.base import AbstractKernelPSF, AbstractPSF, sampled
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 def limits(band: Sequence[float]) -> tuple[float, float]:
@@ -38,11 +38,11 @@ class ChromaticPSF(AbstractPSF):
     """The PSF at the reference wavelength."""
     slope: Float[Array, ""] = eqx.field(converter=real, default=-0.2)
     """Exponent p of the width."""
-    reference: float = eqx.field(static=True, default=5000.0)
+    reference: float = eqx.field(static=True, default=5000.0, metadata=within(above=0))
     """The wavelength at which the PSF is as given [angstrom, observed]."""
     band: tuple[float, float] = eqx.field(static=True, converter=limits, default=(4650.0, 9400.0))
     """First and last wavelength [angstrom, observed]; beyond them the PSF stays as it is there."""
-    terms: int = eqx.field(static=True, default=4)
+    terms: int = eqx.field(static=True, default=4, metadata=within(least=2))
     """Number of Chebyshev points."""
 
     def __check_init__(self):
@@ -50,11 +50,8 @@ class ChromaticPSF(AbstractPSF):
             raise ValueError(
                 f"ChromaticPSF.psf must have a profile, as a Gaussian or a Moffat, got {type(self.psf).__name__}."
             )
-        if not (0 < self.band[0] < self.band[1] and self.reference > 0 and self.terms >= 2):
-            raise ValueError(
-                "ChromaticPSF needs a reference and a band of increasing positive wavelengths and two terms or more, "
-                f"got reference={self.reference}, band={self.band} and terms={self.terms}."
-            )
+        if not 0 < self.band[0] < self.band[1]:
+            raise ValueError(f"ChromaticPSF.band must be two increasing positive wavelengths, got {self.band}.")
 
     @property
     def margin(self) -> int:

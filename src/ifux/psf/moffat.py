@@ -6,8 +6,8 @@ from typing import final
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ifux.psf.base import AbstractKernelPSF
-from ifux.typing import real
+from ifux.psf.base import AbstractKernelPSF, resolved
+from ifux.typing import real, within
 
 
 @final
@@ -23,18 +23,14 @@ class MoffatPSF(AbstractKernelPSF):
     References: Moffat (1969), A&A 3, 455.
     """
 
-    fwhm: Float[Array, ""] = eqx.field(converter=real)
+    fwhm: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Full width at half maximum [arcsec]."""
-    beta: Float[Array, ""] = eqx.field(converter=real, default=2.8)
+    beta: Float[Array, ""] = eqx.field(converter=real, default=2.8, metadata=within(above=1))
     """Slope of the wings; a Gaussian in the limit of large values."""
-    reach: int = eqx.field(static=True, default=24)
+    reach: int = eqx.field(static=True, default=24, metadata=within(above=0))
     """Half-size of the sampled kernel [spaxel]."""
 
-    def __check_init__(self):
-        if self.reach < 1:
-            raise ValueError(f"MoffatPSF.reach must be at least one spaxel, got {self.reach}.")
-
     def profile(self, square: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The Moffat function."""
-        core = self.fwhm**2 / (4 * (2 ** (1 / self.beta) - 1))
+        """The Moffat function; the sign of the width is of no account."""
+        core = resolved(self.fwhm) ** 2 / (4 * (2 ** (1 / self.beta) - 1))
         return (self.beta - 1) / (math.pi * core) * (1 + square / core) ** (-self.beta)

@@ -7,9 +7,10 @@ from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.particles import Projected
+from ifux.typing import AbstractLimited
 
 
-class AbstractSpaxels(eqx.Module):
+class AbstractSpaxels(AbstractLimited):
     """A grid of spatial pixels. The pixel index x grows to the west, y to the north."""
 
     pitch: eqx.AbstractVar[Float[Array, ""]]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ifux.numerics.stencil import Degree, Stencil, bspline
 from ifux.particles import Projected
 from ifux.spaxels.base import AbstractSpaxels
-from ifux.typing import real
+from ifux.typing import real, within
 
 
 def pair(size: Sequence[int]) -> tuple[int, int]:
@@ -28,9 +28,9 @@ class SquareSpaxels(AbstractSpaxels):
     Degree 0 puts a particle into the nearest spaxel as other codes do: its place then has *no* gradient.
     """
 
-    pitch: Float[Array, ""] = eqx.field(converter=real)
+    pitch: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Side of a spaxel [arcsec]."""
-    size: tuple[int, int] = eqx.field(static=True, converter=pair)
+    size: tuple[int, int] = eqx.field(static=True, converter=pair, metadata=within(above=0))
     """Number of spaxels along x and y."""
     centre: Float[Array, "2"] = eqx.field(converter=real, default=(0.0, 0.0))
     """Where the field is centred, to the (east, north) of the galaxy [arcsec]."""
@@ -38,8 +38,6 @@ class SquareSpaxels(AbstractSpaxels):
     """0 nearest, 1 linear, 2 quadratic, 3 cubic."""
 
     def __check_init__(self):
-        if min(self.size) < 1:
-            raise ValueError(f"SquareSpaxels.size must be two positive numbers of spaxels (x, y), got {self.size}.")
         if self.degree not in (0, 1, 2, 3):
             raise ValueError(f"SquareSpaxels.degree must be 0, 1, 2 or 3, got {self.degree}.")
 

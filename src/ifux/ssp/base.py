@@ -10,9 +10,10 @@ from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.numerics.stencil import Stencil, between
 from ifux.particles import Projected
+from ifux.typing import AbstractLimited
 
 
-class AbstractSSP(eqx.Module):
+class AbstractSSP(AbstractLimited):
     """Simple stellar populations on a grid, linear in log metallicity and log age.
 
     Where the library has them, [alpha/Fe] and the slope of the IMF are axes like the others, linear too. Every particle

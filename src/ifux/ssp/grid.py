@@ -10,7 +10,7 @@ from ifux.library import SSPLibrary
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Projected
 from ifux.ssp.base import AbstractSSP, further_axes, lengths
-from ifux.typing import real, real_if_any
+from ifux.typing import DATA, real, real_if_any
 from ifux.units import SOLAR_LUMINOSITY
 
 
@@ -18,19 +18,19 @@ from ifux.units import SOLAR_LUMINOSITY
 class GridSSP(AbstractSSP):
     """The library as it is: exact, and as heavy as its grid."""
 
-    metallicity: Float[Array, " metallicity"] = eqx.field(converter=real)
+    metallicity: Float[Array, " metallicity"] = eqx.field(converter=real, metadata=DATA)
     """Nodes, increasing mass fractions Z."""
-    age: Float[Array, " age"] = eqx.field(converter=real)
+    age: Float[Array, " age"] = eqx.field(converter=real, metadata=DATA)
     """Nodes, increasing [Gyr]."""
-    flux: Float[Array, "*further metallicity age rest"] = eqx.field(converter=real)
+    flux: Float[Array, "*further metallicity age rest"] = eqx.field(converter=real, metadata=DATA)
     """Luminosity density per solar mass formed [solar luminosity/angstrom]; further axes: IMF slope, [alpha/Fe]."""
-    fwhm: Float[Array, " rest"] = eqx.field(converter=real)
+    fwhm: Float[Array, " rest"] = eqx.field(converter=real, metadata=DATA)
     """Resolution of the spectra [angstrom, rest frame]."""
     rest: Wavelengths
     """Pixels of the spectra in the rest frame."""
-    alpha_nodes: Float[Array, " alpha"] | None = eqx.field(converter=real_if_any, default=None)
+    alpha_nodes: Float[Array, " alpha"] | None = eqx.field(converter=real_if_any, default=None, metadata=DATA)
     """Nodes, increasing [alpha/Fe] [dex], where the library has several."""
-    imf_slope_nodes: Float[Array, " slope"] | None = eqx.field(converter=real_if_any, default=None)
+    imf_slope_nodes: Float[Array, " slope"] | None = eqx.field(converter=real_if_any, default=None, metadata=DATA)
     """Nodes, increasing slopes of the IMF, where the library has several."""
     alpha: Float[Array, ""] | None = eqx.field(converter=real_if_any, default=None)
     """[alpha/Fe] of particles that have none of their own [dex]."""

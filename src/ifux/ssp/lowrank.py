@@ -1,6 +1,6 @@
 """A few spectra that span the library."""
 
-from typing import final
+from typing import Annotated, final
 
 import equinox as eqx
 import numpy as np
@@ -11,7 +11,7 @@ from ifux.library import SSPLibrary
 from ifux.numerics.lowrank import factor
 from ifux.particles import Projected
 from ifux.ssp.base import AbstractSSP, further_axes, lengths
-from ifux.typing import real, real_if_any
+from ifux.typing import DATA, Limits, real, real_if_any
 from ifux.units import SOLAR_LUMINOSITY
 
 
@@ -19,21 +19,21 @@ from ifux.units import SOLAR_LUMINOSITY
 class LowRankSSP(AbstractSSP):
     """The library compressed to a basis by a singular value decomposition of its light-normalised spectra."""
 
-    metallicity: Float[Array, " metallicity"] = eqx.field(converter=real)
+    metallicity: Float[Array, " metallicity"] = eqx.field(converter=real, metadata=DATA)
     """Nodes, increasing mass fractions Z."""
-    age: Float[Array, " age"] = eqx.field(converter=real)
+    age: Float[Array, " age"] = eqx.field(converter=real, metadata=DATA)
     """Nodes, increasing [Gyr]."""
-    table: Float[Array, "*further metallicity age basis"] = eqx.field(converter=real)
+    table: Float[Array, "*further metallicity age basis"] = eqx.field(converter=real, metadata=DATA)
     """Coefficients of the nodes; further axes: IMF slope, [alpha/Fe]."""
-    basis: Float[Array, "basis rest"] = eqx.field(converter=real)
+    basis: Float[Array, "basis rest"] = eqx.field(converter=real, metadata=DATA)
     """Basis spectra [solar luminosity/angstrom per solar mass formed, for a coefficient of one]."""
-    fwhm: Float[Array, " rest"] = eqx.field(converter=real)
+    fwhm: Float[Array, " rest"] = eqx.field(converter=real, metadata=DATA)
     """Resolution of the spectra [angstrom, rest frame]."""
     rest: Wavelengths
     """Pixels of the spectra in the rest frame."""
-    alpha_nodes: Float[Array, " alpha"] | None = eqx.field(converter=real_if_any, default=None)
+    alpha_nodes: Float[Array, " alpha"] | None = eqx.field(converter=real_if_any, default=None, metadata=DATA)
     """Nodes, increasing [alpha/Fe] [dex], where the library has several."""
-    imf_slope_nodes: Float[Array, " slope"] | None = eqx.field(converter=real_if_any, default=None)
+    imf_slope_nodes: Float[Array, " slope"] | None = eqx.field(converter=real_if_any, default=None, metadata=DATA)
     """Nodes, increasing slopes of the IMF, where the library has several."""
     alpha: Float[Array, ""] | None = eqx.field(converter=real_if_any, default=None)
     """[alpha/Fe] of particles that have none of their own [dex]."""
@@ -53,7 +53,7 @@ class LowRankSSP(AbstractSSP):
     def from_library(
         cls,
         library: SSPLibrary,
-        tolerance: float = 1e-3,
+        tolerance: Annotated[float, Limits(above=0, most=1)] = 1e-3,
         *,
         alpha: float | None = None,
         imf_slope: float | None = None,

@@ -63,7 +63,7 @@ def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
     if not name or Path(name).name != name:
         raise InputError(f"survey.name: {shown(name)} is not the name of a file")
     check_type(repeats := description.get("realisations", 1), int, "survey.realisations")
-    base = observation(description.get("observation"), folder)
+    base, changed = config.converted(observation(description.get("observation"), folder))
     settings = expanded(description, folder, repeats)
     varied = [key for key in {key: None for given in settings for key in given} if differs(settings, key)]
     check, cases = Checks(), []
@@ -88,7 +88,7 @@ def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
         if (other := first.setdefault(digest(one.configuration), one)) is not one:
             raise InputError(f"{one}: it is the same as {other}; leave one of them out")
     largest = max(cases, key=lambda one: check.sizes[text(one.configuration["telescope"])])
-    return Survey(name, tuple(cases), largest, tuple(shared_seeds(cases)))
+    return Survey(name, tuple(cases), largest, (*changed, *shared_seeds(cases)))
 
 
 def observation(given: Any, folder: Path) -> dict:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ifux import run
+from ifux.config import converted
 from ifux.errors import InputError
 from ifux.io import read_configuration
 from ifux.survey.description import Case, Survey
@@ -34,11 +35,15 @@ def missing(survey: Survey, folder: Path, *, overwrite: bool, report: run.Report
 
 
 def is_made(path: Path, configuration: dict) -> bool:
-    """A file is the cube of a configuration. Its header may say more: what followed from the galaxy."""
+    """A file is the cube of a configuration. Its header may say more: what followed from the galaxy.
+
+    One of an earlier scheme is it only where it would be the same today.
+    """
     try:
-        return within(configuration, read_configuration(path))
+        made, changed = converted(read_configuration(path))
     except (InputError, OSError):
         return False
+    return not changed and within(configuration, made)
 
 
 def within(part: Any, whole: Any) -> bool:

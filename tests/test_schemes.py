@@ -1,0 +1,141 @@
+"""A header goes on making its cube: those of cubes that earlier versions made are kept in tests/headers.
+
+Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. All are of
+scheme 1: `grid-before` was made before 2026-11-28, when a grid of the library had other velocity nodes by default.
+"""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ifux import CardelliCurve, InputError, config, run, survey
+from ifux.config.build import parameters
+from ifux.config.document import completed
+from ifux.config.schemes import SCHEME, converted
+from ifux.config.table import DRAWN, FOLLOWS, KINDS
+from ifux.io.fits import Cube, read_configuration, write_cube
+
+HEADERS = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")
+}
+CUBES = [name for name, header in HEADERS.items() if "flux" in header]
+
+
+def configuration(name):
+    return deepcopy(HEADERS[name]["record"]["configuration"])
+
+
+@pytest.mark.parametrize("name", CUBES)
+def test_header_of_an_earlier_version_makes_its_cube_again(name):
+    """To rounding; where the line spread function has changed, to what its sentence says."""
+    session = run.prepare(configuration(name))
+    made, before = run.observe(session).flux, np.asarray(HEADERS[name]["flux"], np.float32)
+    lines = any("line spread function" in note for note in session.notes)
+    assert np.abs(made - before).max() < (1e-3 if lines else 1e-6) * before.max()
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_header_of_an_earlier_version_is_converted_once(name):
+    before = configuration(name)
+    given = deepcopy(before)
+    whole = config.resolved(given)
+    assert given == before and "scheme" not in before and whole["scheme"] == SCHEME
+    assert survey.made.within(before, whole)
+    assert converted(whole) == (whole, ())
+    assert json.dumps(config.resolved(whole)) == json.dumps(whole)
+    stages, _ = config.parts(whole["telescope"])
+    assert stages["kinematics"].reach == before["telescope"]["kinematics"]["reach"]
+
+
+def test_what_cannot_be_the_same_is_told():
+    told = {name: " ".join(converted(configuration(name))[1]) for name in HEADERS}
+    assert {name for name, sentences in told.items() if "line spread function" in sentences} == {"demo", "starburst"}
+    noisy = {"demo", "chromatic", "dust", "survey"}
+    assert {name for name, sentences in told.items() if "random numbers" in sentences} == noisy
+    notes = run.prepare(configuration("survey")).notes
+    assert told["survey"] in notes and HEADERS["survey"]["record"]["notes"][0] not in told["survey"]
+
+
+def test_grid_of_before_keeps_its_velocity_nodes():
+    spacing = {name: config.resolved(configuration(name))["telescope"]["kinematics"]["spacing"] for name in HEADERS}
+    assert spacing["grid-before"] == 50 and spacing["grid"] == 40
+
+
+def stages_of(description):
+    """Every stage of a description, with those inside of others."""
+    found = []
+    for family, stage in description.items():
+        if family in KINDS and isinstance(stage, dict):
+            found += [(family, stage), *stages_of(stage)]
+    return found
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_no_default_is_left_unsaid(name):
+    whole = config.resolved(configuration(name))
+    stages = stages_of(whole["telescope"])
+    assert len(stages) >= 9
+    for family, stage in stages:
+        known = parameters(KINDS[family][stage["kind"]])
+        unsaid = {key for key, argument in known.items() if argument.default is not None} - stage.keys()
+        assert unsaid <= FOLLOWS.get(family, set()), family
+    assert whole["galaxy"].keys() == {"kind", *DRAWN, *parameters(KINDS["model"]["disc-bulge"])} - {"bulge_count"}
+
+
+def test_default_that_changes_leaves_a_header_as_it_is(monkeypatch):
+    """Some defaults, numbers and a stage, are other ones for a moment."""
+    before = {name: config.resolved(configuration(name)) for name in HEADERS}
+    other = {"slope": -0.3, "beta": 3.5, "disc_scale": 5.0, "degree": 1, "tolerance": 0.1, "curve": CardelliCurve}
+
+    def changed(function):
+        known = parameters(function)
+        return known | {key: replace(known[key], default=other[key]) for key in known.keys() & other.keys()}
+
+    monkeypatch.setattr("ifux.config.document.parameters", changed)
+    assert completed("dust", {"kind": "screen", "depth": 1.0})["curve"]["kind"] == "cardelli"
+    assert completed("psf", {"kind": "moffat", "fwhm": 1.0})["beta"] == 3.5
+    assert {name: config.resolved(configuration(name)) for name in HEADERS} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"scheme": SCHEME + 1}, f"scheme: {SCHEME + 1} is that of a later version of ifux; this one knows schemes up"),
+        ({"scheme": 0}, "scheme: 0 is not a whole number from 1 to"),
+        ({"scheme": True}, "scheme: True is not a whole number from 1 to"),
+        ({"scheme": "new"}, "scheme: 'new' is not a whole number from 1 to"),
+        ({"scheme": 1, "telescope": {"instrument": "muse-wfm"}}, "scheme: a description of scheme 1 must be whole"),
+    ],
+)
+def test_scheme_that_is_none_is_one_sentence(change, sentence):
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        config.resolved(configuration("plain") | change)
+
+
+def test_description_by_hand_has_the_defaults_of_today():
+    by_hand = configuration("grid-before")
+    del by_hand["telescope"]["trim"]
+    del by_hand["telescope"]["kinematics"]
+    assert converted(by_hand)[0]["telescope"] == by_hand["telescope"]
+    assert config.resolved(by_hand)["telescope"]["kinematics"]["spacing"] == 40
+
+
+def test_cube_of_an_earlier_scheme_is_taken_for_the_one_only_where_it_is(tmp_path):
+    path = tmp_path / "cube.fits"
+    for name in ("plain", "survey"):
+        asked = config.resolved(configuration(name))
+        stages, observed = config.parts(asked["telescope"])
+        dark = np.zeros((observed.size, *stages["spaxels"].shape(0)), np.float32)
+
+        def taken(history, dark=dark, observed=observed, asked=asked):
+            write_cube(path, Cube(dark, observed, 3.0, history=history), overwrite=True)
+            return survey.is_made(path, asked)
+
+        assert taken(configuration(name)) == (name == "plain")
+        assert taken(asked) and read_configuration(path)["scheme"] == SCHEME
+        assert not taken(asked | {"seed": asked["seed"] + 1})
+        assert not taken(asked | {"scheme": SCHEME + 1})
