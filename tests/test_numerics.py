@@ -19,6 +19,7 @@ from ifux.numerics import stencil as stencils
 from ifux.numerics.convolve import fast_length
 from ifux.numerics.normal import LOGARITHM, SINE, logarithm, polynomial, standard_normal, threefry
 from ifux.numerics.stencil import Stencil, spline_values, window
+from ifux.numerics.sums import Sum
 from ifux.typing import real
 
 DEGREES = [0, 1, 2, 3]
@@ -33,7 +34,7 @@ step_response = jax.jit(rebin.step_response)
 blur_line = jax.jit(convolve.blur_line, static_argnames="nodes")
 blur_plane = jax.jit(convolve.blur_plane)
 chebyshev_weights = jax.jit(chebyshev.weights, static_argnums=1)
-put = jax.jit(deposit.deposit)
+put = jax.jit(lambda grid, *points: deposit.deposit(Sum.onto(grid), *points).value())
 gather = jax.jit(Stencil.gather)
 scatter = jax.jit(Stencil.scatter)
 total = jax.jit(Stencil.total)
@@ -179,6 +180,17 @@ def factors(count=20, batch=()):
     ]  # fmt: skip
 
 
+def add_product(grid, *points):
+    """The primitive, from a grid to a grid."""
+    return windows.add_product(Sum.onto(grid), *points).value()
+
+
+def product_at_once(grid, *points):
+    """The same, of operations that JAX can differentiate."""
+    start = Sum.onto(grid)
+    return Sum(windows.product_at_once(start.parts, *points), start.count).value()
+
+
 def added(grid, corner, *values):
     """The sum over points, one window at a time, in NumPy."""
     grid = np.array(grid)
@@ -191,7 +203,7 @@ def added(grid, corner, *values):
 def test_product_is_added_to_the_window_of_every_point(double):
     grid, corner, values = factors()
     expected = added(grid, corner, *values)
-    for function in (windows.add_product, windows.product_at_once):
+    for function in (add_product, product_at_once):
         assert np.allclose(jax.jit(function)(grid, corner, *values), expected, rtol=0, atol=1e-13)
 
 
@@ -220,17 +232,22 @@ def test_derivatives_of_the_product_are_those_of_a_scatter(double):
 
     found, expected = (
         jax.tree.leaves(jax.jit(lambda function=function: everything(function))())
-        for function in (windows.add_product, windows.product_at_once)
+        for function in (add_product, product_at_once)
     )
     for ours, theirs in zip(found, expected, strict=True):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
 
 
+def both(grid):
+    """The cotangent of a sum whose value has this one."""
+    return jnp.concatenate([grid, grid], axis=2)
+
+
 def test_adjoint_is_the_same_in_turn_and_at_once(double):
     grid, corner, values = factors()
     for ours, theirs in zip(
-        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
-        jax.jit(windows.adjoint_at_once)(grid, corner, *values),
+        jax.jit(windows.adjoint_in_turn)(both(grid), corner, *values),
+        jax.jit(windows.adjoint_at_once)(both(grid), corner, *values),
         strict=True,
     ):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
@@ -243,12 +260,15 @@ def test_windows_are_the_same_in_turn_and_in_tiles(double, monkeypatch, count, s
     grid, corner, values = factors(count)
     dots = [2 - value for value in values]
     for terms, given in ((windows.outer, values), (windows.outer_tangent, [*values, *dots])):
-        ours = jax.jit(partial(tiles.add_in_tiles, terms))(grid, corner, *given)
-        theirs = jax.jit(partial(windows.add_in_turn, terms))(grid, corner, *given)
+        start = jax.tree.leaves(Sum.onto(grid))
+        ours, theirs = (
+            Sum(*jax.jit(partial(way, terms))(*start, corner, *given)).value()
+            for way in (tiles.add_in_tiles, windows.add_in_turn)
+        )
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
     for ours, theirs in zip(
-        jax.jit(partial(tiles.adjoint_in_tiles, windows.outer))(grid, corner, *values),
-        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
+        jax.jit(partial(tiles.adjoint_in_tiles, windows.outer))(both(grid), corner, *values),
+        jax.jit(windows.adjoint_in_turn)(both(grid), corner, *values),
         strict=True,
     ):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
@@ -257,7 +277,7 @@ def test_windows_are_the_same_in_turn_and_in_tiles(double, monkeypatch, count, s
 def test_an_accelerator_adds_to_windows_in_products_of_matrices():
     """The program for an NVIDIA GPU and that of its adjoint, neither run."""
     grid, corner, values = factors(3000)
-    for function in (windows.add_product, lambda *a: jax.vjp(windows.add_product, *a)[1](a[0])):
+    for function in (add_product, lambda *a: jax.vjp(add_product, *a)[1](a[0])):
         program = jax.jit(function).trace(grid, corner, *values).lower(lowering_platforms=("cuda",)).as_text()
         assert "dot_general" in program
 
@@ -284,12 +304,12 @@ def test_batch_of_products_is_each_of_them(double):
     grid, corner, values = factors(batch=(3,))
 
     def loss(*values):
-        return jnp.sum(jnp.sin(windows.add_product(grid, corner, *values)))
+        return jnp.sum(jnp.sin(add_product(grid, corner, *values)))
 
-    both = jax.value_and_grad(loss, (0, 1, 2, 3))
-    together = jax.jit(jax.vmap(both))(*values)
+    alone_or_not = jax.value_and_grad(loss, (0, 1, 2, 3))
+    together = jax.jit(jax.vmap(alone_or_not))(*values)
     for i in range(3):
-        alone = jax.jit(both)(*(value[i] for value in values))
+        alone = jax.jit(alone_or_not)(*(value[i] for value in values))
         for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             assert np.allclose(ours[i], theirs, rtol=0, atol=1e-12)
 

@@ -6,6 +6,8 @@ from jaxtyping import Array, Float
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.deposit import deposit
 from ifux.numerics.stencil import dense
+from ifux.numerics.sums import Sum
+from ifux.numerics.varying import alike
 from ifux.particles import Particles, Projected
 from ifux.telescope import Telescope
 
@@ -36,14 +38,15 @@ def moments(
     """
     projected = telescope.project(particles)
 
-    def add(sums: Float[Array, "y x moment"], projected: Projected) -> Float[Array, "y x moment"]:
+    def add(sums: Sum, projected: Projected) -> Sum:
         light, one = telescope.ssp.luminosity(projected), jnp.ones_like(projected.mass)
         velocity, age, metallicity = projected.velocity, projected.age, projected.metallicity
         weighted = (light * value for value in (one, velocity, velocity**2, age, metallicity))
         place = *telescope.spaxels.axes(projected, margin), dense(one[:, None])
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
-    return accumulate(add, jnp.zeros((*telescope.spaxels.shape(margin), 6), projected.mass.dtype), projected, block)
+    nothing = jnp.zeros((*telescope.spaxels.shape(margin), 6), projected.mass.dtype)
+    return accumulate(add, Sum.onto(alike(nothing, telescope, projected)), projected, block).value()
 
 
 def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:

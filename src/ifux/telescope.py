@@ -16,6 +16,8 @@ from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import contract
 from ifux.numerics.deposit import deposit, joined
 from ifux.numerics.order import TOGETHER, order
+from ifux.numerics.sums import Sum
+from ifux.numerics.varying import alike
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Particles, Projected, Stars, stars_of
 from ifux.psf.base import AbstractPSF
@@ -25,7 +27,6 @@ from ifux.target import AbstractTarget
 from ifux.typing import ready
 
 HIGHEST = jax.lax.Precision.HIGHEST
-Weights = Float[Array, "tall wide kind"]
 CACHE = 2**23
 """Weights that a core keeps at hand [byte]."""
 
@@ -102,15 +103,16 @@ class Telescope(eqx.Module):
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
-        weights = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
+        nothing = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
+        start = Sum.onto(alike(nothing, self, particles))
 
-        def add(weights: Weights, particles: Particles) -> Weights:
+        def add(weights: Sum, particles: Particles) -> Sum:
             projected = self.orientation(particles, scale)
             place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.mass)
 
-        def add_in_order(weights: Weights, particles: Particles) -> Weights:
+        def add_in_order(weights: Sum, particles: Particles) -> Sum:
             rows, columns = self.spaxels.axes(self.orientation(particles, scale), margin)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)
@@ -119,10 +121,11 @@ class Telescope(eqx.Module):
             )
             return accumulate(add, weights, particles, block)
 
-        if particles.count > block and (weights.nbytes > CACHE or not processor):
+        if particles.count > block and (nothing.nbytes > CACHE or not processor):
             pieces = -(-particles.count // TOGETHER) if processor else 1
-            return accumulate(add_in_order, weights, particles, block * -(-particles.count // (pieces * block)))
-        return accumulate(add, weights, particles, block)
+            together = block * -(-particles.count // (pieces * block))
+            return accumulate(add_in_order, start, particles, together).value()
+        return accumulate(add, start, particles, block).value()
 
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""

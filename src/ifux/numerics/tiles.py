@@ -13,6 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
+from ifux.numerics.sums import settled
+from ifux.numerics.varying import alike
+
 SLOTS = 131072
 """Slots of a sheet."""
 SPARSE, DENSE = 32, 128
@@ -69,9 +72,9 @@ def taken(point: Int32[Array, "tile slot"], corner: Int32[Array, "point 3"], fac
     return corners[:, 0, :2], corners[:, :, 2].reshape(-1) // factors[3].shape[1], slots
 
 
-def add_in_tiles(terms: Callable, grid, corner, *factors):
-    """Adds the sum of each tile to its window."""
-    tall, wide, kinds = grid.shape
+def add_in_tiles(terms: Callable, parts, count, corner, *factors):
+    """Adds the sum of each tile to its window, and settles all of them: that is cheap there."""
+    tall, wide, kinds = parts.shape[0], parts.shape[1], parts.shape[2] // 2
     tiles = in_tiles(corner[:, 0] * wide + corner[:, 1], tall * wide)
 
     def add(sheet, grid):
@@ -80,12 +83,14 @@ def add_in_tiles(terms: Callable, grid, corner, *factors):
         added = windows(terms, first, kinds // factors[3].shape[1], point.shape[1], *slots)
         return jax.lax.scatter_add(grid, place, added, ADDED, mode="promise_in_bounds")
 
-    return jax.lax.fori_loop(0, tiles.sheets, add, grid)
+    added = jax.lax.fori_loop(0, tiles.sheets, add, parts[:, :, kinds:])
+    return settled(jnp.concatenate([parts[:, :, :kinds], added], axis=2)), count
 
 
-def adjoint_in_tiles(terms: Callable, grid, corner, *factors):
+def adjoint_in_tiles(terms: Callable, parts, corner, *factors):
     """Reads the window of each tile, for all of its points: the transpose of how sums vary with the factors."""
-    tall, wide, kinds = grid.shape
+    tall, wide, kinds = parts.shape[0], parts.shape[1], parts.shape[2] // 2
+    grid = parts[:, :, kinds:]
     tiles = in_tiles(corner[:, 0] * wide + corner[:, 1], tall * wide)
     window = (factors[0].shape[1], factors[1].shape[1], kinds)
 
@@ -100,4 +105,4 @@ def adjoint_in_tiles(terms: Callable, grid, corner, *factors):
             for result, part in zip(results, parts, strict=True)
         ]
 
-    return jax.lax.fori_loop(0, tiles.sheets, read, [jnp.zeros_like(factor) for factor in factors])
+    return jax.lax.fori_loop(0, tiles.sheets, read, alike([jnp.zeros_like(factor) for factor in factors], grid))

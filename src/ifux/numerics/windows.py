@@ -15,27 +15,46 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int32
 
+from ifux.numerics.sums import EVERY, MOST, Sum, at, counted, settle_where_full, some_of
 from ifux.numerics.tiles import add_in_tiles, adjoint_in_tiles
+from ifux.numerics.varying import alike
 
-product_p, tangent_p, adjoint_p = (Primitive(f"add_product{kind}") for kind in ("", "_tangent", "_adjoint"))
-adjoint_p.multiple_results = True
+product_p, tangent_p, adjoint_p, settle_p = (
+    Primitive(name) for name in ("add_product", "add_product_tangent", "add_product_adjoint", "settle_sum")
+)
+FEW = 512
+"""Points that are added before one looks again where many are, if many of them meet in one place."""
+TURN = 4
+"""Points in a turn of a loop."""
 
 
 def add_product(
-    grid: Float[Array, "tall wide kind"],
+    total: Sum,
     corner: Int32[Array, "point 3"],
     row: Float[Array, "point a"],
     column: Float[Array, "point b"],
     channel: Float[Array, "point c"],
     basis: Float[Array, "point d"],
-) -> Float[Array, "tall wide kind"]:
+) -> Sum:
     """Adds the outer product of the factors of every point to the window [a, b, c d] that begins at its corner.
 
     The last two share an axis of the grid, on which windows begin at multiples of d. Windows must lie on the grid.
     """
     if not corner.shape[0]:
-        return grid
-    return product_p.bind(grid, corner, row, column, channel, basis)
+        return total
+    return Sum(*product_p.bind(*alike((total.parts, total.count, corner, row, column, channel, basis))))
+
+
+def settle(total: Sum, corner: Int32[Array, "point 2"], window: tuple[int, int]) -> Sum:
+    """The same sum, settled where many points are, after some were added to the windows that begin at corners."""
+    if not corner.shape[0]:
+        return total
+    return Sum(*settle_p.bind(*alike((total.parts, total.count, corner)), window=window))
+
+
+def since(parts, corner):
+    """Corners where what was added since is, in the second half of the last axis."""
+    return corner + jnp.asarray([0, 0, parts.shape[2] // 2], corner.dtype)[None, :]
 
 
 def outer(row, column, channel, basis):
@@ -64,19 +83,42 @@ def in_memory(row, column, channel, *rest):
     return row, column, jnp.matmul(channel, one, precision=jax.lax.Precision.HIGHEST), *rest
 
 
-def add_in_turn(terms: Callable, grid, corner, *factors):
-    """Adds to the windows of all points, one after the other, four in a turn of the loop."""
+def add_in_turn(terms: Callable, parts, count, corner, *factors):
+    """Adds to the windows of all points, one after the other, and settles where many are: at the end, or on the way.
 
-    def step(grid, point):
-        corner, pairs = point
-        added = reduce(jnp.add, (plane[:, :, None] * line[None, None, :] for plane, line in pairs))
-        updated = jax.lax.dynamic_slice(grid, tuple(corner), added.shape) + added
-        return jax.lax.dynamic_update_slice(grid, updated, tuple(corner)), None
+    Many, that is as many as are settled together or more.
+    """
+    points, filling = corner.shape[0], -corner.shape[0] % TURN
+    given = since(parts, corner), terms(*in_memory(*factors))
+    given = jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, filling)] + [(0, 0)] * (leaf.ndim - 1)), given)
+    window = factors[0].shape[1], factors[1].shape[1]
+    place = some_of(corner, parts.shape[1])
+    crowded = jnp.max(at(counted(count, place), place)) >= MOST + FEW
+    together = jnp.where(crowded, FEW, points + filling)
 
-    return jax.lax.scan(step, grid, (corner, terms(*in_memory(*factors))), unroll=4)[0]
+    def turn(number, parts):
+        for point in range(TURN):
+            corner, pairs = jax.tree.map(
+                lambda leaf, point=TURN * number + point: jax.lax.dynamic_index_in_dim(leaf, point, keepdims=False),
+                given,
+            )
+            added = reduce(jnp.add, (plane[:, :, None] * line[None, None, :] for plane, line in pairs))
+            updated = jax.lax.dynamic_slice(parts, tuple(corner), added.shape) + added
+            parts = jax.lax.dynamic_update_slice(parts, updated, tuple(corner))
+        return parts
+
+    def some(number, state):
+        parts, count = state
+        first, last = number * together, jnp.minimum((number + 1) * together, points + filling)
+        parts = jax.lax.fori_loop(first // TURN, last // TURN, turn, parts)
+        point = EVERY * jnp.arange(place.shape[0], dtype=jnp.int32)
+        count = counted(count, place, ((point >= first) & (point < last)).astype(count.dtype))
+        return settle_where_full(parts, count, place, window, MOST)
+
+    return jax.lax.fori_loop(0, -(-(points + filling) // together), some, (parts, count))
 
 
-def adjoint_in_turn(grid, corner, row, column, channel, basis):
+def adjoint_in_turn(parts, corner, row, column, channel, basis):
     """Reads the windows of all points, two in a turn, and sums each over its plane and along its lines.
 
     The products that are left are done for all points together: inside of the loop they take three times as long. So
@@ -84,25 +126,25 @@ def adjoint_in_turn(grid, corner, row, column, channel, basis):
     The places of a plane are one axis: XLA sums over one axis twice as fast as over two.
     """
     [(plane, line)] = outer(*in_memory(row, column, channel, basis))
-    shape = *plane.shape[1:], line.shape[1]
+    shape, corner = (*plane.shape[1:], line.shape[1]), since(parts, corner)
 
     def read(point, results):
         here, across, along = (
             jax.lax.dynamic_index_in_dim(value, point, keepdims=False) for value in (corner, plane, line)
         )
-        window = jax.lax.dynamic_slice(grid, tuple(here), shape).reshape(-1, line.shape[1])
-        parts = (window * along[None, :]).reshape(*plane.shape[1:], basis.shape[1], channel.shape[1])
-        sums = jnp.sum(parts, axis=2), jnp.sum(window * across.reshape(-1, 1), axis=0)
+        window = jax.lax.dynamic_slice(parts, tuple(here), shape).reshape(-1, line.shape[1])
+        places = (window * along[None, :]).reshape(*plane.shape[1:], basis.shape[1], channel.shape[1])
+        sums = jnp.sum(places, axis=2), jnp.sum(window * across.reshape(-1, 1), axis=0)
         return [
             jax.lax.dynamic_update_index_in_dim(result, found, point, axis=0)
             for result, found in zip(results, sums, strict=True)
         ]
 
-    nothing = [jnp.zeros((*plane.shape, channel.shape[1]), grid.dtype), jnp.zeros_like(line)]
-    parts, sums = jax.lax.fori_loop(0, corner.shape[0], read, nothing, unroll=2)
+    nothing = alike([jnp.zeros((*plane.shape, channel.shape[1]), parts.dtype), jnp.zeros_like(line)], line)
+    across, along = jax.lax.fori_loop(0, corner.shape[0], read, nothing, unroll=2)
     product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
-    plane = reduce(jnp.add, (parts[..., part] for part in range(parts.shape[3])))
-    line = sums.reshape(*channel.shape, basis.shape[1])
+    plane = reduce(jnp.add, (across[..., part] for part in range(across.shape[3])))
+    line = along.reshape(*channel.shape, basis.shape[1])
     return [
         product("pij,pj->pi", plane, column),
         product("pij,pi->pj", plane, row),
@@ -111,120 +153,142 @@ def adjoint_in_turn(grid, corner, row, column, channel, basis):
     ]
 
 
-def add_at_once(terms: Callable, grid, corner, *factors):
+def add_at_once(terms: Callable, parts, corner, *factors):
     """All windows together, in operations that JAX can differentiate."""
     added = reduce(jnp.add, (plane[:, :, :, None] * line[:, None, None, :] for plane, line in terms(*factors)))
     axes = jnp.meshgrid(*(jnp.arange(size, dtype=jnp.int32) for size in added.shape[1:]), indexing="ij")
+    corner = since(parts, corner)
     nodes = tuple(corner[:, i, None, None, None] + axis[None] for i, axis in enumerate(axes))
-    return grid.at[nodes].add(added, mode="promise_in_bounds")
+    return parts.at[nodes].add(added, mode="promise_in_bounds")
 
 
 product_at_once, tangent_at_once = partial(add_at_once, outer), partial(add_at_once, outer_tangent)
 
 
-def adjoint_at_once(grid, corner, *factors):
+def adjoint_at_once(parts, corner, *factors):
     """The transpose of the tangent."""
-    return list(jax.vjp(lambda *factors: product_at_once(jnp.zeros_like(grid), corner, *factors), *factors)[1](grid))
+    return list(jax.vjp(lambda *factors: product_at_once(jnp.zeros_like(parts), corner, *factors), *factors)[1](parts))
 
 
 def product_jvp(primals, tangents):
-    """The product rule, in one pass."""
-    change, _, *dots = map(ad.instantiate_zeros, tangents)
-    return product_p.bind(*primals), tangent_p.bind(change, *primals[1:], *dots)
+    """The product rule, in one pass. The tangent is a sum with a count of its own."""
+    change, counted, _, *dots = map(ad.instantiate_zeros, tangents)
+    return product_p.bind(*primals), tangent_p.bind(change, counted, *primals[2:], *dots)
 
 
 def tangent_jvp(primals, tangents):
-    """Linear in the changes of the grid and the factors; the factors vary too in derivatives of higher order."""
-    change, corner, *rest = primals
-    change_dot, _, *rest_dot = map(ad.instantiate_zeros, tangents)
-    result = tangent_p.bind(change_dot, corner, *rest[:4], *rest_dot[4:])
-    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[2:6]):
+    """Linear in the changes of the sum and the factors; the factors vary too in derivatives of higher order."""
+    change, _, corner, *rest = primals
+    change_dot, counted_dot, _, *rest_dot = map(ad.instantiate_zeros, tangents)
+    result, count = tangent_p.bind(change_dot, counted_dot, corner, *rest[:4], *rest_dot[4:])
+    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[3:7]):
         nothing = jnp.zeros_like(change)
 
         def varied(*factors):
             return tangent_at_once(nothing, corner, *factors, *rest[4:])
 
         result += jax.jvp(varied, tuple(rest[:4]), tuple(rest_dot[:4]))[1]
-    return tangent_p.bind(*primals), result
+    return tangent_p.bind(*primals), [result, count]
 
 
 def adjoint_jvp(primals, tangents):
-    """Linear in the grid; the factors vary in derivatives of higher order."""
-    grid, corner, *factors = primals
-    grid_dot, _, *dots = map(ad.instantiate_zeros, tangents)
-    result = adjoint_p.bind(grid_dot, corner, *factors)
+    """Linear in the sum; the factors vary in derivatives of higher order."""
+    parts, corner, *factors = primals
+    parts_dot, _, *dots = map(ad.instantiate_zeros, tangents)
+    result = adjoint_p.bind(parts_dot, corner, *factors)
     if not all(isinstance(tangent, ad.Zero) for tangent in tangents[2:]):
-        more = jax.jvp(lambda *factors: adjoint_at_once(grid, corner, *factors), tuple(factors), tuple(dots))[1]
+        more = jax.jvp(lambda *factors: adjoint_at_once(parts, corner, *factors), tuple(factors), tuple(dots))[1]
         result = [first + second for first, second in zip(result, more, strict=True)]
     return adjoint_p.bind(*primals), result
 
 
-def tangent_transpose(cotangent, change, corner, *factors_and_dots):
-    """The adjoint."""
-    cotangent = ad.instantiate_zeros(cotangent)
+def settle_jvp(primals, tangents, *, window):
+    """Settled like the sum."""
+    change, counted, _ = map(ad.instantiate_zeros, tangents)
+    return settle_p.bind(*primals, window=window), settle_p.bind(change, counted, primals[2], window=window)
+
+
+def tangent_transpose(cotangents, change, counted, corner, *factors_and_dots):
+    """The adjoint. Only the sum of both parts counts, so they have the same cotangent, settled or not."""
+    cotangent = ad.instantiate_zeros(cotangents[0])
     factors, dots = factors_and_dots[:4], factors_and_dots[4:]
     read = [None] * 4
     if any(map(ad.is_undefined_primal, dots)):
         read = adjoint_p.bind(cotangent, corner, *factors)
-    back = (cotangent, None, *(None,) * 4, *read)
-    given = (change, corner, *factors, *dots)
+    back = (cotangent, None, None, *(None,) * 4, *read)
+    given = (change, counted, corner, *factors, *dots)
     return [ct if ad.is_undefined_primal(value) else None for ct, value in zip(back, given, strict=True)]
 
 
-def adjoint_transpose(cotangents, grid, corner, *factors):
+def adjoint_transpose(cotangents, parts, corner, *factors):
     """The tangent, onto nothing."""
-    nothing = jnp.zeros(grid.aval.shape, grid.aval.dtype)
-    return [tangent_p.bind(nothing, corner, *factors, *map(ad.instantiate_zeros, cotangents)), *(None,) * 5]
+    nothing, none = (
+        alike(jnp.zeros(shape, parts.aval.dtype), factors) for shape in (parts.aval.shape, parts.aval.shape[:2])
+    )
+    back = tangent_p.bind(nothing, none, corner, *factors, *map(ad.instantiate_zeros, cotangents))
+    return [back[0], *(None,) * 5]
 
 
-def batch_in_rows(primitive: Primitive, arguments, axes):
-    """A batch, as one grid in which the grids of the batch lie below one another, and all of their points together."""
+def settle_transpose(cotangents, change, counted, corner, *, window):
+    """Nothing is to be done."""
+    return [cotangents[0] if ad.is_undefined_primal(change) else None, None, None]
+
+
+def batch_in_rows(primitive: Primitive, grids: int, arguments, axes, **parameters):
+    """A batch, as one sum whose grids lie below one another, and all points together; so many arguments are grids."""
     size = next(value.shape[axis] for value, axis in zip(arguments, axes, strict=True) if axis is not None)
-    grid, corner, *factors = (
+    arguments = [
         jnp.broadcast_to(value[None], (size, *value.shape)) if axis is None else jnp.moveaxis(value, axis, 0)
         for value, axis in zip(arguments, axes, strict=True)
-    )
-    tall = grid.shape[1]
-    first = tall * jnp.arange(size, dtype=corner.dtype)
-    corner = corner + (first[:, None, None] * jnp.asarray([1, 0, 0], corner.dtype)[None, None, :])
-    together = [value.reshape(-1, *value.shape[2:]) for value in (grid, corner, *factors)]
-    result = primitive.bind(*together)
-    if primitive.multiple_results:
-        return [part.reshape(size, -1, *part.shape[1:]) for part in result], [0] * len(result)
-    return result.reshape(grid.shape), 0
+    ]
+    corner = arguments[grids]
+    down = jnp.asarray([1] + [0] * (corner.shape[2] - 1), corner.dtype)
+    first = arguments[0].shape[1] * jnp.arange(size, dtype=corner.dtype)
+    arguments[grids] = corner + first[:, None, None] * down[None, None, :]
+    results = primitive.bind(*(value.reshape(-1, *value.shape[2:]) for value in arguments), **parameters)
+    return [part.reshape(size, -1, *part.shape[1:]) for part in results], [0] * len(results)
 
 
 def define(
-    primitive: Primitive, in_turn: Callable, in_tiles: Callable, jvp: Callable, transpose: Callable | None
+    primitive: Primitive, grids: int, in_turn: Callable, in_tiles: Callable, jvp: Callable, transpose: Callable | None
 ) -> None:
     """Teaches JAX a primitive: points in turn on a CPU, in tiles elsewhere."""
-    several = primitive.multiple_results
-    primitive.def_impl(jax.jit(primitive.bind))
-    mlir.register_lowering(primitive, mlir.lower_fun(in_tiles, multiple_results=several))
-    mlir.register_lowering(primitive, mlir.lower_fun(in_turn, multiple_results=several), platform="cpu")
+    primitive.multiple_results = True
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames="window"))
+    mlir.register_lowering(primitive, mlir.lower_fun(in_tiles, multiple_results=True))
+    mlir.register_lowering(primitive, mlir.lower_fun(in_turn, multiple_results=True), platform="cpu")
     ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
         ad.primitive_transposes[primitive] = transpose
-    batching.primitive_batchers[primitive] = partial(batch_in_rows, primitive)
+    batching.primitive_batchers[primitive] = partial(batch_in_rows, primitive, grids)
 
 
 @product_p.def_abstract_eval
 @tangent_p.def_abstract_eval
-def _(grid, *rest):
-    return grid
+@settle_p.def_abstract_eval
+def _(parts, count, *rest, **parameters):
+    return [parts, count]
 
 
 @adjoint_p.def_abstract_eval
-def _(grid, corner, *factors):
+def _(parts, corner, *factors):
     return list(factors)
 
 
-define(product_p, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
+def settle_after(parts, count, corner, *, window):
+    """Counts points that were added, and settles."""
+    place = some_of(corner, parts.shape[1])
+    return settle_where_full(parts, counted(count, place), place, window, MOST)
+
+
+define(product_p, 2, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
 define(
     tangent_p,
+    2,
     partial(add_in_turn, outer_tangent),
     partial(add_in_tiles, outer_tangent),
     tangent_jvp,
     tangent_transpose,
 )
-define(adjoint_p, adjoint_in_turn, partial(adjoint_in_tiles, outer), adjoint_jvp, adjoint_transpose)
+define(adjoint_p, 1, adjoint_in_turn, partial(adjoint_in_tiles, outer), adjoint_jvp, adjoint_transpose)
+define(settle_p, 2, settle_after, settle_after, settle_jvp, settle_transpose)
