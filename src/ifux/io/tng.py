@@ -27,7 +27,6 @@ from ifux.io.cache import cache_folder
 from ifux.io.download import PATIENCE, Patience, download, fetched
 from ifux.io.files import replacing
 from ifux.io.hdf5 import find, is_hdf5, opened
-from ifux.io.http import Refused
 from ifux.io.secret import Secret, secret
 
 BASE = "https://www.tng-project.org/api/"
@@ -132,15 +131,13 @@ def cutout(
 
 def key() -> Secret:
     """The personal key, wherever it is kept."""
-    try:
-        usual = Path.home() / ".config" / "ifux" / "tng-key"
-    except RuntimeError:
-        usual = None
-    return secret("TNG_API_KEY", "IFUX_TNG_KEY_FILE", usual, REMEDY)
+    return secret("TNG_API_KEY", "IFUX_TNG_KEY_FILE", "~/.config/ifux/tng-key", REMEDY)
 
 
 def with_key(fetch: Callable[[dict[str, str]], Result], address: str) -> Result:
     """What a request that carries the key brings."""
+    from ifux.io.http import Refused
+
     own = key()
     try:
         return fetch({"API-Key": own.reveal()})
