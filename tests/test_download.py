@@ -25,7 +25,6 @@ from web_server import WebServer, content, status
 from ifux import InputError
 from ifux.io import http
 from ifux.io.download import Patience, download, fetched
-from ifux.io.http import Refused
 
 BODY = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(250_000)
@@ -66,20 +65,18 @@ def test_a_file_comes_whole(server, tmp_path, patience, naps):
     assert "range" not in server.requests[0].headers and server.requests[0].headers["user-agent"].startswith("ifux/")
 
 
-def test_an_empty_file_is_a_file(server, tmp_path, patience):
-    server.answers["/a"] = [content(b"")]
+def unstated(handler):
+    """A file without its length."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(BODY)
+
+
+def test_a_file_without_content_or_length_is_a_file(server, tmp_path, patience):
+    server.answers["/a"], server.answers["/b"] = [content(b"")], [unstated]
     assert download(f"{server.address}/a", tmp_path / "a", patience=patience).size == 0
-    assert left(tmp_path) == {"a"}
-
-
-def test_a_body_without_a_length_ends_with_the_connection(server, tmp_path, patience):
-    def answer(handler):
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(BODY)
-
-    server.answers["/a"] = [answer]
-    assert download(f"{server.address}/a", tmp_path / "a", patience=patience).sha256 == HASH
+    assert download(f"{server.address}/b", tmp_path / "b", patience=patience).sha256 == HASH
+    assert left(tmp_path) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +109,7 @@ def test_a_later_call_goes_on_with_the_part_of_an_earlier_one(server, tmp_path, 
 def test_a_part_that_nobody_vouches_for_is_begun_anew(server, tmp_path, patience, spoil):
     tag = None if spoil == "no validator" else '"first"'
     server.answers["/a"] = [content(OTHER, tag=tag, upto=70_000), status(403)]
-    with pytest.raises(Refused):
+    with pytest.raises(InputError, match="was refused"):
         download(f"{server.address}/a", tmp_path / "a", patience=patience)
     note = tmp_path / "a.part.json"
     if spoil == "no note":
@@ -148,7 +145,7 @@ def test_a_server_that_continues_another_file_is_not_believed(server, tmp_path, 
 
 def test_a_part_that_is_longer_than_the_file_is_begun_anew(server, tmp_path, patience):
     server.answers["/a"] = [content(BODY, upto=70_000), status(404)]
-    with pytest.raises(Refused, match="there is nothing at this address"):
+    with pytest.raises(InputError, match="there is nothing at this address"):
         download(f"{server.address}/a", tmp_path / "a", patience=patience)
     (tmp_path / "a.part").write_bytes(BODY + OTHER)
     server.answers["/a"] = [content(BODY)]
@@ -176,7 +173,7 @@ def test_a_server_that_asks_for_an_hour_is_left_alone(server, tmp_path, patience
     assert len(server.requests) == 1 and not naps
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "", "1e9", "Mon, 99 Foo 2026", "Mon, 06 Jul 99999 10:00:00 GMT"])
+@pytest.mark.parametrize("text", ["soon", "", "Mon, 06 Jul 99999 10:00:00 GMT"])
 def test_a_pause_that_makes_no_sense_is_our_own(server, tmp_path, patience, naps, text):
     server.answers["/a"] = [status(503, Retry_After=text), content(BODY)]
     download(f"{server.address}/a", tmp_path / "a", patience=patience)
@@ -186,9 +183,9 @@ def test_a_pause_that_makes_no_sense_is_our_own(server, tmp_path, patience, naps
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 418, 204])
 def test_refusals_are_not_repeated(server, tmp_path, patience, naps, code):
     server.answers["/a"] = [status(code, b"" if code == 204 else b"page")]
-    with pytest.raises(Refused, match=f"status {code}") as caught:
+    with pytest.raises(InputError, match=f"status {code}") as caught:
         download(f"{server.address}/a", tmp_path / "a", headers={"API-Key": KEY}, patience=patience)
-    assert caught.value.status == code and KEY not in str(caught.value)
+    assert KEY not in str(caught.value)
     assert len(server.requests) == 1 and not naps and not left(tmp_path)
 
 
@@ -267,9 +264,7 @@ def test_chunks_that_break_off_are_noticed(server, tmp_path, patience):
         download(f"{server.address}/a", tmp_path / "a", patience=patience)
 
 
-@pytest.mark.parametrize(
-    "words", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 banana\r\n\r\n", b"HTTP/1.1 200 OK\r\n" * 99999]
-)
+@pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\n" * 99999])
 def test_what_is_no_http_is_given_up(server, tmp_path, patience, words):
     server.answers["/a"] = [lambda handler: handler.wfile.write(words)]
     with pytest.raises(InputError, match="could not be fetched"):
@@ -285,11 +280,6 @@ def test_another_content_than_promised_is_thrown_away(server, tmp_path, patience
 
 @pytest.mark.parametrize("stated", [True, False])
 def test_what_is_too_large_is_not_kept(server, tmp_path, patience, stated):
-    def unstated(handler):
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(BODY)
-
     server.answers["/a"] = [content(BODY) if stated else unstated]
     with pytest.raises(InputError, match="299999 are allowed"):
         download(f"{server.address}/a", tmp_path / "a", largest=299_999, patience=patience)
@@ -321,7 +311,7 @@ def test_headers_follow_to_the_same_host_alone(server, tmp_path, patience):
         assert [request.headers.get("api-key") for request in server.requests] == [KEY, KEY, None]
         assert not any(KEY in str(request) for request in elsewhere.requests)
         elsewhere.answers["/c"] = [status(403)]
-        with pytest.raises(Refused, match="status 403 where it leads to"):
+        with pytest.raises(InputError, match="status 403 where it leads to"):
             download(f"{server.address}/a", tmp_path / "b", headers={"API-Key": KEY}, patience=patience)
 
 
@@ -338,7 +328,7 @@ def test_a_circle_of_redirections_ends(server, tmp_path, patience):
     with pytest.raises(InputError, match="without end"):
         download(f"{server.address}/a", tmp_path / "a", patience=patience)
     server.answers["/a"] = [status(302)]
-    with pytest.raises(Refused, match="302"):
+    with pytest.raises(InputError, match="302"):
         download(f"{server.address}/a", tmp_path / "a", patience=patience)
 
 
@@ -360,12 +350,6 @@ def followed(location: str, start: str = "https://example.org/x") -> requests.Pr
     response.request = request
     (after,) = itertools.islice(http.Session().resolve_redirects(response, request, yield_requests=True), 1)
     return after
-
-
-@pytest.mark.parametrize("location", ["http://example.org/x", "http://127.0.0.1/x", "http://data.example.org/"])
-def test_a_redirection_never_leaves_tls(location):
-    with pytest.raises(requests.exceptions.InvalidURL, match="not safe"):
-        followed(location)
 
 
 @pytest.fixture(scope="module")
@@ -408,6 +392,9 @@ def test_a_server_over_tls_must_prove_who_it_is_and_may_not_lead_away(
         with pytest.raises(InputError, match=r"could not prove who it is \(self.signed certificate\)"):
             download(f"{safe.address}/a", tmp_path / "a", headers={"API-Key": KEY}, patience=patience)
         assert not safe.requests and not naps
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        with pytest.raises(InputError, match="the certificates that the environment names cannot be read"):
+            download(f"{safe.address}/a", tmp_path / "a", patience=patience)
         for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.setenv(variable, str(certificate))
             assert fetched(f"{safe.address}/a", patience=patience) == BODY
@@ -420,15 +407,18 @@ def test_a_server_over_tls_must_prove_who_it_is_and_may_not_lead_away(
 
 @pytest.mark.parametrize(
     ("location", "along"),
-    [
-        ("/y", True), ("https://example.org/y", True), ("https://EXAMPLE.org:443/y", True), ("?page=2", True),
-        ("https://data.example.org/y", False), ("https://example.org:8443/y", False), ("//example.com/y", False),
-        ("https://example.org.evil.com/", False),
-    ],
+    [("/y", True), ("https://EXAMPLE.org:443/y", True), ("https://data.example.org/y", False),
+     ("https://example.org:8443/y", False), ("//example.com/y", False), ("https://example.org.evil.com/", False)],
 )  # fmt: skip
 def test_headers_stay_with_scheme_host_and_port(location, along):
     after = followed(location)
     assert after.url.startswith("https://") and after.headers.get("API-Key") == (KEY if along else None)
+
+
+@pytest.mark.parametrize("location", ["http://example.org/x", "http://127.0.0.1/x", "https://me:hunter2@example.org/"])
+def test_a_redirection_never_leaves_tls_nor_logs_in(location):
+    with pytest.raises(requests.exceptions.InvalidURL, match="not safe"):
+        followed(location)
 
 
 @pytest.mark.parametrize(

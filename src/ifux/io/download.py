@@ -72,12 +72,14 @@ def download(
     progress: bool = False,
     patience: Patience = PATIENCE,
     check: Callable[[Path], object] | None = None,
+    remedies: Mapping[int, str] | None = None,
 ) -> Download:
     """Fetches a file.
 
     Attempts that fail for reasons that may pass are repeated; what a failed call leaves behind is continued by the
     next. `sha256` is the hash that the content must have, `largest` the size that it may have [byte]. `check` is
     called with the path of the complete part before that gets its name: if it raises an error, the part is removed.
+    `remedies` say what would do, by the HTTP status of a refusal.
     """
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"{address}: a SHA-256 hash has 64 hexadecimal digits, got {sha256!r}.")
@@ -86,7 +88,7 @@ def download(
     part, note = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.json")
     with claimed(part, note) as file:
         instead, shown = f", or fetch it by hand and save it as {path}", target.name if progress else ""
-        transfer(address, headers or {}, largest, patience, file, note, instead, shown)
+        transfer(address, headers or {}, remedies or {}, largest, patience, file, note, instead, shown)
         try:
             file.seek(0)
             digest, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
@@ -106,17 +108,23 @@ def download(
 
 
 def fetched(
-    address: str, *, headers: Mapping[str, str] | None = None, largest: int = SMALL, patience: Patience = PATIENCE
+    address: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    largest: int = SMALL,
+    patience: Patience = PATIENCE,
+    remedies: Mapping[int, str] | None = None,
 ) -> bytes:
     """A small answer, in memory."""
     memory = BytesIO()
-    transfer(address, headers or {}, largest, patience, memory)
+    transfer(address, headers or {}, remedies or {}, largest, patience, memory)
     return memory.getvalue()
 
 
 def transfer(
     address: str,
     headers: Mapping[str, str],
+    remedies: Mapping[int, str],
     largest: int,
     patience: Patience,
     file: BufferedIOBase,
@@ -130,14 +138,52 @@ def transfer(
     """
     from tqdm import tqdm
 
-    from ifux.io.http import Cut, Unreached
+    from ifux.io.http import PIECE, Cut, Unreached, answer
+
+    source = hashlib.sha256(address.encode()).hexdigest()
+
+    def attempt() -> None:
+        there = file.seek(0, os.SEEK_END)
+        known = recorded(note, source) if there and note else {}
+        conditions = {"Range": f"bytes={there}-", "If-Range": known["validator"]} if known else {}
+        with answer(address, {**headers, **conditions}, remedies, **asdict(patience)) as response:
+            validator, total = validator_of(response.headers), known.get("size")
+            if response.status_code == 200:
+                there, total = file.seek(0), response.raw.length_remaining
+                file.truncate()
+                if note:
+                    repeated = any(value in validator for value in headers.values())
+                    record = {"source": source, "validator": "" if repeated else validator, "size": total}
+                    note.write_text(json.dumps(record), encoding="utf-8")
+            elif note:
+                wanted = rf"bytes {there}-\d+/({total or '[0-9]+'}|\*)"
+                same = re.fullmatch(wanted, response.headers.get("Content-Range", "").strip())
+                if not same or validator not in ("", known["validator"]):
+                    note.write_bytes(b"")
+                    raise Cut("the server did not continue the file")
+            bar.reset(total)
+            bar.update(there)
+            for piece in response.raw.stream(PIECE, decode_content=False):
+                there += len(piece)
+                if (size := max(there, total or 0)) > largest:
+                    file.seek(0)
+                    file.truncate()
+                    raise InputError(
+                        f"{address} has {size} bytes or more, and {largest} are allowed: check the address, or allow a "
+                        "larger file."
+                    )
+                file.write(piece)
+                file.flush()
+                bar.update(len(piece))
+        if total not in (None, there):
+            raise Cut(f"{there} of {total} bytes came")
 
     failures = 0
     with tqdm(desc=shown, unit="B", unit_scale=True, unit_divisor=1024, disable=not shown, delay=0.5) as bar:
         while True:
             before = file.seek(0, os.SEEK_END)
             try:
-                return attempt(address, headers, largest, patience, file, note, bar)
+                return attempt()
             except Unreached as error:
                 reason = str(error)
             except Cut as error:
@@ -148,55 +194,6 @@ def transfer(
             raise InputError(
                 f"{address} could not be fetched ({reason}): check the network and try again later{instead}."
             )
-
-
-def attempt(
-    address: str,
-    headers: Mapping[str, str],
-    largest: int,
-    patience: Patience,
-    file: BufferedIOBase,
-    note: Path | None,
-    bar: Any,
-) -> None:
-    """Fetches what is missing of a file, or raises an error of `ifux.io.http`."""
-    from ifux.io.http import PIECE, Cut, answer
-
-    there, source = file.seek(0, os.SEEK_END), hashlib.sha256(address.encode()).hexdigest()
-    known = recorded(note, source) if there and note else {}
-    conditions = {"Range": f"bytes={there}-", "If-Range": known["validator"]} if known else {}
-    with answer(address, {**headers, **conditions}, **asdict(patience)) as response:
-        total, validator = response.raw.length_remaining, validator_of(response.headers)
-        if response.status_code == 200:
-            there = file.seek(0)
-            file.truncate()
-            if note:
-                repeated = any(value in validator for value in headers.values())
-                record = {"source": source, "validator": "" if repeated else validator, "size": total}
-                note.write_text(json.dumps(record), encoding="utf-8")
-        else:
-            total = known["size"]
-            wanted = rf"bytes {there}-\d+/({total or '[0-9]+'}|\*)"
-            same = re.fullmatch(wanted, response.headers.get("Content-Range", "").strip())
-            if note and (not same or validator not in ("", known["validator"])):
-                note.write_bytes(b"")
-                raise Cut("the server did not continue the file")
-        bar.reset(total)
-        bar.update(there)
-        for piece in response.raw.stream(PIECE, decode_content=False):
-            there += len(piece)
-            if (size := max(there, total or 0)) > largest:
-                file.seek(0)
-                file.truncate()
-                raise InputError(
-                    f"{address} has {size} bytes or more, and {largest} are allowed: check the address, or allow a "
-                    "larger file."
-                )
-            file.write(piece)
-            file.flush()
-            bar.update(len(piece))
-    if total is not None and there != total:
-        raise Cut(f"{there} of {total} bytes came")
 
 
 def validator_of(headers: Mapping[str, str]) -> str:
@@ -213,7 +210,7 @@ def recorded(note: Path, source: str) -> dict[str, Any]:
     try:
         known = json.loads(note.read_bytes())
         sensible = known["source"] == source and re.fullmatch(r"[!-~]([ -~]*[!-~])?", known["validator"])
-        return known if sensible and (known["size"] is None or type(known["size"]) is int) else {}
+        return known if sensible and isinstance(known["size"], int | None) else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 

@@ -35,13 +35,13 @@ PIECE = 1 << 16
 ANYWHERE = {"User-Agent", "Accept-Encoding", "Accept", "Connection", "Range", "If-Range"}
 """Headers that may go to any host."""
 
-
 REMEDIES = {
     401: "it wants a key that it knows",
     403: "it wants a key that it knows, or a permission that you do not have",
     404: "there is nothing at this address; check the names in it",
     410: "it is there no longer",
 }
+"""What would do, by the status of a refusal."""
 
 OURS = ContextVar("OURS", default=False)
 """Whether a request is one of ours: `urllib3` logs what a server wrote, which may be what it was sent."""
@@ -56,15 +56,6 @@ class Unreached(Exception):
 
 class Cut(Exception):
     """A body that broke off."""
-
-
-class Refused(InputError):
-    """An answer that will not change by asking again."""
-
-    status: int = 0
-    """That of HTTP."""
-    elsewhere: bool = False
-    """Whether another host gave it, where the address leads to: it was sent no headers."""
 
 
 class Retries(Retry):
@@ -96,9 +87,19 @@ class Session(requests.Session):
 
 @contextmanager
 def answer(
-    address: str, headers: Mapping[str, str], *, tries: int, base: float, longest: float, timeout: float
+    address: str,
+    headers: Mapping[str, str],
+    remedies: Mapping[int, str],
+    *,
+    tries: int,
+    base: float,
+    longest: float,
+    timeout: float,
 ) -> Iterator[requests.Response]:
-    """The response to a GET: 200, or 206 and 416 where a range is asked for. Its `raw` is the body as it was sent."""
+    """The response to a GET: 200, or 206 and 416 where a range is asked for. Its `raw` is the body as it was sent.
+
+    `remedies` say what would do, by the status of a refusal, unless another host refuses, where the address leads to.
+    """
     check(address, headers)
     retries = Retries(
         tries - 1,
@@ -112,26 +113,27 @@ def answer(
     with Session() as session:
         session.max_redirects, session.verify = REDIRECTIONS, os.environ.get("SSL_CERT_FILE") or True
         session.auth = lambda request: request  # none from ~/.netrc
-        direct = dict.fromkeys(("http", "https", "all"), "") if is_loopback(urlsplit(address).hostname) else None
+        direct = {"http": "", "https": "", "all": ""} if is_loopback(urlsplit(address).hostname) else None
         session.headers.update({"User-Agent": f"ifux/{version('ifux')}", "Accept-Encoding": "identity"})
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(max_retries=retries))
         mark = OURS.set(True)
         try:
-            with session.get(address, headers={**headers}, stream=True, timeout=timeout, proxies=direct) as response:
-                status, elsewhere = response.status_code, session.should_strip_auth(address, str(response.url))
-                place = " where it leads to" if elsewhere else ""
+            try:
+                response = session.get(address, headers={**headers}, stream=True, timeout=timeout, proxies=direct)
+            except (OSError, HTTPError, ValueError) as error:
+                raise failure(address, error) from None
+            with response:
+                status, known, place = response.status_code, {**REMEDIES, **remedies}, ""
+                if session.should_strip_auth(address, str(response.url)):
+                    known, place = REMEDIES, " where it leads to"
                 if status in PASSING:
                     raise Unreached(f"HTTP status {status}{place}; {tries} attempts")
                 if status != 200 and not ("Range" in headers and status in (206, 416)):
-                    remedy = REMEDIES.get(status, "check the address")
-                    error = Refused(f"{address} was refused (HTTP status {status}{place}): {remedy}.")
-                    error.status, error.elsewhere = status, elsewhere
-                    raise error
+                    remedy = known.get(status, "check the address")
+                    raise InputError(f"{address} was refused (HTTP status {status}{place}): {remedy}.")
                 yield response
-        except InputError:
-            raise
-        except (requests.RequestException, HTTPError, ValueError) as error:
+        except HTTPError as error:
             raise failure(address, error) from None
         finally:
             OURS.reset(mark)
@@ -162,6 +164,8 @@ def failure(address: str, error: Exception) -> Exception:
         return Unreached("there is no way through the proxy")
     if isinstance(error, ValueError):
         return InputError(f"{address} leads to an address that is not safe, or to none: nothing was fetched.")
+    if not isinstance(error, requests.RequestException | HTTPError):
+        return InputError(f"{address} was not fetched: the certificates that the environment names cannot be read.")
     return Cut(reason) if isinstance(error, HTTPError) else Unreached(reason)
 
 
