@@ -185,13 +185,26 @@ class Fitter:
 
 def smeared_moments(telescope, stars):
     """Light-weighted mean velocity and dispersion in each spaxel, seen through the same PSF [km/s]."""
+    sums = np.asarray(smeared_sums(telescope, stars), np.float64)
+    velocity = sums[..., 1] / sums[..., 0]
+    return sums[..., 0], velocity, np.sqrt(sums[..., 2] / sums[..., 0] - velocity**2)
+
+
+@eqx.filter_jit
+def smeared_sums(telescope, stars):
+    """Light in each spaxel, times the first powers of velocity."""
     seen, margin = telescope.project(stars), telescope.psf.margin
     light = telescope.ssp.luminosity(seen)
     rows = jnp.stack([light, light * seen.velocity, light * seen.velocity**2], axis=1)
     maps = telescope.spaxels.locate(seen, margin).scatter(rows).reshape(*telescope.spaxels.shape(margin), 3)
-    sums = np.asarray(telescope.psf.blur(maps, telescope.spaxels.pitch, telescope.spaxels.degree)[0], np.float64)
-    velocity = sums[..., 1] / sums[..., 0]
-    return sums[..., 0], velocity, np.sqrt(sums[..., 2] / sums[..., 0] - velocity**2)
+    return telescope.psf.blur(maps, telescope.spaxels.pitch, telescope.spaxels.degree)[0]
+
+
+@eqx.filter_jit
+def exposure(telescope, stars, key):
+    """A cube with noise, and its variance."""
+    noiseless = telescope(stars)
+    return telescope.noise.sample(noiseless, key=key), telescope.noise.variance(noiseless)
 
 
 libraries = pytest.mark.parametrize("name", ["embedded", "miles"])
@@ -240,8 +253,7 @@ def test_ppxf_recovers_the_rotation_of_a_galaxy_from_its_file(data, tmp_path, na
     ).particles()  # fmt: skip
     stages = InclinedOrientation(50.0, 30.0), SquareSpaxels(2.0, (10, 10)), GaussianPSF(2.5, reach=6)
     telescope = telescope_for(library, *stages, TargetSNRNoise(300.0)).aligned_to(stars)
-    noiseless = eqx.filter_jit(telescope)(stars)
-    flux, variance = telescope.noise.sample(noiseless, key=jax.random.key(1)), telescope.noise.variance(noiseless)
+    flux, variance = exposure(telescope, stars, jax.random.key(1))
     path = tmp_path / "galaxy.fits"
     write_cube(path, as_cube(telescope, stars, flux, variance))
     assert receding_direction(path) == pytest.approx(30.0, abs=3.0)

@@ -3,9 +3,7 @@
 import hashlib
 import json
 import re
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import h5py
@@ -14,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stages import library as made_up
+from web_server import WebServer, content
 
 from ifux import InputError, cli, config, run, survey
 from ifux.io import fetch_ssp, import_ssp, library_folder, read_ssp, stored_names, stored_ssp, write_ssp
@@ -179,9 +178,9 @@ def damaged(shelf, name="mine"):
     """Ways to spoil what is stored, and what is said of it."""
     file, note = shelf / f"{name}.h5", shelf / f"{name}.json"
     told = json.loads(note.read_text())
-    content = file.read_bytes()
+    whole = file.read_bytes()
     yield lambda: file.unlink(), "is missing, but its record is there"
-    yield lambda: file.write_bytes(content[:-1]), "but was stored with"
+    yield lambda: file.write_bytes(whole[:-1]), "but was stored with"
     yield lambda: file.write_bytes(b""), "but was stored with"
     yield lambda: note.write_text("{"), "is no record of a library"
     yield lambda: note.write_text("[]"), "is no record of the library"
@@ -214,16 +213,16 @@ def test_any_changed_byte_is_refused_or_harmless(file, shelf, at, change, cut, n
     if not stored_names():
         import_ssp(file, "mine")
     path = shelf / ("mine.json" if note else "mine.h5")
-    content = path.read_bytes()
-    at %= len(content)
-    path.write_bytes(content[:at] if cut else content[:at] + bytes([content[at] ^ change]) + content[at + 1 :])
+    whole = path.read_bytes()
+    at %= len(whole)
+    path.write_bytes(whole[:at] if cut else whole[:at] + bytes([whole[at] ^ change]) + whole[at + 1 :])
     try:
         same(stored_ssp("mine"), made_up())
         assert note
     except InputError:
         pass
     finally:
-        path.write_bytes(content)
+        path.write_bytes(whole)
 
 
 @pytest.mark.slow
@@ -233,20 +232,29 @@ def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tm
     assert cli.main(["observe", "small.json", "--quiet"]) == 0
     history = read_configuration(tmp_path / "small.fits")
     assert history["library"] == {"kind": "stored", "name": "mine", "sha256": stored.sha256}
-    (tmp_path / "again.json").write_text(json.dumps(history))
-    assert cli.main(["observe", "again.json", "--quiet"]) == 0
-    embedded = {**OBSERVATION, "library": {"kind": "embedded"}}
-    (tmp_path / "embedded.json").write_text(json.dumps(embedded))
-    assert cli.main(["observe", "embedded.json", "--ssp", "mine", "--quiet"]) == 0
-    assert read_configuration(tmp_path / "embedded.fits")["library"] == history["library"]
+    assert run.pinned(history["library"]) == history["library"]
     write_ssp(file, replace(made_up(ages=5), citation="Somebody (2021)"), overwrite=True)
     other = import_ssp(file, "mine", overwrite=True)
-    assert cli.main(["observe", "again.json", "--quiet", "--overwrite"]) == 2
+    (tmp_path / "again.json").write_text(json.dumps(history))
+    assert cli.main(["observe", "again.json", "--quiet"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"has the SHA-256 {other.sha256}, but {stored.sha256} is asked for" in said
-    assert cli.main(["observe", "small.json", "--quiet", "--overwrite"]) == 0
-    assert read_configuration(tmp_path / "small.fits")["library"]["sha256"] == other.sha256
+    assert run.pinned(OBSERVATION["library"])["sha256"] == other.sha256
+
+
+def test_the_command_line_takes_a_stored_library_in_place_of_that_of_the_configuration(file, tmp_path, monkeypatch):
+    import_ssp(file, "mine")
+    (tmp_path / "embedded.json").write_text(json.dumps({**OBSERVATION, "library": {"kind": "embedded"}}))
+    prepared = []
+
+    def prepare(description, report):
+        prepared.append(description["library"])
+        raise InputError("enough")
+
+    monkeypatch.setattr(run, "prepare", prepare)
+    assert cli.main(["observe", "embedded.json", "--ssp", "mine", "--quiet"]) == 2
+    assert prepared == [{"kind": "stored", "name": "mine"}]
 
 
 def test_a_survey_names_its_cubes_by_the_library_that_is_stored(file, tmp_path):
@@ -357,137 +365,121 @@ ARRAYS = {
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A server of one public library, in the layout of pPXF; what it is asked, and what it should do wrong."""
+def spectra(tmp_path):
+    """The file of a public library, in the layout of pPXF."""
     np.savez(tmp_path / "spectra.npz", **ARRAYS)
-    state = {"content": (tmp_path / "spectra.npz").read_bytes(), "cut": None, "asked": []}
+    return (tmp_path / "spectra.npz").read_bytes()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            content, etag = state["content"], f'"{sha256(state["content"])[:12]}"'
-            start = 0
-            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            if wanted and self.headers.get("If-Range") == etag:
-                start = int(wanted[1])
-            state["asked"].append(start)
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            self.send_header("ETag", etag)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            self.wfile.write(content[start : state["cut"]])
 
-        def log_message(self, *words):
-            pass
+@pytest.fixture
+def server(spectra):
+    """A server of it."""
+    with WebServer({"/spectra.npz": [content(spectra)]}) as server:
+        yield server
 
-    service = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
+
+@pytest.fixture
+def entry(server, monkeypatch):
+    """What is known of it."""
     entry = Public(
         name="tiny",
         title="A tiny library",
         format="ppxf",
         citation="Nobody (2020)",
-        address=f"http://127.0.0.1:{service.server_port}/spectra.npz",
+        address=f"{server.address}/spectra.npz",
         options={"medium": "air", "imf": "Salpeter (1955)", "solar_metallicity": 0.019},
         terms="none",
     )
     sell(monkeypatch, entry)
-    state["entry"] = entry
-    yield state
-    service.shutdown()
-    thread.join()
-    service.server_close()
+    return entry
 
 
 def sell(monkeypatch, entry):
     monkeypatch.setattr(shop, "public_libraries", lambda: {entry.name: entry})
 
 
-def test_fetching_stores_the_library_with_its_origin(server, shelf):
+def test_fetching_stores_the_library_with_its_origin(entry, spectra, shelf):
     stored = fetch_ssp("tiny", patience=HASTE)
     library = stored_ssp("tiny")
     np.testing.assert_array_equal(library.flux, ARRAYS["templates"].transpose(2, 1, 0))
     np.testing.assert_allclose(library.metallicity, [0.0019, 0.0060083275, 0.019], rtol=1e-8)
     assert library.medium == "air" and library.citation == "Nobody (2020)"
     assert stored.source == {
-        "address": server["entry"].address,
+        "address": entry.address,
         "terms": "none",
-        "sha256": sha256(server["content"]),
+        "sha256": sha256(spectra),
     }
-    assert stored.options == server["entry"].options
+    assert stored.options == entry.options
     assert [*(shelf / "downloads").iterdir()] == []
 
 
-def test_fetching_twice_needs_leave(server):
+def test_fetching_twice_needs_leave(entry, server):
     fetch_ssp("tiny", patience=HASTE)
     with pytest.raises(InputError, match=r"there is a library 'tiny' in .* already"):
         fetch_ssp("tiny", patience=HASTE)
-    assert len(server["asked"]) == 1
+    assert len(server.requests) == 1
     fetch_ssp("tiny", patience=HASTE, overwrite=True)
-    assert len(server["asked"]) == 2
+    assert len(server.requests) == 2
 
 
-def test_options_of_the_user_win(server):
+def test_options_of_the_user_win(entry):
     assert fetch_ssp("tiny", patience=HASTE, imf="Kroupa (2001)", citation="Me (2026)").citation == "Me (2026)"
     assert stored_ssp("tiny").imf == "Kroupa (2001)"
 
 
-def test_what_nobody_says_is_asked_before_anything_is_fetched(server, monkeypatch):
-    sell(monkeypatch, replace(server["entry"], asks=("fwhm",)))
+def test_what_nobody_says_is_asked_before_anything_is_fetched(entry, server, monkeypatch):
+    sell(monkeypatch, replace(entry, asks=("fwhm",)))
     with pytest.raises(InputError, match=r"says its spectral resolution: give fwhm=\.\.\."):
         fetch_ssp("tiny", patience=HASTE)
-    assert server["asked"] == []
+    assert not server.requests
     fetch_ssp("tiny", patience=HASTE, fwhm=3.0)
     np.testing.assert_array_equal(stored_ssp("tiny").fwhm, np.full(50, 3.0))
 
 
-def test_a_wrong_checksum_is_refused_and_removed(server, shelf, monkeypatch):
-    sell(monkeypatch, replace(server["entry"], sha256="0" * 64))
-    with pytest.raises(InputError, match=f"has the SHA-256 {sha256(server['content'])}, and not 0+ as is published"):
+def test_a_wrong_checksum_is_refused_and_removed(entry, spectra, shelf, monkeypatch):
+    sell(monkeypatch, replace(entry, sha256="0" * 64))
+    with pytest.raises(InputError, match=f"has the SHA-256 {sha256(spectra)}, and not 0+ as is published"):
         fetch_ssp("tiny", patience=HASTE)
     assert stored_names() == [] and [*(shelf / "downloads").iterdir()] == []
     with pytest.raises(InputError, match=r"and not 1+ as you said"):
         fetch_ssp("tiny", patience=HASTE, sha256="1" * 64)
-    fetch_ssp("tiny", patience=HASTE, sha256=sha256(server["content"]).upper())
+    fetch_ssp("tiny", patience=HASTE, sha256=sha256(spectra).upper())
     assert stored_names() == ["tiny"]
 
 
-def test_the_first_download_is_trusted_and_later_ones_are_compared(server, tmp_path):
+def test_the_first_download_is_trusted_and_later_ones_are_compared(entry, server, tmp_path):
     first = fetch_ssp("tiny", patience=HASTE)
     np.savez(tmp_path / "spectra.npz", **ARRAYS | {"templates": 2 * ARRAYS["templates"]})
-    server["content"] = (tmp_path / "spectra.npz").read_bytes()
+    other = (tmp_path / "spectra.npz").read_bytes()
+    server.answers["/spectra.npz"] = [content(other)]
     with pytest.raises(InputError, match="when it was fetched first; if its authors replaced it, say its new one"):
         fetch_ssp("tiny", patience=HASTE, overwrite=True)
     assert record("tiny") == first
-    fetch_ssp("tiny", patience=HASTE, overwrite=True, sha256=sha256(server["content"]))
+    fetch_ssp("tiny", patience=HASTE, overwrite=True, sha256=sha256(other))
     np.testing.assert_array_equal(stored_ssp("tiny").flux, 2 * ARRAYS["templates"].transpose(2, 1, 0))
 
 
-def test_a_page_in_place_of_a_library_is_refused_and_removed(server, shelf):
-    server["content"] = b"<!DOCTYPE html><title>Log in</title>"
+def test_a_page_in_place_of_a_library_is_refused_and_removed(entry, server, shelf):
+    server.answers["/spectra.npz"] = [content(b"<!DOCTYPE html><title>Log in</title>")]
     with pytest.raises(InputError, match="brought no library of format ppxf: it begins with b'<!DOCTYPE html>"):
         fetch_ssp("tiny", patience=HASTE)
     assert [*(shelf / "downloads").iterdir()] == [] and stored_names() == []
 
 
-def test_what_was_interrupted_goes_on(server, shelf):
-    server["cut"] = 1000
+def test_what_was_interrupted_goes_on(entry, server, spectra, shelf):
+    server.answers["/spectra.npz"] = [content(spectra, upto=1000), content(spectra)]
     with pytest.raises(InputError, match="could not be fetched"):
         fetch_ssp("tiny", patience=replace(HASTE, tries=1))
     assert stored_names() == []
     assert (shelf / "downloads" / "spectra.npz.part").stat().st_size == 1000
-    server["cut"], server["asked"] = None, []
     fetch_ssp("tiny", patience=HASTE)
-    assert server["asked"] == [1000]
+    assert server.requests[-1].headers["range"] == "bytes=1000-"
     np.testing.assert_array_equal(stored_ssp("tiny").flux, ARRAYS["templates"].transpose(2, 1, 0))
 
 
-def test_without_a_network_a_file_is_brought_by_hand(server, shelf, tmp_path, monkeypatch):
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
-        port = taken.server_port
-    sell(monkeypatch, replace(server["entry"], address=f"http://127.0.0.1:{port}/spectra.npz"))
+def test_without_a_network_a_file_is_brought_by_hand(entry, server, spectra, shelf, monkeypatch):
+    with WebServer() as gone:
+        sell(monkeypatch, replace(entry, address=f"{gone.address}/spectra.npz"))
     with pytest.raises(InputError, match=r"could not be fetched .* fetch it by hand and save it as (.*)") as caught:
         fetch_ssp("tiny", patience=HASTE)
     by_hand = Path(re.search(r"save it as (\S+?)\.?$", str(caught.value))[1])
@@ -495,23 +487,23 @@ def test_without_a_network_a_file_is_brought_by_hand(server, shelf, tmp_path, mo
     by_hand.write_bytes(b"something else")
     with pytest.raises(InputError, match="brought no library of format ppxf"):
         fetch_ssp("tiny", patience=HASTE)
-    by_hand.write_bytes(server["content"])
+    by_hand.write_bytes(spectra)
     with pytest.raises(InputError, match=r"and not 1+ as you said; remove the file to fetch it again"):
         fetch_ssp("tiny", patience=HASTE, sha256="1" * 64)
     fetch_ssp("tiny", patience=HASTE)
-    assert stored_names() == ["tiny"] and server["asked"] == [] and not by_hand.exists()
+    assert stored_names() == ["tiny"] and not server.requests and not by_hand.exists()
 
 
-def test_a_file_that_could_not_be_read_need_not_be_fetched_again(server, shelf):
+def test_a_file_that_could_not_be_read_need_not_be_fetched_again(entry, server, shelf):
     with pytest.raises(InputError, match="medium must be 'air' or 'vacuum'"):
         fetch_ssp("tiny", patience=HASTE, medium="water")
     assert (shelf / "downloads" / "spectra.npz").exists() and stored_names() == []
     fetch_ssp("tiny", patience=HASTE)
-    assert len(server["asked"]) == 1
+    assert len(server.requests) == 1
 
 
-def test_fetch_on_the_command_line(server, capsys):
+def test_fetch_on_the_command_line(entry, spectra, capsys):
     assert cli.main(["ssp", "fetch", "tiny", "--option", "imf=Kroupa", "--option", "fwhm=3"]) == 0
     captured = capsys.readouterr()
-    assert sha256(server["content"]) in captured.out and "Nobody (2020)" in captured.out
+    assert sha256(spectra) in captured.out and "Nobody (2020)" in captured.out
     assert stored_ssp("tiny").imf == "Kroupa"

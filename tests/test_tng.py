@@ -1,4 +1,4 @@
-"""The client of IllustrisTNG's web interface, against a server on this machine that plays it; and its key."""
+"""The client of IllustrisTNG's web interface, against a server on this machine in its place; and its key."""
 
 import copy
 import hashlib
@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from astropy import units
-from playhouse import Playhouse, content, status
+from web_server import WebServer, content, status
 
 from ifux import InputError, cli
 from ifux.io import read_galaxy, tng, tng_cutout
@@ -62,29 +62,29 @@ def desk(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def house():
-    def keyed(scene):
-        def play(handler):
+def server():
+    def keyed(answer):
+        def asked(handler):
             given = handler.headers.get("API-Key")
-            (scene if given == KEY else status(403, f'{{"detail": "bad key {given}"}}'.encode()))(handler)
+            (answer if given == KEY else status(403, f'{{"detail": "bad key {given}"}}'.encode()))(handler)
 
-        return play
+        return asked
 
-    with Playhouse() as house:
-        house.scenes |= {
+    with WebServer() as server:
+        server.answers |= {
             "/api/": [keyed(status(200, json.dumps({"simulations": SIMULATIONS}).encode()))],
             "/api/TNG50-1/snapshots/": [keyed(status(200, json.dumps(SNAPSHOTS).encode()))],
             PAGE: [keyed(status(200, json.dumps(SUBHALO).encode()))],
             f"{PAGE}cutout.hdf5": [keyed(content(galaxy()))],
         }
-        house.keyed = keyed
-        yield house
+        server.keyed = keyed
+        yield server
 
 
 @pytest.fixture
-def place(house):
+def place(server):
     """Where the interface is, and how long it is waited for."""
-    return {"base": f"{house.address}/api/", "patience": Patience(tries=3, timeout=5.0, sleep=lambda seconds: None)}
+    return {"base": f"{server.address}/api/", "patience": Patience(tries=3, base=0.0, timeout=5.0)}
 
 
 def shows_the_key(folder: Path) -> list[Path]:
@@ -94,20 +94,20 @@ def shows_the_key(folder: Path) -> list[Path]:
     ]
 
 
-def test_lists_are_as_the_interface_gives_them(house, place):
+def test_lists_are_as_the_interface_gives_them(server, place):
     assert tng.simulations(**place) == SIMULATIONS
     assert tng.snapshots("TNG50-1", **place) == SNAPSHOTS
     assert tng.subhalo("TNG50-1", 99, 7, **place) == SUBHALO
-    assert [request.headers["api-key"] for request in house.requests] == [KEY] * 3
-    assert not any(KEY in request.path for request in house.requests)
+    assert [request.headers["api-key"] for request in server.requests] == [KEY] * 3
+    assert not any(KEY in request.path for request in server.requests)
 
 
-def test_a_cutout_is_fetched_once_and_can_be_read(house, place, desk):
+def test_a_cutout_is_fetched_once_and_can_be_read(server, place, desk):
     path = tng_cutout("TNG50-1", 99, 7, **place)
     assert path.read_bytes() == galaxy() and path.is_relative_to(desk / "cache" / "tng" / "TNG50-1" / "snapshot-99")
     formed = (500 * 2e-5 * 1.989e43 * units.g / 0.6774).to_value(units.Msun)
     assert float(read_galaxy(path).stars.mass.sum()) == pytest.approx(formed, rel=1e-5)
-    (request,) = house.requests
+    (request,) = server.requests
     query = parse_qs(urlsplit(request.path).query)
     assert urlsplit(request.path).path == f"{PAGE}cutout.hdf5"
     assert set(query["gas"][0].split(",")) >= {
@@ -117,7 +117,7 @@ def test_a_cutout_is_fetched_once_and_can_be_read(house, place, desk):
     assert set(query["stars"][0].split(",")) >= {
         "Coordinates", "Velocities", "GFM_InitialMass", "GFM_Metallicity", "GFM_Metals", "GFM_StellarFormationTime",
     }  # fmt: skip
-    assert tng_cutout("TNG50-1", 99, 7, **place) == path and len(house.requests) == 1
+    assert tng_cutout("TNG50-1", 99, 7, **place) == path and len(server.requests) == 1
     note = path.with_name(path.name + ".sha256").read_text()
     assert note == f"{hashlib.sha256(galaxy()).hexdigest()}  {path.name}\n"
 
@@ -130,10 +130,10 @@ def test_every_column_that_the_reader_knows_is_asked_for(kind):
     assert names and names <= set(getattr(tng, kind.upper()))
 
 
-def test_other_fields_are_another_file(house, place):
+def test_other_fields_are_another_file(server, place):
     both = tng_cutout("TNG50-1", 99, 7, **place)
     stars = tng_cutout("TNG50-1", 99, 7, gas=(), **place)
-    assert both != stars and "gas=" not in house.requests[-1].path and len(house.requests) == 2
+    assert both != stars and "gas=" not in server.requests[-1].path and len(server.requests) == 2
     with pytest.raises(InputError, match="would be empty"):
         tng_cutout("TNG50-1", 99, 7, stars=(), gas=(), **place)
     for bad in ("Masses&stars=all", "../x", "", "a b"):
@@ -142,7 +142,7 @@ def test_other_fields_are_another_file(house, place):
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "hash", "no hash of a damaged file"])
-def test_a_damaged_cache_is_noticed_and_fetched_anew(house, place, damage):
+def test_a_damaged_cache_is_noticed_and_fetched_anew(server, place, damage):
     path = tng_cutout("TNG50-1", 99, 7, **place)
     note, body = path.with_name(path.name + ".sha256"), bytearray(galaxy())
     if damage == "flip":
@@ -161,38 +161,38 @@ def test_a_damaged_cache_is_noticed_and_fetched_anew(house, place, damage):
             tng_cutout("TNG50-1", 99, 7, **place)
         path.unlink()
     assert tng_cutout("TNG50-1", 99, 7, **place) == path
-    assert path.read_bytes() == galaxy() and len(house.requests) == 2
+    assert path.read_bytes() == galaxy() and len(server.requests) == 2
     assert {file.name for file in path.parent.iterdir()} == {path.name, note.name}
 
 
-def test_a_damaged_file_is_not_trusted_where_fetching_it_fails(house, place):
+def test_a_damaged_file_is_not_trusted_where_fetching_it_fails(server, place):
     path = tng_cutout("TNG50-1", 99, 7, **place)
     path.write_bytes(galaxy(seed=1))
-    house.scenes[f"{PAGE}cutout.hdf5"] = [status(500)]
+    server.answers[f"{PAGE}cutout.hdf5"] = [status(500)]
     for _ in range(2):
         with pytest.raises(InputError, match="HTTP status 500; 3 attempts"):
             tng_cutout("TNG50-1", 99, 7, **place)
 
 
-def test_a_file_fetched_by_hand_is_taken(house, place):
-    house.scenes[f"{PAGE}cutout.hdf5"] = [status(503)]
+def test_a_file_fetched_by_hand_is_taken(server, place):
+    server.answers[f"{PAGE}cutout.hdf5"] = [status(503)]
     with pytest.raises(InputError, match="by hand and save it as") as caught:
         tng_cutout("TNG50-1", 99, 7, **place)
-    asked = len(house.requests)
+    asked = len(server.requests)
     path = Path(str(caught.value).partition("save it as ")[2].removesuffix("."))
     path.write_bytes(galaxy())
-    assert tng_cutout("TNG50-1", 99, 7, **place) == path and len(house.requests) == asked
+    assert tng_cutout("TNG50-1", 99, 7, **place) == path and len(server.requests) == asked
     assert path.with_name(path.name + ".sha256").exists()
 
 
-def test_a_cut_connection_is_taken_up(house, place):
-    keyed, body = house.keyed, galaxy()
-    house.scenes[f"{PAGE}cutout.hdf5"] = [
-        keyed(content(body, upto=1000)), keyed(status(429, Retry_After="3")), keyed(status(500)), keyed(content(body)),
+def test_a_cut_connection_is_taken_up(server, place):
+    keyed, body = server.keyed, galaxy()
+    server.answers[f"{PAGE}cutout.hdf5"] = [
+        keyed(content(body, upto=1000)), keyed(status(429, Retry_After="0")), keyed(status(500)), keyed(content(body)),
     ]  # fmt: skip
-    place["patience"] = Patience(tries=4, timeout=5.0, sleep=lambda seconds: None)
+    place["patience"] = Patience(tries=4, base=0.0, timeout=5.0)
     assert tng_cutout("TNG50-1", 99, 7, **place).read_bytes() == body
-    assert house.requests[-1].headers["range"] == "bytes=1000-"
+    assert server.requests[-1].headers["range"] == "bytes=1000-"
 
 
 @pytest.mark.parametrize(
@@ -206,26 +206,26 @@ def test_a_cut_connection_is_taken_up(house, place):
     ],
     ids=["html", "json", "key", "empty", "truncated"],
 )
-def test_what_is_no_cutout_is_not_kept(house, place, desk, body, said):
-    house.scenes[f"{PAGE}cutout.hdf5"] = [status(200, body)]
+def test_what_is_no_cutout_is_not_kept(server, place, desk, body, said):
+    server.answers[f"{PAGE}cutout.hdf5"] = [status(200, body)]
     with pytest.raises(InputError, match=said) as caught:
         tng_cutout("TNG50-1", 99, 7, **place)
     assert KEY not in str(caught.value)
     assert not [path for path in (desk / "cache").rglob("*") if path.is_file()]
 
 
-def test_a_cutout_of_nothing_is_said(house, place):
+def test_a_cutout_of_nothing_is_said(server, place):
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
         file.create_group("Header")
-    house.scenes[f"{PAGE}cutout.hdf5"] = [status(200, memory.getvalue())]
+    server.answers[f"{PAGE}cutout.hdf5"] = [status(200, memory.getvalue())]
     with pytest.raises(InputError, match="neither stars nor gas"):
         tng_cutout("TNG50-1", 99, 7, **place)
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[1, 2]", b'{"simulations": {}}', b"[" * 99_999, b"\xff", b"", b"null"])
-def test_answers_that_make_no_sense_are_said(house, place, answer):
-    house.scenes["/api/"] = house.scenes["/api/TNG50-1/snapshots/"] = house.scenes[PAGE] = [status(200, answer)]
+def test_answers_that_make_no_sense_are_said(server, place, answer):
+    server.answers["/api/"] = server.answers["/api/TNG50-1/snapshots/"] = server.answers[PAGE] = [status(200, answer)]
     for ask in (
         lambda: tng.simulations(**place),
         lambda: tng.snapshots("TNG50-1", **place) and tng.subhalo("TNG50-1", 99, 7, **place),
@@ -237,18 +237,18 @@ def test_answers_that_make_no_sense_are_said(house, place, answer):
 @pytest.mark.parametrize(
     "name", ["", "..", "../TNG50-1", "TNG50-1/..", "TNG50 1", "TNG50-1?x=1", "-TNG", "T" * 99, "é", "a\n"]
 )
-def test_names_that_are_no_simulation_go_nowhere(house, place, desk, name):
+def test_names_that_are_no_simulation_go_nowhere(server, place, desk, name):
     for ask in (lambda: tng.snapshots(name, **place), lambda: tng_cutout(name, 99, 7, **place)):
         with pytest.raises(InputError, match="is no name of a simulation"):
             ask()
-    assert not house.requests and not (desk / "cache").exists()
+    assert not server.requests and not (desk / "cache").exists()
 
 
 @pytest.mark.parametrize(("snapshot", "subhalo"), [(-1, 0), (10_000, 0), (99, -1), (99, 10**11), (True, 0)])
-def test_numbers_that_no_subhalo_has_go_nowhere(house, place, snapshot, subhalo):
+def test_numbers_that_no_subhalo_has_go_nowhere(server, place, snapshot, subhalo):
     with pytest.raises(InputError, match="is no number from 0 to"):
         tng_cutout("TNG50-1", snapshot, subhalo, **place)
-    assert not house.requests
+    assert not server.requests
 
 
 @pytest.mark.parametrize(
@@ -261,22 +261,22 @@ def test_numbers_that_no_subhalo_has_go_nowhere(house, place, snapshot, subhalo)
         (410, "it is there no longer"),
     ],
 )
-def test_a_refusal_says_what_would_do(house, place, code, said):
-    house.scenes[f"{PAGE}cutout.hdf5"] = [status(code, KEY.encode(), Reason=KEY)]
+def test_a_refusal_says_what_would_do(server, place, code, said):
+    server.answers[f"{PAGE}cutout.hdf5"] = [status(code, KEY.encode(), Reason=KEY)]
     with pytest.raises(InputError, match=f"status {code}.*{said}") as caught:
         tng_cutout("TNG50-1", 99, 7, **place)
-    assert len(house.requests) == 1 and "\n" not in str(caught.value)
+    assert len(server.requests) == 1 and "\n" not in str(caught.value)
 
 
-def test_no_key_says_where_one_belongs(house, place, monkeypatch):
+def test_no_key_says_where_one_belongs(server, place, monkeypatch):
     monkeypatch.setenv("TNG_API_KEY", " ")
     with pytest.raises(InputError, match=r"no key in TNG_API_KEY.*users/register/.*tng-key \(chmod 600\)"):
         tng.simulations(**place)
-    assert not house.requests
+    assert not server.requests
 
 
 @pytest.mark.parametrize("usual", [True, False])
-def test_a_key_in_a_file(house, place, desk, monkeypatch, usual):
+def test_a_key_in_a_file(server, place, desk, monkeypatch, usual):
     monkeypatch.delenv("TNG_API_KEY")
     path = desk / "home" / ".config" / "ifux" / "tng-key" if usual else desk / "key"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -296,7 +296,7 @@ def test_a_key_in_a_file(house, place, desk, monkeypatch, usual):
 
 
 @pytest.mark.parametrize("bad", ["two words", "short", "ключ-ключ-ключ", f"{KEY}\nX: 1", "x" * 5000, "\0" * 20])
-def test_what_is_no_key_is_not_sent_and_not_shown(house, place, desk, monkeypatch, bad):
+def test_what_is_no_key_is_not_sent_and_not_shown(server, place, desk, monkeypatch, bad):
     path = desk / "key"
     path.write_text(bad)
     path.chmod(0o600)
@@ -304,7 +304,7 @@ def test_what_is_no_key_is_not_sent_and_not_shown(house, place, desk, monkeypatc
     monkeypatch.setenv("IFUX_TNG_KEY_FILE", str(path))
     with pytest.raises(InputError, match="IFUX_TNG_KEY_FILE names holds no key") as caught:
         tng.simulations(**place)
-    assert bad not in str(caught.value) and not house.requests
+    assert bad not in str(caught.value) and not server.requests
 
 
 def test_a_key_in_the_place_of_the_name_of_its_file_is_not_shown(monkeypatch):
@@ -326,7 +326,7 @@ def test_a_secret_hides():
     assert not hasattr(own, "__dict__")
 
 
-def test_the_key_is_shown_nowhere_whatever_fails(house, place, desk, caplog, capfd):
+def test_the_key_is_shown_nowhere_whatever_fails(server, place, desk, caplog, capfd):
     """Servers that repeat the key in all they say, and every way to fail: no text, log or file has it."""
     caplog.set_level(logging.DEBUG)
     echo = {"Reason": KEY, "ETag": f'"{KEY}"', "Last_Modified": KEY}
@@ -337,44 +337,44 @@ def test_the_key_is_shown_nowhere_whatever_fails(house, place, desk, caplog, cap
     def garbage(handler):
         handler.wfile.write(f"{KEY} {KEY}\r\n\r\n".encode())
 
-    scenes = [
+    answers = [
         status(401, KEY.encode(), **echo), status(404, KEY.encode()), status(429, KEY.encode(), Retry_After=KEY),
         status(500, KEY.encode()), status(200, KEY.encode(), **echo), status(302, Location=f"http://{KEY}.org/"),
         status(302, Location=f"/{KEY}"), status(301, Location="/api/"), content(galaxy(), upto=1000), reason, garbage,
         content(galaxy(), upto=1000, tag=f'"{KEY}"'),
     ]  # fmt: skip
-    for scene in scenes:
-        house.scenes[f"{PAGE}cutout.hdf5"] = house.scenes[PAGE] = [scene]
+    for answer in answers:
+        server.answers[f"{PAGE}cutout.hdf5"] = server.answers[PAGE] = [answer]
         for ask in (tng_cutout, tng.subhalo):
             with pytest.raises(InputError) as caught:
                 ask("TNG50-1", 99, 7, **place)
             assert KEY not in "".join(traceback.format_exception(caught.value))
             assert "\n" not in str(caught.value)
         assert not shows_the_key(desk)
-    house.scenes[f"{PAGE}cutout.hdf5"] = [house.keyed(content(galaxy()))]
+    server.answers[f"{PAGE}cutout.hdf5"] = [server.keyed(content(galaxy()))]
     tng_cutout("TNG50-1", 99, 7, progress=True, **place)
     assert not shows_the_key(desk)
     printed = capfd.readouterr()
     assert KEY not in caplog.text + printed.out + printed.err
 
 
-def test_the_key_does_not_follow_to_another_host(house, place):
-    with Playhouse() as elsewhere:
-        house.scenes[f"{PAGE}cutout.hdf5"] = [status(302, Location=f"{elsewhere.address}/file?token=1")]
-        elsewhere.scenes["/file"] = [content(galaxy())]
+def test_the_key_does_not_follow_to_another_host(server, place):
+    with WebServer() as elsewhere:
+        server.answers[f"{PAGE}cutout.hdf5"] = [status(302, Location=f"{elsewhere.address}/file?token=1")]
+        elsewhere.answers["/file"] = [content(galaxy())]
         assert tng_cutout("TNG50-1", 99, 7, **place).read_bytes() == galaxy()
         assert elsewhere.requests and not any(KEY in str(request) for request in elsewhere.requests)
 
 
-def test_a_refusal_of_another_host_is_not_the_fault_of_the_key(house, place):
-    with Playhouse({"/file": [status(403)]}) as elsewhere:
-        house.scenes[f"{PAGE}cutout.hdf5"] = [status(302, Location=f"{elsewhere.address}/file")]
+def test_a_refusal_of_another_host_is_not_the_fault_of_the_key(server, place):
+    with WebServer({"/file": [status(403)]}) as elsewhere:
+        server.answers[f"{PAGE}cutout.hdf5"] = [status(302, Location=f"{elsewhere.address}/file")]
         with pytest.raises(InputError, match="HTTP status 403 where it leads to") as caught:
             tng_cutout("TNG50-1", 99, 7, **place)
     assert "the key in" not in str(caught.value)
 
 
-def test_a_cache_that_cannot_be_written_is_said(house, place, desk, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_said(server, place, desk, monkeypatch):
     (desk / "blocked").write_text("a file")
     monkeypatch.setenv("IFUX_CACHE", str(desk / "blocked"))
     with pytest.raises(InputError, match=r"cannot be written: .*; name a folder in IFUX_CACHE"):
@@ -383,14 +383,14 @@ def test_a_cache_that_cannot_be_written_is_said(house, place, desk, monkeypatch)
 
 @pytest.fixture
 def command(place, monkeypatch):
-    """`ifux tng` against the house."""
+    """`ifux tng` against the server."""
     import ifux.commands.tng
 
     monkeypatch.setattr(ifux.commands.tng, "cutout", lambda *names, **options: tng_cutout(*names, **options, **place))
     return lambda *words: cli.main(["tng", *words])
 
 
-def test_the_command_writes_a_file_and_says_how_to_look_at_it(command, desk, capsys, house):
+def test_the_command_writes_a_file_and_says_how_to_look_at_it(command, desk, capsys, server):
     assert command("TNG50-1", "99", "7", "--out", "galaxy.hdf5") == 0
     said = capsys.readouterr()
     assert said.out == "galaxy.hdf5\n" and "`ifux inspect galaxy.hdf5` shows what is in it" in said.err
@@ -398,7 +398,7 @@ def test_the_command_writes_a_file_and_says_how_to_look_at_it(command, desk, cap
     assert command("TNG50-1", "99", "7", "--out", "galaxy.hdf5") == 2
     assert "exists already" in capsys.readouterr().err
     assert command("TNG50-1", "99", "7", "--out", "galaxy.hdf5", "--overwrite", "--quiet") == 0
-    assert capsys.readouterr() == ("", "") and len(house.requests) == 1
+    assert capsys.readouterr() == ("", "") and len(server.requests) == 1
     assert command("TNG50-1", "99", "7") == 0
     assert Path(capsys.readouterr().out.strip()).is_relative_to(desk / "cache")
     assert cli.main(["inspect", "galaxy.hdf5"]) == 0

@@ -1,164 +1,194 @@
-"""One request over HTTP, with redirections that neither leave TLS nor carry headers to another host.
+"""One request over HTTP, by `requests` with the retries of `urllib3`; imported as one is made, in a fifth of a second.
 
-No error repeats what a server wrote, which may be what it was sent.
+By hand are what may follow a redirection, since `requests` keeps back `Authorization` alone and leaves TLS; a limit to
+the pause that a server may ask for; and the words of errors, since theirs repeat headers and what a server wrote.
 """
 
+import logging
+import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPResponse
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import version
 from ipaddress import ip_address
-from typing import Any
-from urllib.error import URLError
-from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import HTTPErrorProcessor, ProxyHandler, Request, build_opener
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidProxyURL, InvalidURL, ProxyError, TooManyRedirects
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.exceptions import HTTPError, IncompleteRead, InvalidHeader
 
 from ifux.errors import InputError
+
+PASSING = (408, 425, 429, *range(500, 600))
+"""Status of a failure that may pass."""
 
 REDIRECTIONS = 8
 """Followed in a row before they count as a circle."""
 
-PIECE = 1 << 18
+PIECE = 1 << 16
 """Most that is read at once [byte]."""
 
+ANYWHERE = {"User-Agent", "Accept-Encoding", "Accept", "Connection", "Range", "If-Range"}
+"""Headers that may go to any host."""
 
-class Trouble(Exception):
-    """A failure that may pass, and how long the server asks to wait [s]."""
+REMEDIES = {
+    401: "it wants a key that it knows",
+    403: "it wants a key that it knows, or a permission that you do not have",
+    404: "there is nothing at this address; check the names in it",
+    410: "it is there no longer",
+}
+"""What would do, by the status of a refusal."""
 
-    def __init__(self, reason: str, wait: float | None = None):
-        super().__init__(reason)
-        self.wait = wait
+OURS = ContextVar("OURS", default=False)
+"""Whether a request is one of ours: `urllib3` logs what a server wrote, which may be what it was sent."""
 
-
-class Refused(InputError):
-    """An answer that will not change by asking again."""
-
-    status: int = 0
-    """That of HTTP."""
-    elsewhere: bool = False
-    """Whether another host gave it, where the address leads to: it was sent no headers."""
-
-    @classmethod
-    def of(cls, address: str, status: int, place: str = "") -> "Refused":
-        """The error for a status."""
-        remedies = {
-            401: "it wants a key that it knows",
-            403: "it wants a key that it knows, or a permission that you do not have",
-            404: "there is nothing at this address; check the names in it",
-            410: "it is there no longer",
-        }
-        error = cls(
-            f"{address} was refused (HTTP status {status}{place}): {remedies.get(status, 'check the address')}."
-        )
-        error.status, error.elsewhere = status, bool(place)
-        return error
+for module in ("connection", "connectionpool", "util.retry"):
+    logging.getLogger(f"urllib3.{module}").addFilter(lambda record: not OURS.get())
 
 
-class Unjudged(HTTPErrorProcessor):
-    """Leaves every status, redirections among them, to us."""
-
-    def http_response(self, request: Any, response: Any) -> Any:
-        """The response as it came."""
-        return response
-
-    https_response = http_response
+class Unreached(Exception):
+    """No answer, or one that says to ask again, after all attempts."""
 
 
-def answer(address: str, headers: Mapping[str, str], conditions: Mapping[str, str], timeout: float) -> HTTPResponse:
-    """The response to a GET: 200, 206 or 416. `headers` go to the host of the address alone, `conditions` anywhere."""
-    here = address
-    for _ in range(REDIRECTIONS):
-        response = sent(address, here, {**headers, **conditions, "User-Agent": f"ifux/{version('ifux')}"}, timeout)
-        status, location = response.status, response.headers.get("Location")
-        if status in (200, 206, 416):
-            return response
-        response.close()
-        place = "" if origin(here) == origin(address) else " where it leads to"
-        if status in (301, 302, 303, 307, 308) and location:
-            here, headers = redirected(address, here, location, headers)
-        elif status in (408, 425, 429) or status >= 500:
-            raise Trouble(f"HTTP status {status}{place}", retry_after(response.headers.get("Retry-After")))
-        else:
-            raise Refused.of(address, status, place)
-    raise InputError(f"{address} leads from one address to the next without end: check the address.")
+class Cut(Exception):
+    """A body that broke off."""
 
 
-def sent(address: str, here: str, headers: Mapping[str, str], timeout: float) -> HTTPResponse:
-    """The response from one host. An error names the address that was asked for first."""
-    direct = [ProxyHandler({})] if is_loopback(urlsplit(here).hostname) else []
-    try:
-        return build_opener(Unjudged, *direct).open(Request(here, headers=dict(headers)), timeout=timeout)
-    except (OSError, HTTPException) as error:
-        cause = error.reason if isinstance(error, URLError) else error
+class Retries(Retry):
+    """Makes the pause that a server asks for, if that makes sense and is not longer than the longest."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """That pause [s]."""
+        try:
+            pause = Retry.get_retry_after(self, response)
+        except (InvalidHeader, ValueError, OverflowError):
+            return None
+        if pause and pause > self.backoff_max:
+            raise Unreached(f"HTTP status {response.status}; it asks to be left alone for {pause:.0f} s")
+        return pause
+
+
+class Session(requests.Session):
+    """Follows redirections to safe addresses alone, without headers that another host was meant for."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Called before every redirection."""
+        old, new = str(response.url), str(prepared_request.url)
+        if not is_safe(new) or (old.startswith("https:") and not new.startswith("https:")):
+            raise InvalidURL("not safe")
+        if self.should_strip_auth(old, new):
+            for name in {*prepared_request.headers} - ANYWHERE:
+                del prepared_request.headers[name]
+
+
+@contextmanager
+def answer(
+    address: str,
+    headers: Mapping[str, str],
+    remedies: Mapping[int, str],
+    *,
+    tries: int,
+    base: float,
+    longest: float,
+    timeout: float,
+) -> Iterator[requests.Response]:
+    """The response to a GET: 200, or 206 and 416 where a range is asked for. Its `raw` is the body as it was sent.
+
+    `remedies` say what would do, by the status of a refusal, unless another host refuses, where the address leads to.
+    """
+    check(address, headers)
+    retries = Retries(
+        tries - 1,
+        other=0,  # a server that cannot prove who it is will not be able to
+        backoff_factor=base,
+        backoff_jitter=base,
+        backoff_max=longest,
+        status_forcelist=PASSING,
+        raise_on_status=False,
+    )
+    with Session() as session:
+        session.max_redirects, session.verify = REDIRECTIONS, os.environ.get("SSL_CERT_FILE") or True
+        session.auth = lambda request: request  # none from ~/.netrc
+        direct = {"http": "", "https": "", "all": ""} if is_loopback(urlsplit(address).hostname) else None
+        session.headers.update({"User-Agent": f"ifux/{version('ifux')}", "Accept-Encoding": "identity"})
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retries))
+        mark = OURS.set(True)
+        try:
+            try:
+                response = session.get(address, headers={**headers}, stream=True, timeout=timeout, proxies=direct)
+            except (OSError, HTTPError, ValueError) as error:
+                raise failure(address, error) from None
+            with response:
+                status, known, place = response.status_code, {**REMEDIES, **remedies}, ""
+                if session.should_strip_auth(address, str(response.url)):
+                    known, place = REMEDIES, " where it leads to"
+                if status in PASSING:
+                    raise Unreached(f"HTTP status {status}{place}; {tries} attempts")
+                if status != 200 and not ("Range" in headers and status in (206, 416)):
+                    remedy = known.get(status, "check the address")
+                    raise InputError(f"{address} was refused (HTTP status {status}{place}): {remedy}.")
+                yield response
+        except HTTPError as error:
+            raise failure(address, error) from None
+        finally:
+            OURS.reset(mark)
+
+
+def failure(address: str, error: Exception) -> Exception:
+    """What went wrong, in the words of the operating system and our own."""
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    reason = "the connection was cut"
+    for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = cause.verify_message.partition(",")[0]
-            raise InputError(
+            return InputError(
                 f"the server of {address} could not prove who it is ({reason}): nothing was fetched; check the clock, "
-                "the certificates and the proxy of this machine."
-            ) from None
-        raise Trouble(said(cause)) from None
-    except ValueError:
-        raise InputError(f"{address} is no address: write it as https://host/path, without spaces.") from None
+                "the certificates (REQUESTS_CA_BUNDLE names others) and the proxy of this machine."
+            )
+        if isinstance(cause, IncompleteRead):
+            reason = f"{cause.partial} of {cause.partial + cause.expected} bytes came"
+        elif isinstance(cause, TimeoutError):
+            reason = "no answer in time"
+        elif isinstance(cause, OSError):
+            reason = cause.strerror or reason
+    if isinstance(error, TooManyRedirects):
+        return InputError(f"{address} leads from one address to the next without end: check the address.")
+    if isinstance(error, ProxyError | InvalidProxyURL):
+        return Unreached("there is no way through the proxy")
+    if isinstance(error, ValueError):
+        return InputError(f"{address} leads to an address that is not safe, or to none: nothing was fetched.")
+    if not isinstance(error, requests.RequestException | HTTPError):
+        return InputError(f"{address} was not fetched: the certificates that the environment names cannot be read.")
+    return Cut(reason) if isinstance(error, HTTPError) else Unreached(reason)
 
 
-def pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """The body as it comes in."""
-    while True:
-        try:
-            piece = response.read1(PIECE)
-        except (OSError, HTTPException, ValueError) as error:
-            raise Trouble(said(error)) from None
-        if not piece:
-            return
-        yield piece
-
-
-def redirected(address: str, here: str, location: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """Where a redirection leads, and the headers that may go along: none to another scheme, host or port."""
-    try:
-        there = urljoin(here, location)
-        old, new = split(here), split(there)
-    except ValueError:
-        raise InputError(f"{address} leads to something that is no address: nothing was fetched.") from None
-    if new.scheme != "https" and (old.scheme == "https" or not is_loopback(new.hostname)):
-        raise InputError(f"{address} leads to an address without https, which is not safe: nothing was fetched.")
-    return there, headers if origin(here) == origin(there) else {}
-
-
-def check_address(address: str) -> None:
-    """Refuses addresses that are not safe or none at all."""
-    try:
-        parts = split(address)
-    except ValueError:
+def check(address: str, headers: Mapping[str, str]) -> None:
+    """Refuses addresses that are not safe or none at all, and headers that cannot be sent."""
+    if not is_safe(address):
         shown = "what was given" if "@" in address else repr(address)
-        raise InputError(f"{shown} is no address: write it as https://host/path, without a password.") from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise InputError(f"{address} is not safe: only addresses that begin with https:// are fetched.")
-
-
-def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Headers that can be sent. Their values appear in no error."""
-    for name, value in (headers or {}).items():
+        raise InputError(f"{shown} is no address that is safe: write it as https://host/path, without a password.")
+    for name, value in headers.items():
         if not re.fullmatch(r"[A-Za-z0-9-]+", name) or not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
             raise InputError(f"the header {name!r} cannot be sent: it must be one line of printable ASCII characters.")
-    return dict(headers or {})
 
 
-def split(address: str) -> SplitResult:
-    """The parts of an address; a `ValueError` where it is none, or holds a password."""
-    parts = urlsplit(address)
-    if not re.fullmatch(r"[!-~]+", address) or not parts.hostname or "@" in parts.netloc or parts.port == 0:
-        raise ValueError("no address")
-    return parts
-
-
-def origin(address: str) -> tuple[str, str | None, int]:
-    """Scheme, host and port."""
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+def is_safe(address: str) -> bool:
+    """Whether an address is one, holds no password, and leads over TLS or no further than this machine."""
+    try:
+        parts = urlsplit(address)
+        known = bool(
+            re.fullmatch(r"[!-~]+", address) and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        )
+    except ValueError:
+        return False
+    return known and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
 
 
 def is_loopback(host: str | None) -> bool:
@@ -167,38 +197,3 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
-
-
-def length_of(response: HTTPResponse) -> int | None:
-    """Size of the body, where it is stated [byte]."""
-    text = response.headers.get("Content-Length", "").strip()
-    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    return int(text) if re.fullmatch(r"\d{1,18}", text) and not chunked else None
-
-
-def validator_of(response: HTTPResponse) -> str:
-    """What tells one state of a file from another: a strong entity tag, or the time of the last change."""
-    tag, changed = (response.headers.get(name, "").strip() for name in ("ETag", "Last-Modified"))
-    return tag if re.fullmatch(r'"[!#-~]*"', tag) else changed if re.fullmatch(r"[ -~]{10,40}", changed) else ""
-
-
-def retry_after(text: str | None) -> float | None:
-    """How long a server asks to wait [s], in seconds or until a date."""
-    if text is None:
-        return None
-    if re.fullmatch(r"\s*\d{1,9}\s*", text):
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def said(error: object) -> str:
-    """What went wrong, without what a server wrote."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "the connection was cut" if isinstance(error, HTTPException) else type(error).__name__

@@ -37,31 +37,25 @@ class Secret:
         raise TypeError("a secret is not written to a file")
 
 
-def secret(variable: str, file_variable: str, usual: Path | None, remedy: str) -> Secret:
+def secret(variable: str, file_variable: str, usual: str, remedy: str) -> Secret:
     """The key in an environment variable, else in the file that another variable names, else in the usual file.
 
     The file must be its owner's alone. `remedy` says in an error how one comes by a key.
     """
     if text := os.environ.get(variable, "").strip():
         return checked(text, f"the variable {variable}")
-    if chosen := os.environ.get(file_variable):
-        return from_file(Path(chosen).expanduser(), f"the file that {file_variable} names")
-    if usual is not None and usual.exists():
-        return from_file(usual, str(usual))
-    place = "a file" if usual is None else f"the file {usual} (chmod 600)"
-    raise InputError(
-        f"there is no key in {variable}, in a file that {file_variable} names, or in {usual}: {remedy}, and put it "
-        f"into {place}."
-    )
-
-
-def from_file(path: Path, source: str) -> Secret:
-    """The key in a file that nobody else can read. No error shows the content, nor a name that may be a key itself."""
+    chosen = os.environ.get(file_variable)
+    path = Path(os.path.expanduser(chosen or usual))  # noqa: PTH111, which raises an error for a user without a home
+    if not chosen and not path.exists():
+        raise InputError(
+            f"there is no key in {variable}, in a file that {file_variable} names, or in {usual}: {remedy}, and put it "
+            f"into the file {usual} (chmod 600)."
+        )
+    source = f"the file that {file_variable} names" if chosen else usual
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(4096)
-    except (OSError, ValueError):
+            mode, content = os.fstat(file.fileno()).st_mode, file.read(4096)
+    except (OSError, ValueError):  # not with its name, which may be a key itself
         raise InputError(f"{source} cannot be read: give the path of a file that holds the key.") from None
     if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
         raise InputError(

@@ -35,8 +35,6 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 UNSTATED = "not stated"
 WORDS = ("name", "sha256", "citation", "format", "imported", "ifux", "medium", "imf")
 AXES = ("wavelength", "age", "metallicity")
-PIECE = 2**20
-"""Bytes that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -277,11 +275,8 @@ def digest(path: Path) -> str:
         files = sorted(file for file in path.iterdir() if file.is_file())
         lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)
         return hashlib.sha256(lines.encode()).hexdigest()
-    result = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            result.update(piece)
-    return result.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def plain(value: Any) -> Any:

@@ -15,9 +15,9 @@ References: https://www.tng-project.org/data/docs/api; Nelson et al. (2019), Com
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import h5py
@@ -27,7 +27,6 @@ from ifux.io.cache import cache_folder
 from ifux.io.download import PATIENCE, Patience, download, fetched
 from ifux.io.files import replacing
 from ifux.io.hdf5 import find, is_hdf5, opened
-from ifux.io.http import Refused
 from ifux.io.secret import Secret, secret
 
 BASE = "https://www.tng-project.org/api/"
@@ -51,8 +50,6 @@ SIMULATION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}(-[A-Za-z0-9]{1,16}){0,4}")
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 REMEDY = "ask for one at https://www.tng-project.org/users/register/"
-
-Result = TypeVar("Result")
 
 
 def simulations(*, base: str = BASE, patience: Patience = PATIENCE) -> list[dict[str, Any]]:
@@ -115,55 +112,41 @@ def cutout(
         note.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}; name a folder in IFUX_CACHE.") from error
-    got = with_key(
-        lambda headers: download(
-            address,
-            path,
-            headers=headers,
-            overwrite=True,
-            progress=progress,
-            patience=patience,
-            check=lambda part: check_cutout(part, address),
-        ),
+    got = download(
         address,
+        path,
+        overwrite=True,
+        progress=progress,
+        patience=patience,
+        check=lambda part: check_cutout(part, address),
+        **keyed(),
     )
     return sealed(path, note, got.sha256)
 
 
 def key() -> Secret:
     """The personal key, wherever it is kept."""
-    try:
-        usual = Path.home() / ".config" / "ifux" / "tng-key"
-    except RuntimeError:
-        usual = None
-    return secret("TNG_API_KEY", "IFUX_TNG_KEY_FILE", usual, REMEDY)
+    return secret("TNG_API_KEY", "IFUX_TNG_KEY_FILE", "~/.config/ifux/tng-key", REMEDY)
 
 
-def with_key(fetch: Callable[[dict[str, str]], Result], address: str) -> Result:
-    """What a request that carries the key brings."""
+def keyed() -> dict[str, Any]:
+    """The header that carries the key, and what would do where a request with it is refused."""
     own = key()
-    try:
-        return fetch({"API-Key": own.reveal()})
-    except Refused as error:
-        if error.elsewhere:
-            raise
-        if error.status in (401, 403):
-            remedy = f"the key in {own.source} is not one that is known there, or may not have this; {REMEDY}"
-        elif error.status == 404:
-            remedy = "there is no such simulation, snapshot or subhalo; ifux.io.tng.simulations() lists what there is"
-        elif error.status == 400:
-            remedy = "a field may be missing in this snapshot (those that TNG calls mini hold fewer); ask for fewer"
-        else:
-            raise
-        raise InputError(f"{address} was refused (HTTP status {error.status}): {remedy}.") from None
+    unknown = f"the key in {own.source} is not one that is known there, or may not have this; {REMEDY}"
+    remedies = {
+        400: "a field may be missing in this snapshot (those that TNG calls mini hold fewer); ask for fewer",
+        401: unknown,
+        403: unknown,
+        404: "there is no such simulation, snapshot or subhalo; ifux.io.tng.simulations() lists what there is",
+    }
+    return {"headers": {"API-Key": own.reveal()}, "remedies": remedies}
 
 
 def asked(address: str, patience: Patience) -> Any:
     """The answer to a question, which is in JSON."""
-    content = with_key(lambda headers: fetched(address, headers=headers, patience=patience), address)
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return json.loads(fetched(address, patience=patience, **keyed()))
+    except (UnicodeError, json.JSONDecodeError, RecursionError):
         raise InputError(f"{address} did not answer in JSON: check the address, or try again later.") from None
 
 

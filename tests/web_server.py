@@ -1,4 +1,4 @@
-"""A web server on this machine that plays what a test tells it to, faults included."""
+"""A web server on this machine that answers as a test tells it to, faults included."""
 
 import ssl
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Scene = Callable[[BaseHTTPRequestHandler], None]
+Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass
@@ -19,24 +19,24 @@ class Request:
 
 
 @dataclass
-class Playhouse:
-    """Plays the scenes of a path one after the other, and the last of them for ever."""
+class WebServer:
+    """Gives the answers of a path one after the other, and the last of them for ever."""
 
-    scenes: dict[str, list[Scene]] = field(default_factory=dict)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    """For a house that speaks https."""
+    """For a server that speaks https."""
     requests: list[Request] = field(default_factory=list)
 
-    def __enter__(self) -> "Playhouse":
-        house = self
+    def __enter__(self) -> "WebServer":
+        web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                house.requests.append(Request(self.path, headers))
-                scenes = house.scenes.get(self.path.partition("?")[0], [status(404)])
-                scene = scenes.pop(0) if len(scenes) > 1 else scenes[0]
-                scene(self)
+                web.requests.append(Request(self.path, headers))
+                answers = web.answers.get(self.path.partition("?")[0], [status(404)])
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                answer(self)
 
             def log_message(self, *words: object) -> None:
                 """Keeps quiet."""
@@ -48,7 +48,7 @@ class Playhouse:
         self.server = Server(("127.0.0.1", 0), Handler)
         if self.tls is not None:
             self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         self.thread.start()
         return self
 
@@ -63,10 +63,10 @@ class Playhouse:
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.server.server_port}"
 
 
-def status(code: int, body: bytes = b"<html>an explanation</html>", **headers: str) -> Scene:
+def status(code: int, body: bytes = b"<html>an explanation</html>", **headers: str) -> Answer:
     """A status with a page; `Retry_After` is the header Retry-After."""
 
-    def play(handler: BaseHTTPRequestHandler) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -74,7 +74,7 @@ def status(code: int, body: bytes = b"<html>an explanation</html>", **headers: s
         handler.end_headers()
         handler.wfile.write(body)
 
-    return play
+    return answer
 
 
 def content(
@@ -83,15 +83,14 @@ def content(
     tag: str | None = '"first"',
     changed: str | None = None,
     upto: int | None = None,
-    ranges: bool = True,
     length: int | None = None,
-) -> Scene:
+) -> Answer:
     """A file as RFC 9110 wants it served: with ranges if the validator is right. The connection is cut after `upto`."""
 
-    def play(handler: BaseHTTPRequestHandler) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
         wanted, condition = handler.headers.get("Range"), handler.headers.get("If-Range")
         start = 0
-        if ranges and wanted and condition in (tag, changed):
+        if wanted and condition in (tag, changed):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if start and start >= len(body):
             handler.send_response(416)
@@ -110,4 +109,4 @@ def content(
         handler.end_headers()
         handler.wfile.write(body[start:upto])
 
-    return play
+    return answer
