@@ -4,6 +4,9 @@ import gc
 import os
 from pathlib import Path
 
+# Tests side by side: threads of BLAS that wait by spinning would take the cores from one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import equinox as eqx
 import jax
 import pytest

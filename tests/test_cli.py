@@ -350,6 +350,23 @@ def test_help_explains_every_argument(capsys, command):
         assert word in text
 
 
+def test_help_version_and_instruments_wait_for_no_numerics():
+    """In one process: nothing that they need imports what takes a second to import."""
+    lines = [["--version"], ["--help"], *([name, "--help"] for name in cli.COMMANDS), ["ssp", "import", "--help"]]
+    program = (
+        "import contextlib, io, sys\n"
+        "from ifux.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    for line in {[*lines, ['instruments']]!r}:\n"
+        "        with contextlib.suppress(SystemExit):\n"
+        "            main(line)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {"jax", "jaxlib", "equinox", "numpy", "h5py", "astropy", "scipy", "optax", "matplotlib", "tqdm", "dask"}
+    assert not heavy & {*done.stdout.split()}
+
+
 def test_version_is_told(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--version"])

@@ -8,8 +8,18 @@ from typing import NoReturn
 from ifux.commands import convert, demo, inspect, instruments, observe, ssp, survey, tng
 from ifux.errors import InputError
 
-COMMANDS = (demo, observe, survey, convert, inspect, instruments, ssp, tng)
-"""In the order of the help. To add a command, add a file to `ifux.commands` and its name here."""
+COMMANDS = {
+    "demo": demo,
+    "observe": observe,
+    "survey": survey,
+    "convert": convert,
+    "inspect": inspect,
+    "instruments": instruments,
+    "ssp": ssp,
+    "tng": tng,
+}
+"""In the order of the help. To add a command, add a file to `ifux.commands` and its name here. A command imports what
+takes long to import when it is called."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +38,7 @@ def parser() -> Parser:
     common = Parser(add_help=False)
     common.add_argument("--quiet", action="store_true", help="no progress, no notes; errors only")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    for command in COMMANDS:
+    for command in COMMANDS.values():
         command.add(commands, common)
     return top
 

@@ -8,10 +8,6 @@ from typing import Any
 from ifux.commands.progress import progress, quiet
 from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
-from ifux.io import GALAXY_FORMATS, read_galaxy, write_galaxy
-from ifux.io.files import refuse
-from ifux.io.galaxies.galaxy import CENTRES
-from ifux.io.galaxies.read import galaxy_arguments
 
 EXAMPLE = 'units={"length": "kpc"}'
 
@@ -28,12 +24,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("snapshot", metavar="SNAPSHOT", type=Path, help="file, or folder of a snapshot in many files")
     parser.add_argument("galaxy", metavar="GALAXY.h5", type=Path, help="file to write")
-    parser.add_argument("--format", choices=[*GALAXY_FORMATS], help="layout; default: recognised by content")
+    parser.add_argument("--format", metavar="FORMAT", help="layout; default: recognised by content")
     parser.add_argument(
         "--centre",
         metavar="CENTRE",
         nargs="+",
-        help=f"{', '.join(CENTRES)}, or three coordinates in kpc; default: as `ifux inspect` shows it",
+        help="a rule such as shrinking-sphere, or three coordinates in kpc; default: as `ifux inspect` shows it",
     )
     parser.add_argument("--radius", metavar="KPC", type=float, help="leave out what is farther from the centre")
     parser.add_argument(
@@ -51,6 +47,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def convert(arguments: argparse.Namespace) -> None:
     """Reads, says what was read, and writes."""
+    from ifux.io import read_galaxy, write_galaxy
+    from ifux.io.files import refuse
+    from ifux.io.galaxies.read import galaxy_arguments
+
     out = arguments.galaxy
     if out.resolve() == arguments.snapshot.resolve():
         raise InputError(f"{out} is the snapshot itself: choose another name for the galaxy")
@@ -76,6 +76,8 @@ def convert(arguments: argparse.Namespace) -> None:
 
 def centre(words: list[str]) -> str | list[float]:
     """A rule for the centre, or coordinates."""
+    from ifux.io.galaxies.galaxy import CENTRES
+
     if len(words) == 1 and words[0] in CENTRES:
         return words[0]
     try:

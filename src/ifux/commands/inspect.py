@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from ifux.commands.words import add_option, pairs
-from ifux.io import describe
 
 EXAMPLE = "medium=air"
 
@@ -20,4 +19,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """A summary that a human can check."""
+    from ifux.io import describe
+
     print(describe(arguments.file, **pairs(arguments.option, EXAMPLE)))

@@ -6,15 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
-
-from ifux import config, run
 from ifux.commands.progress import progress, quiet
 from ifux.errors import InputError
-from ifux.io import stored_names
-from ifux.io.files import refuse
-from ifux.io.fits import write_cube
-from ifux.io.programs import keep_programs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -44,6 +37,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def observe(arguments: argparse.Namespace) -> None:
     """The observation of a configuration file."""
+    import jax
+
+    from ifux import config
+    from ifux.io import stored_names
+
     if arguments.devices is not None:
         if arguments.devices < 1:
             raise InputError(f"argument --devices: {arguments.devices} is not greater than zero")
@@ -69,6 +67,11 @@ def produce(
     description: dict, arguments: argparse.Namespace, out: Path, picture: Path | None, inputs: list[Path]
 ) -> None:
     """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
+    from ifux import run
+    from ifux.io.files import refuse
+    from ifux.io.fits import write_cube
+    from ifux.io.programs import keep_programs
+
     report = quiet if arguments.quiet else progress
     taken = {path.resolve() for path in inputs}
     for path in (out, picture):

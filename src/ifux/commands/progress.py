@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from tqdm import tqdm
-
 PATIENCE = 1.0
 """How long a step may take before it is shown [s]."""
 
@@ -28,6 +26,8 @@ def progress(
     step: str, parts: int = 1, *, layout: str = "{desc:<30} {bar:20} {elapsed}"
 ) -> Iterator[Callable[[], Any]]:
     """A bar on the standard error with a clock, for what takes longer than a second."""
+    from tqdm import tqdm
+
     done = threading.Event()
     layout = layout if parts > 1 else "{desc:<30} {elapsed}"
     bar = tqdm(

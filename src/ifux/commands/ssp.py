@@ -4,16 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ifux.commands.words import add_option, pairs
-from ifux.config.build import check_type
 from ifux.errors import InputError
-from ifux.io import import_ssp, library_folder, read_ssp, stored_names, stored_ssp
-from ifux.io.inspect import describe_library
-from ifux.io.libraries.options import LIBRARY_OPTIONS
-from ifux.io.public import fetch_ssp, public_libraries
-from ifux.io.store import NAME, Stored, record
+
+if TYPE_CHECKING:
+    from ifux.io.store import Stored
 
 EXAMPLE = "medium=air"
 
@@ -59,6 +56,9 @@ def overwrite(parser: argparse.ArgumentParser) -> None:
 
 def chosen(words: list[str]) -> dict[str, Any]:
     """Options of `read_ssp`, all of them checked."""
+    from ifux.config.build import check_type
+    from ifux.io.libraries.options import LIBRARY_OPTIONS
+
     known, given = {"format": str, **LIBRARY_OPTIONS}, pairs(words, EXAMPLE)
     for key, value in given.items():
         if key not in known:
@@ -71,6 +71,9 @@ def chosen(words: list[str]) -> dict[str, Any]:
 
 def show_all(arguments: argparse.Namespace) -> None:
     """A line for each library of the store, and for each that can be fetched."""
+    from ifux.io import library_folder, public_libraries, stored_names
+    from ifux.io.store import record
+
     names = stored_names()
     print(f"stored in {library_folder()}:" if names else f"nothing is stored in {library_folder()}")
     for name in names:
@@ -85,6 +88,10 @@ def show_all(arguments: argparse.Namespace) -> None:
 
 def show_one(arguments: argparse.Namespace) -> None:
     """A library of the store, a public one, or that of a file."""
+    from ifux.io import public_libraries, read_ssp, stored_names, stored_ssp
+    from ifux.io.inspect import describe_library
+    from ifux.io.store import NAME, record
+
     name, given = arguments.library, chosen(arguments.option)
     if NAME.fullmatch(name) and name in stored_names():
         print(f"{describe_library(stored_ssp(name))}\n{record(name).provenance()}")
@@ -98,6 +105,8 @@ def show_one(arguments: argparse.Namespace) -> None:
 
 def bring_in(arguments: argparse.Namespace) -> None:
     """From a file into the store."""
+    from ifux.io import import_ssp
+
     given = chosen(arguments.option)
     if arguments.citation is not None:
         given["citation"] = arguments.citation
@@ -106,6 +115,8 @@ def bring_in(arguments: argparse.Namespace) -> None:
 
 def fetch_one(arguments: argparse.Namespace) -> None:
     """From its official address into the store."""
+    from ifux.io import fetch_ssp
+
     given = chosen(arguments.option)
     tell(
         fetch_ssp(
@@ -119,7 +130,7 @@ def fetch_one(arguments: argparse.Namespace) -> None:
     )
 
 
-def tell(stored: Stored, arguments: argparse.Namespace) -> None:
+def tell(stored: "Stored", arguments: argparse.Namespace) -> None:
     """What was stored, and how to use it."""
     if not arguments.quiet:
         print(f"{stored.line()}\n{stored.provenance()}")

@@ -7,12 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from ifux import survey
 from ifux.commands.progress import counted, quiet
 from ifux.errors import InputError
-from ifux.io.programs import keep_programs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -45,6 +41,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def conduct(arguments: argparse.Namespace) -> int:
     """The cubes of a survey; the exit status."""
+    from tqdm import tqdm
+
+    from ifux import survey
+    from ifux.io.programs import keep_programs
+
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"argument --workers: {arguments.workers} is not greater than zero")
     report = quiet if arguments.quiet else counted

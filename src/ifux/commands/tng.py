@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ifux.errors import InputError
-from ifux.io.files import refuse, replacing
-from ifux.io.tng import cutout
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -31,6 +29,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def fetch(arguments: argparse.Namespace) -> None:
     """Fetches a cut-out and says where it is."""
+    from ifux.io.files import refuse, replacing
+    from ifux.io.tng import cutout
+
     if arguments.out is not None:
         refuse(arguments.out, overwrite=arguments.overwrite)
     path = cutout(arguments.simulation, arguments.snapshot, arguments.subhalo, progress=not arguments.quiet)
