@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ifux.fitting import Freed, free
+from ifux.fitting import AbstractDistribution, Freed, free
 from ifux.fitting.fisher import labels
-from ifux.learning.distributions import AbstractDistribution
 
 M = TypeVar("M", bound=eqx.Module)
 
