@@ -44,7 +44,7 @@ class Uncertainty:
         """The covariance in units of the standard deviations: near one, two parameters do the same to the cube."""
         sigma = np.sqrt(np.diag(self.covariance))
         sigma = np.where(np.isfinite(sigma), sigma, 1)
-        return np.where(np.isfinite(self.covariance), self.covariance / np.outer(sigma, sigma), 1)
+        return np.where(np.isfinite(self.covariance), self.covariance, 1) / np.outer(sigma, sigma)
 
 
 def fisher(
@@ -108,7 +108,7 @@ def laplace(model: Freed, parameters: Parameters, loss: Callable[[Parameters], F
 
 def bound(model: Freed, parameters: Parameters, information: Float[np.ndarray, "parameter parameter"]) -> Uncertainty:
     """The inverse of the information on free numbers, in physical units; infinite where there is none."""
-    covariance = inverse(information, np.finfo(ravel_pytree(parameters)[0].dtype).eps)
+    covariance = inverse(information, float(np.finfo(ravel_pytree(parameters)[0].dtype).eps))
     stretch = stretches(model, parameters)
     with np.errstate(invalid="ignore"):
         scaled = np.where(np.isinf(covariance), np.inf, covariance * np.outer(stretch, stretch))

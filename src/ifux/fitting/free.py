@@ -20,7 +20,7 @@ Parameters = dict[str, Float[Array, "..."]]
 
 Name = (
     tuple[Callable[[Any], Any], AbstractBijection]
-    | tuple[Callable[[Any], Any], AbstractBijection, AbstractDistribution]
+    | tuple[Callable[[Any], Any], AbstractBijection, AbstractBijection]
 )
 """Where a free leaf stands, the range of its values, and what is known of it before if the range does not say it."""
 
@@ -32,7 +32,7 @@ class Freed(eqx.Module, Generic[M]):
     model: M
     """The leaves that are not free, and the free ones as they were."""
     bijections: dict[str, AbstractBijection]
-    priors: dict[str, AbstractDistribution]
+    priors: dict[str, AbstractBijection]
     """Of the names that have one beside their bijection; a bijection may be one itself."""
     places: tuple[tuple[str, Callable[[Any], Any]], ...] = eqx.field(static=True)
 

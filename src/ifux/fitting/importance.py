@@ -130,7 +130,7 @@ def importance(
     for _ in range(rounds):
         taken = rng.multinomial(draws, shares / shares.sum())
         counts = np.append(counts, np.zeros(taken.size - counts.size)) + taken
-        fresh = np.concatenate([one.sample(rng, count) for one, count in zip(components, taken, strict=True)])
+        fresh = np.concatenate([one.sample(rng, int(count)) for one, count in zip(components, taken, strict=True)])
         squares, prior = surprises(problem, fit.parameters, jnp.asarray(fresh, flat.dtype))
         target = -np.asarray(squares, np.float64).sum(axis=1) - np.asarray(prior, np.float64)
         places = np.concatenate([places, fresh])
@@ -152,7 +152,7 @@ class Component:
     """A distribution of Student, from which draws are made."""
 
     centre: Float[np.ndarray, " parameter"]
-    axes: Float[np.ndarray, "parameter parameter"]
+    axes: Float[np.ndarray, "moving moving"]
     """The Cholesky factor of its scale, in rows and columns of parameters that are not held."""
     moves: Bool[np.ndarray, " parameter"]
     """Whether a parameter is not held."""

@@ -145,9 +145,8 @@ def least_squares(
     minima: list[Minimum] = []
     pool = screened(problem, parameters, starts, key)
     for number in range(starts):
-        begin = (
-            pool.pop(0) if key is None or number % 2 == 0 else leap(problem, minima, jax.random.fold_in(key, number))
-        )
+        leaps = key is not None and bool(minima) and number % 2 == 1
+        begin = leap(problem, minima[0], jax.random.fold_in(key, number)) if leaps else pool.pop(0)
         found = descent(problem, begin, counted, *manner, known=min((m.loss for m in minima), default=-np.inf))
         minima = sorted([*minima, *([] if found is None else [found])], key=lambda minimum: minimum.loss)
         if agreed(minima):
@@ -183,7 +182,7 @@ def screened(problem: Problem, first: Parameters, starts: int, key: PRNGKeyArray
     """A start, and the most probable of many draws from the priors; the most probable of all first."""
     if key is None or starts == 1:
         return [first]
-    draws = drawn(problem.model, first, jax.random.split(key, SCREENED * (starts - 1)))
+    draws = drawn(problem.model, first, key, SCREENED * (starts - 1))
     losses = losses_at(problem, draws)
     order = np.argsort(losses)[: starts - 1]
     found = [jax.tree.map(lambda leaf, place=place: leaf[place], draws) for place in order]
@@ -191,14 +190,13 @@ def screened(problem: Problem, first: Parameters, starts: int, key: PRNGKeyArray
     return found
 
 
-def leap(problem: Problem, minima: list[Minimum], key: PRNGKeyArray) -> Parameters:
+def leap(problem: Problem, best: Minimum, key: PRNGKeyArray) -> Parameters:
     """A start in what may be the valley of another minimum than the best.
 
     Some numbers of the best minimum are drawn again, at random. Of those places where a parabola about it has risen
     far, that with the smallest loss is taken.
     """
-    best = minima[0]
-    draws = redrawn(problem.model, best.parameters, jax.random.split(key, 2 * SCREENED))
+    draws = redrawn(problem.model, best.parameters, key, 2 * SCREENED)
     flat = np.asarray(jax.vmap(lambda one: ravel_pytree(one)[0])(draws), np.float64)
     away = flat - np.asarray(ravel_pytree(best.parameters)[0], np.float64)
     risen = 0.5 * np.einsum("np,pq,nq->n", away, best.information + np.diag(best.prior), away)
@@ -208,7 +206,7 @@ def leap(problem: Problem, minima: list[Minimum], key: PRNGKeyArray) -> Paramete
 
 
 @eqx.filter_jit
-def redrawn(model: Freed, parameters: Parameters, keys: PRNGKeyArray) -> Parameters:
+def redrawn(model: Freed, parameters: Parameters, key: PRNGKeyArray, count: int) -> Parameters:
     """Parameters some of which are drawn from their priors again."""
     flat, restore = ravel_pytree(parameters)
 
@@ -218,7 +216,7 @@ def redrawn(model: Freed, parameters: Parameters, keys: PRNGKeyArray) -> Paramet
         share = jax.random.uniform(second, (), flat.dtype)
         return restore(jnp.where(jax.random.uniform(third, flat.shape, flat.dtype) < share, fresh, flat))
 
-    return jax.vmap(one)(keys)
+    return jax.vmap(one)(jax.random.split(key, count))
 
 
 def losses_at(problem: Problem, draws: Parameters) -> Float[np.ndarray, " draw"]:
@@ -229,14 +227,14 @@ def losses_at(problem: Problem, draws: Parameters) -> Float[np.ndarray, " draw"]
 
 
 @eqx.filter_jit
-def drawn(model: Freed, like: Parameters, keys: PRNGKeyArray) -> Parameters:
+def drawn(model: Freed, like: Parameters, key: PRNGKeyArray, count: int) -> Parameters:
     """Free numbers at random."""
     flat, restore = ravel_pytree(like)
 
     def one(key):
         return model.deviating(restore(jax.random.normal(key, flat.shape, flat.dtype)))
 
-    return jax.vmap(one)(keys)
+    return jax.vmap(one)(jax.random.split(key, count))
 
 
 def descent(

@@ -108,7 +108,7 @@ def judged(
     covariance = inverse(total, rounding)
     variances = np.diag(covariance)
     finite = np.isfinite(variances)
-    determined = float(np.sum(np.where(finite[:, None] & finite[None, :], covariance * information, 0)))
+    determined = float(np.sum(np.where(np.isfinite(covariance), covariance, 0) * information))
     expected = max(counted - determined, 1.0)
     scatter = math.sqrt(2 * expected)
     far = (chi_squared - expected) / scatter
