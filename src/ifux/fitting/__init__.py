@@ -4,6 +4,12 @@ from ifux.fitting.bijections import AbstractBijection as AbstractBijection
 from ifux.fitting.bijections import Interval as Interval
 from ifux.fitting.bijections import Positive as Positive
 from ifux.fitting.bijections import Real as Real
+from ifux.fitting.distributions import AbstractDistribution as AbstractDistribution
+from ifux.fitting.distributions import Isotropic as Isotropic
+from ifux.fitting.distributions import LogNormal as LogNormal
+from ifux.fitting.distributions import LogUniform as LogUniform
+from ifux.fitting.distributions import Normal as Normal
+from ifux.fitting.distributions import Uniform as Uniform
 from ifux.fitting.fisher import Uncertainty as Uncertainty
 from ifux.fitting.fisher import fisher as fisher
 from ifux.fitting.fisher import information as information
@@ -14,6 +20,10 @@ from ifux.fitting.forecast import forecast as forecast
 from ifux.fitting.forecast import longer as longer
 from ifux.fitting.free import Freed as Freed
 from ifux.fitting.free import free as free
+from ifux.fitting.importance import Weighted as Weighted
+from ifux.fitting.importance import importance as importance
+from ifux.fitting.least_squares import LeastSquares as LeastSquares
+from ifux.fitting.least_squares import Minimum as Minimum
 from ifux.fitting.least_squares import least_squares as least_squares
 from ifux.fitting.linear import CubeOperator as CubeOperator
 from ifux.fitting.linear import Distribution as Distribution
@@ -33,4 +43,5 @@ from ifux.fitting.minimise import minimise as minimise
 from ifux.fitting.sampling import Draws as Draws
 from ifux.fitting.sampling import nuts as nuts
 from ifux.fitting.scatter import scattered as scattered
+from ifux.fitting.verdict import Verdict as Verdict
 from ifux.fitting.whitened import Whitened as Whitened

@@ -3,7 +3,8 @@ r"""How well parameters can be known: Fisher information, Cramér-Rao bounds, La
 $$F_{ij} = \sum_\text{voxel} \frac{1}{\sigma^2} \frac{\partial\,\text{cube}}{\partial\theta_i}
 \frac{\partial\,\text{cube}}{\partial\theta_j}$$
 
-for normal noise whose variance is known. Its inverse bounds the covariance of every unbiased estimate.
+for normal noise whose variance is known. Its inverse bounds the covariance of every unbiased estimate. What a prior
+knows adds its own inverse variance to the diagonal.
 
 References: Fisher (1925), Mathematical Proceedings of the Cambridge Philosophical Society 22, 700; Cramér (1946),
 Mathematical Methods of Statistics; Tegmark, Taylor & Heavens (1997), ApJ 480, 22.
@@ -19,13 +20,15 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from ifux.errors import InputError
 from ifux.fitting.free import Freed, Parameters
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The covariance of parameters in their physical units, in the order of their names."""
+    """The covariance of parameters in their physical units, in the order of their names.
+
+    A parameter that nothing constrains has an infinite variance, and no covariances: zeros.
+    """
 
     names: tuple[str, ...]
     """A name for each row; several for an array: its name and the place of the entry."""
@@ -40,7 +43,8 @@ class Uncertainty:
     def correlation(self) -> Float[np.ndarray, "parameter parameter"]:
         """The covariance in units of the standard deviations: near one, two parameters do the same to the cube."""
         sigma = np.sqrt(np.diag(self.covariance))
-        return self.covariance / np.outer(sigma, sigma)
+        sigma = np.where(np.isfinite(sigma), sigma, 1)
+        return np.where(np.isfinite(self.covariance), self.covariance, 1) / np.outer(sigma, sigma)
 
 
 def fisher(
@@ -50,12 +54,21 @@ def fisher(
     variance: Float[Array, "y x wave"],
     mask: Bool[Array, "y x wave"] | None = None,
 ) -> Uncertainty:
-    """The Cramér-Rao bound at some parameters.
+    """The Cramér-Rao bound at some parameters, with what their priors know, if they have any.
 
     `predict` makes the noiseless cube of the model that the parameters stand for. The information is found column by
-    column, forward and back through the model: no array holds a derivative of every voxel by every parameter.
+    column, forward and back through the model: no array holds a derivative of every voxel by every parameter. What
+    neither the cube nor a prior knows has an infinite error.
     """
-    return bound(model, parameters, np.asarray(information(model, parameters, predict, variance, mask), np.float64))
+    known = np.asarray(information(model, parameters, predict, variance, mask), np.float64)
+    return bound(model, parameters, known + np.diag(prior_information(model, parameters)))
+
+
+def prior_information(model: Freed, parameters: Parameters) -> Float[np.ndarray, " parameter"]:
+    """What priors know of every free number: the squared change of their normal number for a step of it."""
+    flat, restore = ravel_pytree(parameters)
+    change = jax.jvp(lambda flat: ravel_pytree(model.deviations(restore(flat)))[0], (flat,), (jnp.ones_like(flat),))[1]
+    return np.asarray(change, np.float64) ** 2
 
 
 @eqx.filter_jit
@@ -66,9 +79,9 @@ def information(
     variance: Float[Array, "y x wave"],
     mask: Bool[Array, "y x wave"] | None = None,
 ) -> Float[Array, "parameter parameter"]:
-    """The Fisher information on the free numbers, in the order in which they are laid flat.
+    """The Fisher information of the data on the free numbers, in the order in which they are laid flat.
 
-    As `fisher`, for what is done with it before it is inverted: a prior is added, or what is not known looked for. It
+    As `fisher` without priors, for what is done with it before it is inverted: what is not known looked for, say. It
     is compiled once for a `predict`: give a function that is made once, not a new lambda each time.
     """
     flat, restore = ravel_pytree(parameters)
@@ -94,20 +107,31 @@ def laplace(model: Freed, parameters: Parameters, loss: Callable[[Parameters], F
 
 
 def bound(model: Freed, parameters: Parameters, information: Float[np.ndarray, "parameter parameter"]) -> Uncertainty:
-    """The inverse of the information on free numbers, in physical units."""
-    information = (information + information.T) / 2
-    names = labels(parameters)
-    scale = np.sqrt(np.abs(np.diag(information)))
-    if not scale.all():
-        blind = [name for name, size in zip(names, scale, strict=True) if size == 0]
-        raise InputError(f"fisher: the cube does not depend on {', '.join(blind)}: free it no longer.")
-    values, axes = np.linalg.eigh(information / np.outer(scale, scale))
-    if values[0] <= 1e-12 * values[-1]:
-        mixed = [name for name, share in zip(names, axes[:, 0], strict=True) if abs(share) > 0.1]
-        raise InputError(f"fisher: a combination of {', '.join(mixed)} leaves the cube as it is: fix one of them.")
-    covariance = (axes / values) @ axes.T / np.outer(scale, scale)
+    """The inverse of the information on free numbers, in physical units; infinite where there is none."""
+    covariance = inverse(information, float(np.finfo(ravel_pytree(parameters)[0].dtype).eps))
     stretch = stretches(model, parameters)
-    return Uncertainty(names, covariance * np.outer(stretch, stretch))
+    with np.errstate(invalid="ignore"):
+        scaled = np.where(np.isinf(covariance), np.inf, covariance * np.outer(stretch, stretch))
+    return Uncertainty(labels(parameters), scaled)
+
+
+def inverse(information: Float[np.ndarray, "parameter parameter"], rounding: float) -> np.ndarray:
+    """The covariance that an information knows of, with infinite variances and no covariances where it knows nothing.
+
+    A direction is unknown if its eigenvalue, each parameter counted in what is known of it alone, is that of rounding
+    errors. Parameters that take no part in such a direction are as well known as if it were held.
+    """
+    information = (information + information.T) / 2
+    size = np.sqrt(np.maximum(np.diag(information), 0))
+    blind = ~(size > 0)
+    size = np.where(blind, 1.0, size)
+    values, axes = np.linalg.eigh(information / np.outer(size, size))
+    flat = values <= max(1e-12, 10 * rounding) * values[-1]
+    infinite = blind | (np.abs(axes[:, flat]) > 0.01).any(axis=1)
+    covariance = (axes[:, ~flat] / values[~flat]) @ axes[:, ~flat].T / np.outer(size, size)
+    covariance[infinite, :] = covariance[:, infinite] = 0
+    covariance[infinite, infinite] = np.inf
+    return covariance
 
 
 def stretches(model: Freed, parameters: Parameters) -> Float[np.ndarray, " parameter"]:

@@ -1,5 +1,6 @@
-"""Which leaves of a model are free, by name, and how to put them back."""
+"""Which leaves of a model are free, by name, what is known of them before, and how to put them back."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
@@ -9,12 +10,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
-from ifux.fitting.bijections import AbstractBijection
+from ifux.fitting.bijections import AbstractBijection, Interval
+from ifux.fitting.distributions import AbstractDistribution
 
 M = TypeVar("M", bound=eqx.Module)
 
 Parameters = dict[str, Float[Array, "..."]]
 """Free numbers by name, each of them any real number."""
+
+Name = (
+    tuple[Callable[[Any], Any], AbstractBijection]
+    | tuple[Callable[[Any], Any], AbstractBijection, AbstractBijection]
+)
+"""Where a free leaf stands, the range of its values, and what is known of it before if the range does not say it."""
 
 
 @final
@@ -24,6 +32,8 @@ class Freed(eqx.Module, Generic[M]):
     model: M
     """The leaves that are not free, and the free ones as they were."""
     bijections: dict[str, AbstractBijection]
+    priors: dict[str, AbstractBijection]
+    """Of the names that have one beside their bijection; a bijection may be one itself."""
     places: tuple[tuple[str, Callable[[Any], Any]], ...] = eqx.field(static=True)
 
     def __call__(self, parameters: Parameters) -> M:
@@ -43,8 +53,61 @@ class Freed(eqx.Module, Generic[M]):
         """The parameters of the model as it was."""
         return {name: self.bijections[name].inverse(jnp.asarray(where(self.model))) for name, where in self.places}
 
+    def deviations(self, parameters: Parameters) -> Parameters:
+        """The standard normal numbers of the priors, which measure how far a value is from what was expected.
 
-def free(model: M, **names: tuple[Callable[[M], Any], AbstractBijection]) -> tuple[Parameters, Freed[M]]:
+        Zero for a name without a prior. Half of the sum of their squares is what a prior adds to a loss. It is minus
+        the logarithm of the density of these numbers, so that the most probable values are the same whatever the
+        bijection that they are fitted by.
+        """
+        return {name: self.deviation(name, number) for name, number in parameters.items()}
+
+    def deviation(self, name: str, number: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The same for one name."""
+        bijection = self.bijections[name]
+        if name in self.priors:
+            return self.priors[name].inverse(bijection.forward(number))
+        return number if isinstance(bijection, AbstractDistribution) else jnp.zeros_like(number)
+
+    def deviating(self, deviations: Parameters) -> Parameters:
+        """The parameters of such deviations, which where there is no prior are the parameters of the model as it was.
+
+        The inverse of `deviations`: of standard normal numbers it makes a draw from the priors, not finite where that
+        lies outside of the range.
+        """
+
+        def number(name: str, now: Float[Array, "..."]) -> Float[Array, "..."]:
+            if name in self.priors:
+                return self.bijections[name].inverse(self.priors[name].forward(deviations[name]))
+            return deviations[name] if self.expected(name) else now
+
+        return {name: number(name, now) for name, now in self.parameters().items()}
+
+    def expected(self, name: str) -> bool:
+        """Whether a name has a prior."""
+        return name in self.priors or isinstance(self.bijections[name], AbstractDistribution)
+
+    def log_prior(self, parameters: Parameters) -> Float[Array, ""]:
+        """Of the density of the free numbers, for samplers and importance weights.
+
+        Where a name has no prior, all values of an `Interval` are alike, all steps of a `Real`, all ratios of a
+        `Positive`: the density of these two is no distribution, and is taken for one.
+        """
+        terms = [self.log_density(name, number) for name, number in parameters.items()]
+        return jnp.sum(jnp.stack(terms))
+
+    def log_density(self, name: str, number: Float[Array, "..."]) -> Float[Array, ""]:
+        """The same for one name."""
+        if self.expected(name):
+            units = jnp.ones_like(number)
+            deviation, change = jax.jvp(lambda number: self.deviation(name, number), (number,), (units,))
+            return jnp.sum(jnp.log(change) - 0.5 * deviation**2 - 0.5 * math.log(2 * math.pi))
+        if isinstance(self.bijections[name], Interval):
+            return -jnp.sum(jax.nn.softplus(number) + jax.nn.softplus(-number))
+        return jnp.zeros((), number.dtype)
+
+
+def free(model: M, **names: Name) -> tuple[Parameters, Freed[M]]:
     """Frees some leaves of a telescope, of a galaxy, or of an `Observation` that holds both.
 
         parameters, model = free(telescope, seeing=(lambda t: t.psf.fwhm, Positive()))
@@ -54,31 +117,47 @@ def free(model: M, **names: tuple[Callable[[M], Any], AbstractBijection]) -> tup
     `jit` as an argument. The other way, without names or ranges, is Equinox's own: a `filter_spec` and `eqx.partition`,
     which the README shows.
 
+    What is known before is a distribution of the value. It stands in place of the range, and the free numbers are
+    standard normal; or beside it, as in `(where, Interval(0.0, 0.1), LogNormal(0.02, 0.2))`. A range alone says no more
+    than its limits.
+
     Args:
         model: Any module.
-        **names: A name for each leaf, with a function that selects it and the range of its values.
+        **names: A name for each leaf, with a function that selects it, the range of its values or their distribution,
+            and their distribution if the range is none.
 
     Raises:
-        InputError: a name selects no array of real numbers, or one that is out of range, or a leaf has two names.
+        InputError: a name selects no array of real numbers, or one that is out of range, or a leaf has two names, or
+            what should be a range or a distribution is not.
     """
     taken: dict[int, str] = {}
-    for name, pair in names.items():
-        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], AbstractBijection)):
+    for name, given in names.items():
+        if not (isinstance(given, tuple) and len(given) in (2, 3) and isinstance(given[1], AbstractBijection)):
             raise InputError(
                 f"free: {name} must be a function that selects a leaf and the range of its values, such as "
-                f"(lambda t: t.psf.fwhm, Positive()), and is {pair!r}."
+                f"(lambda t: t.psf.fwhm, Positive()), and is {given!r}."
             )
-        where, bijection = pair
-        leaf = where(model)
+        leaf = given[0](model)
         if not eqx.is_inexact_array(leaf):
             raise InputError(f"free: {name} must select one array of real numbers, but selects {leaf!r}.")
-        if not bool(jnp.isfinite(bijection.inverse(leaf)).all()):
-            low, high = float(jnp.min(leaf)), float(jnp.max(leaf))
-            found = f"{low:g}" if low == high else f"between {low:g} and {high:g}"
-            raise InputError(f"free: {name} is {found}, which is outside of {bijection}.")
+        for range_ in given[1:]:
+            check(name, leaf, range_)
+        if len(given) == 3 and not isinstance(given[2], AbstractDistribution):
+            raise InputError(f"free: {name} has {given[2]} for a prior: give a distribution, such as Normal.")
         if (other := taken.setdefault(id(leaf), name)) != name:
             raise InputError(f"free: {other} and {name} are the same leaf: free it once.")
     freed = Freed(
-        model, {name: pair[1] for name, pair in names.items()}, tuple((name, pair[0]) for name, pair in names.items())
+        model,
+        {name: given[1] for name, given in names.items()},
+        {name: given[2] for name, given in names.items() if len(given) == 3},
+        tuple((name, given[0]) for name, given in names.items()),
     )
     return jax.tree.map(lambda leaf: jnp.asarray(leaf), freed.parameters()), freed
+
+
+def check(name: str, leaf: Float[Array, "..."], bijection: AbstractBijection) -> None:
+    """That a leaf has values that a range allows."""
+    if not bool(jnp.isfinite(bijection.inverse(leaf)).all()):
+        low, high = float(jnp.min(leaf)), float(jnp.max(leaf))
+        found = f"{low:g}" if low == high else f"between {low:g} and {high:g}"
+        raise InputError(f"free: {name} is {found}, which is outside of {bijection}.")

@@ -7,6 +7,8 @@ $$F^{-1} J^T W\,(N + t\,S)\,W J\,F^{-1}, \qquad F = J^T W J$$
 
 with the noise N, the scatter S between draws and the Jacobian J: the Fisher error, without S, is too small.
 
+What priors know counts in F and beside N: the values that they expect scatter about the truth as they say.
+
 References: Huber (1967), Proceedings of the Fifth Berkeley Symposium 1, 221; White (1982), Econometrica 50, 1.
 """
 
@@ -19,7 +21,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
-from ifux.fitting.fisher import Uncertainty, information, labels, stretches
+from ifux.fitting.fisher import Uncertainty, information, labels, prior_information, stretches
 from ifux.fitting.free import Freed, Parameters
 
 
@@ -62,6 +64,8 @@ def scattered(
         )
     steep = np.asarray(information(model, parameters, predict, variance), np.float64)
     known = steep if noise is None else np.asarray(information(model, parameters, predict, weighted), np.float64)
+    before = np.diag(prior_information(model, parameters))
+    steep, known = steep + before, known + before
     scatter = known + times * np.cov(np.array(scores).T).reshape(steep.shape)
     size = np.sqrt(np.diag(steep))
     inverse = np.linalg.inv(steep / np.outer(size, size)) / np.outer(size, size)

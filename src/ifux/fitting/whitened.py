@@ -8,6 +8,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from ifux.errors import InputError
 from ifux.fitting.fisher import Uncertainty, stretches
 from ifux.fitting.free import Freed, Parameters
 
@@ -30,7 +31,14 @@ class Whitened(eqx.Module):
 
     @staticmethod
     def at(model: Freed, parameters: Parameters, uncertainty: Uncertainty) -> "Whitened":
-        """Coordinates about some parameters, whose covariance in physical units is known there."""
+        """Coordinates about some parameters, whose covariance in physical units is known there.
+
+        Raises:
+            InputError: a parameter has no finite error.
+        """
+        unknown = [name for name, error in uncertainty.errors.items() if not np.isfinite(error)]
+        if unknown:
+            raise InputError(f"Whitened: nothing constrains {', '.join(unknown)}: give a prior, or free it no longer.")
         stretch = stretches(model, parameters)
         covariance = uncertainty.covariance / np.outer(stretch, stretch)
         size = np.sqrt(np.diag(covariance))

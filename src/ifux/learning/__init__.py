@@ -1,17 +1,17 @@
 """Learning: mocks without end, networks that answer with posteriors, and the telescope as their decoder."""
 
+from ifux.fitting import AbstractDistribution as AbstractDistribution
+from ifux.fitting import Isotropic as Isotropic
+from ifux.fitting import LogNormal as LogNormal
+from ifux.fitting import LogUniform as LogUniform
+from ifux.fitting import Normal as Normal
+from ifux.fitting import Uniform as Uniform
 from ifux.learning.batches import Batch as Batch
 from ifux.learning.batches import Batches as Batches
 from ifux.learning.batches import mock as mock
 from ifux.learning.calibration import coverage as coverage
 from ifux.learning.calibration import ranks as ranks
 from ifux.learning.curve import NeuralCurve as NeuralCurve
-from ifux.learning.distributions import AbstractDistribution as AbstractDistribution
-from ifux.learning.distributions import Isotropic as Isotropic
-from ifux.learning.distributions import LogNormal as LogNormal
-from ifux.learning.distributions import LogUniform as LogUniform
-from ifux.learning.distributions import Normal as Normal
-from ifux.learning.distributions import Uniform as Uniform
 from ifux.learning.encoder import CubeEncoder as CubeEncoder
 from ifux.learning.flow import FlowHead as FlowHead
 from ifux.learning.gaussian import GaussianHead as GaussianHead

@@ -11,10 +11,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.errors import InputError
-from ifux.fitting import Freed, free
+from ifux.fitting import AbstractDistribution, Freed, free
 from ifux.fitting.fisher import labels
 from ifux.fitting.free import Parameters
-from ifux.learning.distributions import AbstractDistribution
 
 M = TypeVar("M", bound=eqx.Module)
 

@@ -2,7 +2,8 @@ r"""Distributions of a physical value, as increasing maps of standard normal num
 
 $$y = F^{-1}(\Phi(x)), \quad x \sim \mathcal N(0, 1)$$
 
-So every prior is the same in the free numbers x, and whoever knows nothing answers with a standard normal.
+So every prior is the same in the free numbers x, and whoever knows nothing answers with a standard normal. `free`
+takes one in place of a range, and then it counts; or it takes both, `(where, range, distribution)`.
 """
 
 import math
@@ -14,12 +15,12 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
-from ifux.fitting import AbstractBijection
+from ifux.fitting.bijections import AbstractBijection
 from ifux.units import DEGREE
 
 
 class AbstractDistribution(AbstractBijection):
-    """A bijection whose free numbers are standard normal: it may stand wherever `free` wants a bijection."""
+    """A bijection whose free numbers are standard normal: a prior, wherever `free` wants a bijection."""
 
 
 class AbstractBounded(AbstractDistribution):
