@@ -12,8 +12,8 @@ from ifux import config, run
 from ifux.commands.progress import progress, quiet
 from ifux.errors import InputError
 from ifux.io import stored_names
-from ifux.io.files import refuse
-from ifux.io.fits import write_cube
+from ifux.io.files import PICTURES, promised, refuse
+from ifux.io.fits import check_name, write_cube
 from ifux.io.programs import keep_programs
 
 
@@ -26,9 +26,14 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "--ssp", metavar="FILE-or-NAME", type=Path, help="stellar library, in place of the configuration's"
     )
     parser.add_argument(
-        "--out", metavar="CUBE.fits", type=Path, help="cube to write; default: CONFIG.fits in this folder"
+        "--out",
+        metavar="CUBE.fits",
+        type=Path,
+        help="cube to write, or .fits.gz; default: CONFIG.fits in this folder",
     )
-    parser.add_argument("--picture", metavar="PNG", type=Path, help="also draw maps and spectra")
+    parser.add_argument(
+        "--picture", metavar="FILE.png", type=Path, help="also draw maps and spectra: .png, .pdf, .svg and others"
+    )
     parser.add_argument("--seed", type=int, help="seed of the noise")
     parser.add_argument("--noiseless", action="store_true", help="no noise and no variance")
     parser.add_argument(
@@ -77,6 +82,9 @@ def produce(
                 raise InputError(f"{path} is already the name of another file of this observation: choose another")
             refuse(path, overwrite=arguments.overwrite)
             taken.add(path.resolve())
+    check_name(out)
+    if picture is not None:
+        promised(picture, PICTURES, "a picture")
     keep_programs()
     session = run.prepare(description, report=report)
     if not arguments.quiet:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.io.fits import read_configuration
+from ifux.io.fits_file import is_fits, opened_fits
 from ifux.io.galaxies.centre import distances
 from ifux.io.galaxies.read import existing, galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
@@ -19,7 +20,6 @@ from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
 
-MAGIC = b"SIMPLE  ="
 FURTHER = {"alpha": "[alpha/Fe]", "imf_slope": "slope of the IMF"}
 
 
@@ -38,9 +38,8 @@ def describe(path: str | Path, **options) -> str:
         return describe_library(read_ssp(path, **options))
     if path.is_dir():
         raise InputError(f"{path} is a folder in which neither a galaxy nor a library of a known format was found.")
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) == MAGIC:
-            return describe_fits(path)
+    if is_fits(path):
+        return describe_fits(path)
     if not is_hdf5(path):
         raise InputError(f"{path} is neither HDF5 nor FITS, nor of another format that is known: {beginning(path)}.")
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
@@ -122,22 +121,22 @@ def span(values: np.ndarray) -> str:
 
 def describe_fits(path: Path) -> str:
     """The extensions of a FITS file, and the axes of its cubes."""
-    try:
-        with fits.open(path, memmap=True, lazy_load_hdus=False) as file:
-            headers = [(hdu.name, dict(hdu.header)) for hdu in list[Any](file)]
-    except (OSError, TypeError, ValueError, KeyError) as error:
-        raise InputError(f"{path} begins as FITS does but is truncated or damaged ({error}).") from error
     lines = [f"FITS file {path.name}"]
-    for name, header in headers:
-        shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
-        size = " x ".join(str(length) for length in shape) or "header only"
-        lines.append(f"  {name or 'unnamed'}: {size} {header.get('BUNIT', '')}".rstrip())
-        for keyword in ("CREATOR", "ORIGIN", "DATE", "SEED", "OBJECT", "INSTRUME"):
-            if keyword in header:
-                lines.append(f"    {keyword} {header[keyword]}")
-        lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
-        if len(shape) == 3:
-            lines += [f"    {line}" for line in axes(header)]
+    with opened_fits(path) as file:
+        for hdu in file:
+            header = dict(hdu.header)
+            shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
+            size = " x ".join(str(length) for length in shape) or "header only"
+            lines.append(f"  {hdu.name or 'unnamed'}: {size} {header.get('BUNIT', '')}".rstrip())
+            for keyword in ("CREATOR", "ORIGIN", "DATE", "SEED", "OBJECT", "INSTRUME"):
+                if keyword in header:
+                    lines.append(f"    {keyword} {header[keyword]}")
+            lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
+            if len(shape) == 3:
+                lines += [f"    {line}" for line in axes(header)]
+        own = "IFUX0001" in file[0].header
+    if own:
+        read_configuration(path)
     return "\n".join(lines)
 
 

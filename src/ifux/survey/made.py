@@ -27,7 +27,8 @@ def missing(survey: Survey, folder: Path, *, overwrite: bool, report: run.Report
                 found.append(case)
             elif not is_made(path, case.configuration):
                 raise InputError(
-                    f"{path} exists already and is not the cube of {case}: move it away, or allow it to be overwritten"
+                    f"{path} exists already and is not the cube of {case}, or damaged: move it away, or allow it to be "
+                    "overwritten"
                 )
             advance()
     return found
@@ -37,7 +38,7 @@ def is_made(path: Path, configuration: dict) -> bool:
     """A file is the cube of a configuration. Its header may say more: what followed from the galaxy."""
     try:
         return within(configuration, read_configuration(path))
-    except (InputError, OSError):
+    except InputError:
         return False
 
 

@@ -19,6 +19,7 @@ from astropy.io import ascii as astropy_ascii
 from astropy.io import fits
 
 from ifux.errors import InputError
+from ifux.io.fits_file import is_fits, opened_fits
 
 HEAD = 2**20
 """Bytes of a text in which its header must end."""
@@ -75,16 +76,18 @@ def kind_of(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         start = file.read(16)
-    for magic, kind in ((b"# %ECSV", "ECSV"), (b"PAR1", "Parquet"), (b"SIMPLE  =", "FITS")):
+    for magic, kind in ((b"# %ECSV", "ECSV"), (b"PAR1", "Parquet")):
         if start.startswith(magic):
             return kind
+    if is_fits(path):
+        return "FITS"
     return "CSV" if path.suffix.lower() == ".csv" else None
 
 
 def fits_names(path: Path) -> list[str]:
     """Names of the columns of the first table of a FITS file; none where there is none that can be read."""
     try:
-        with reading(path, "FITS"), fits.open(path, memmap=True) as file:
+        with opened_fits(path) as file:
             return list(fits_table(file, path).columns.names)
     except InputError:
         return []
@@ -165,7 +168,7 @@ def rows_of_json(column: Any, width: int, path: Path) -> np.ndarray:
 
 
 def fits_table(file: Any, path: Path) -> Any:
-    """The first table, whose rows the file can hold."""
+    """The first table."""
     found: Any = next((hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)), None)
     if found is None:
         raise InputError(f"{path} holds no table among its {len(file)} extensions.")
@@ -173,18 +176,12 @@ def fits_table(file: Any, path: Path) -> Any:
         raise InputError(
             f"{path}: the table is of the kind {type(found).__name__}, which is not read: write a plain one."
         )
-    header: Any = found.header
-    bytes_ = int(header["NAXIS1"]) * int(header["NAXIS2"])
-    if bytes_ > path.stat().st_size:
-        raise InputError(
-            f"{path}: the table claims {bytes_} bytes, more than the file has: it is truncated or damaged."
-        )
     return found
 
 
 def read_fits(path: Path) -> Columns:
     """The first table of a FITS file, its units from TUNIT."""
-    with fits.open(path, memmap=True) as file:
+    with opened_fits(path) as file:
         table, first = fits_table(file, path), cast(Any, file[0])
         values = {str(column.name): filled(table.data.field(column.name)) for column in table.columns}
         units = {str(column.name): str(column.unit) for column in table.columns if column.unit}

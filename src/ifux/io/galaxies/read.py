@@ -8,6 +8,7 @@ import numpy as np
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.io.fits_file import is_fits
 from ifux.io.galaxies.eagle import EAGLE
 from ifux.io.galaxies.format import GalaxyFormat
 from ifux.io.galaxies.gadget_binary import GADGET
@@ -126,6 +127,8 @@ def unrecognised(path: Path) -> str:
     known = f"known are {', '.join(GALAXY_FORMATS)}"
     if path.is_dir():
         return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
+    if is_fits(path):
+        TABLE.read(path)  # says what the table lacks, or what is wrong with the file
     if is_rdata(path):
         return remedy(path)
     if not is_hdf5(path):
