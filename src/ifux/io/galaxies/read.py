@@ -56,6 +56,7 @@ def read_galaxy(
     velocity_radius: float | int | None = None,
     subhalo: int | Sequence | np.ndarray | None = None,
     ids: Sequence | np.ndarray | str | Path | None = None,
+    believe: bool = False,
     **options,
 ) -> Galaxy[Particles]:
     """The stars and the gas of a galaxy from a file of any known format, centred and at rest.
@@ -77,6 +78,9 @@ def read_galaxy(
         subhalo: Number of the halo, or several such as group and sub-group, whose particles are taken, where the file
             gives its particles such numbers.
         ids: Identifiers of the particles that are taken, or a file of them: a text, or NumPy's .npy.
+        believe: A galaxy that cannot be one, of a size, a velocity spread, masses, ages or metallicities beyond those
+            of galaxies by a factor of 30, is an error that says what to state; true takes it as it is. ifux's own
+            files, whose units are stated, are not asked.
         **options: What the format leaves open: `GalaxyFormat.options`, as its module says.
 
     Raises:
@@ -89,10 +93,12 @@ def read_galaxy(
     if unknown := sorted(set(options) - set(entry.options)):
         takes = f"takes the options {[*entry.options]}" if entry.options else "takes no options of its own"
         raise InputError(f"{path}: a galaxy of format {entry.name} {takes}, not {unknown}.")
+    if not isinstance(believe, bool):
+        raise InputError(f"{path}: believe is true or false, got {believe!r}.")
     snapshot = entry.read(path, **options)
-    return settled(
-        snapshot, centre if centre is not None else entry.default_centre, radius, velocity_radius, subhalo, ids
-    )
+    centre = entry.default_centre if centre is None else centre
+    asked = None if believe or entry is IFUX else entry.options
+    return settled(snapshot, centre, radius, velocity_radius, subhalo, ids, asked)
 
 
 def existing(path: str | Path) -> Path:
