@@ -10,11 +10,14 @@ import jax
 
 from ifux import config, run
 from ifux.commands.progress import progress, quiet
+from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
 from ifux.io import stored_names
 from ifux.io.files import PICTURES, promised, refuse
 from ifux.io.fits import check_name, write_cube
 from ifux.io.programs import keep_programs
+
+EXAMPLE = "cosmology=Planck15"
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -22,6 +25,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("observe", parents=[common], help="a cube from a configuration")
     parser.add_argument("config", metavar="CONFIG.json", type=Path)
     parser.add_argument("--galaxy", metavar="FILE", type=Path, help="galaxy file, in place of the configuration's")
+    add_option(parser, EXAMPLE)
     parser.add_argument(
         "--ssp", metavar="FILE-or-NAME", type=Path, help="stellar library, in place of the configuration's"
     )
@@ -61,6 +65,10 @@ def observe(arguments: argparse.Namespace) -> None:
             old = description.get(section)
             options = old if isinstance(old, dict) and old.get("kind") == "file" else {}
             description[section] = {**options, "kind": "file", "path": str(path)}
+    if options := pairs(arguments.option, EXAMPLE):
+        if not isinstance(galaxy := description.get("galaxy"), dict) or galaxy.get("kind") != "file":
+            raise InputError("argument --option: it is for a galaxy from a file, and the configuration has none")
+        description["galaxy"] = {**galaxy, **options}
     description = config.with_settings(description, arguments.set)
     if arguments.seed is not None:
         description["seed"] = arguments.seed

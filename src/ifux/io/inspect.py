@@ -12,10 +12,10 @@ from ifux.galaxy import Galaxy
 from ifux.io.fits import read_configuration
 from ifux.io.fits_file import is_fits, opened_fits
 from ifux.io.galaxies.centre import distances
-from ifux.io.galaxies.read import existing, galaxy_format, read_galaxy
+from ifux.io.galaxies.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
 from ifux.io.hdf5 import beginning, is_hdf5
-from ifux.io.libraries.read import library_format, read_ssp
+from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
@@ -31,10 +31,19 @@ def describe(path: str | Path, **options) -> str:
     Raises:
         InputError: the file is none of these, or is damaged, or leaves open what an option must say.
     """
-    path = existing(path)
-    if galaxy_format(path) is not None:
+    path, wanted = existing(path), options.get("format")
+    if wanted is None:
+        galaxy, library = galaxy_format(path) is not None, library_format(path) is not None
+    else:
+        galaxy, library = wanted in GALAXY_FORMATS, wanted in LIBRARY_FORMATS
+        if not (galaxy or library):
+            known = ", ".join(dict.fromkeys((*GALAXY_FORMATS, *LIBRARY_FORMATS)))
+            raise InputError(f"{path}: {wanted!r} is no format of a galaxy or of a library: ifux knows {known}.")
+        if galaxy and library:
+            galaxy = library_format(path) is None
+    if galaxy:
         return describe_galaxy(read_galaxy(path, **options))
-    if library_format(path) is not None:
+    if library:
         return describe_library(read_ssp(path, **options))
     if path.is_dir():
         raise InputError(f"{path} is a folder in which neither a galaxy nor a library of a known format was found.")

@@ -30,20 +30,25 @@ FEWEST = 10
 RICH = 0.2
 """Metallicity that hardly a star has: ten times that of the Sun."""
 
+METALS = 'units={"metallicity": "0.0127"}'
+
 MANY = 0.1
 """Share of the stars that makes a mistake of what may be an accident."""
 
-LIMITS = {
-    "half-mass radius [kpc]": (0.1, 100.0, "length"),
-    "velocity spread [km/s]": (1.0, 1000.0, "velocity"),
-    "mean mass of a star particle [Msun]": (0.1, 3e9, "mass"),
-    "density inside the half-mass radius [Msun/kpc^3]": (0.0, 1e11, "length"),
-    "dynamical over formed mass": (1.0, 3e3, "velocity"),
-    "mean age [Gyr]": (0.01, 20.0, ""),
-}
-"""Least and most, and which unit is the first to be suspected."""
+SMALL, LARGE = 'units={"length": "Mpc"}', 'units={"length": "kpc"}'
 
-EXAMPLES = {"length": "Mpc", "velocity": "cm/s", "mass": "Msun", "metallicity": "0.0127"}
+LIMITS = {
+    "half-mass radius [kpc]": (0.1, 100.0, SMALL, LARGE),
+    "velocity spread [km/s]": (1.0, 1000.0, 'units={"velocity": "1000 km/s"}', 'units={"velocity": "cm/s"}'),
+    "mean mass of a star particle [Msun]": (0.1, 3e9, 'units={"mass": "1e10 Msun"}', 'units={"mass": "Msun"}'),
+    "density inside the half-mass radius [Msun/kpc^3]": (0.0, 1e11, LARGE, SMALL),
+    "dynamical over formed mass": (1.0, 3e3, SMALL, LARGE),
+    "mean age [Gyr]": (0.01, 20.0, "", ""),
+}
+"""Least and most, and what may have to be stated of what is less or more."""
+
+ALONE = ("mean mass of a star particle [Msun]", "mean age [Gyr]")
+"""What is asked of a few stars too."""
 
 
 def check_metallicity(snapshot: Snapshot, options: tuple[str, ...]) -> None:
@@ -54,14 +59,14 @@ def check_metallicity(snapshot: Snapshot, options: tuple[str, ...]) -> None:
         raise InputError(
             f"{snapshot.source}: {odd} of {metals.size} metallicities are below zero or above {RICH:g}, from "
             f"{metals.min():.4g} to {metals.max():.4g}, so they are no mass fractions: "
-            f"{told('metallicity', options)}, with the solar one that they are in units of, 'dex(0.0127)' for its "
-            f"logarithm, or believe=true where they are right {WHERE}."
+            f"{told(METALS, options)}, with the solar one that they are in units of, 'dex(0.0127)' for its logarithm, "
+            f"or believe=true where they are right {WHERE}."
         )
 
 
-def told(unit: str, options: tuple[str, ...]) -> str:
-    """How to state a unit, where the format lets one."""
-    return f'state units={{"{unit}": "{EXAMPLES[unit]}"}}' if unit and "units" in options else "correct the file"
+def told(statement: str, options: tuple[str, ...]) -> str:
+    """What to do about a unit: a statement, where the format takes one."""
+    return f"state {statement}" if statement and "units" in options else "correct the file"
 
 
 def check_galaxy(snapshot: Snapshot, options: tuple[str, ...]) -> Snapshot:
@@ -79,14 +84,15 @@ def check_galaxy(snapshot: Snapshot, options: tuple[str, ...]) -> Snapshot:
     found = [half, spread, total / stars.count, np.inf, np.inf, age]
     if half > 0:
         found[3:5] = total / 2 / (4 / 3 * np.pi * half**3), 5 * spread**2 * half / GRAVITY / total
-    for (name, (low, high, unit)), value in zip(LIMITS.items(), found, strict=True):
-        if stars.count < FEWEST and name not in ("mean mass of a star particle [Msun]", "mean age [Gyr]"):
+    for (name, (low, high, less, more)), value in zip(LIMITS.items(), found, strict=True):
+        if stars.count < FEWEST and name not in ALONE:
             continue
         if not low / MARGIN <= value <= high * MARGIN:
-            few = "; of a whole snapshot give a centre and a radius" * (unit == "length" and value > high)
+            few = "; of a whole snapshot give a centre and a radius" * (more == LARGE and value > high)
+            remedy = told(less if value < low else more, options)
             raise InputError(
                 f"{snapshot.source}: the {name} is {value:.4g}, and of galaxies {low:g} to {high:g}{few}: where a unit "
-                f"is another, {told(unit, options)}, or believe=true where it is right {WHERE}."
+                f"is another, {remedy}, or believe=true where it is right {WHERE}."
             )
     check_rounding(snapshot, half)
     universe = snapshot.cosmology

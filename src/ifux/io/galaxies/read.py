@@ -20,8 +20,8 @@ from ifux.io.galaxies.illustris import ILLUSTRIS
 from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
 from ifux.io.galaxies.pynbody import PYNBODY
-from ifux.io.galaxies.rdata import is_rdata, remedy
 from ifux.io.galaxies.rubix import RUBIX
+from ifux.io.galaxies.simspin import SIMSPIN
 from ifux.io.galaxies.swift import SWIFT
 from ifux.io.galaxies.tables import TABLE
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
@@ -39,6 +39,7 @@ GALAXY_FORMATS: dict[str, GalaxyFormat] = {
         SIMBA,
         FIRE,
         RUBIX,
+        SIMSPIN,
         GADGET,
         GADGET_HDF5,
         TABLE,
@@ -135,8 +136,6 @@ def unrecognised(path: Path) -> str:
         return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
     if is_fits(path):
         TABLE.read(path)  # says what the table lacks, or what is wrong with the file
-    if is_rdata(path):
-        return remedy(path)
     if not is_hdf5(path):
         return f"{path} is not a galaxy in any known format ({known}): {beginning(path)}, so it is not HDF5."
     with opened(path) as file:
