@@ -1,5 +1,6 @@
 """The command line: what a user types, sees, and finds on disk."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -164,6 +165,12 @@ def test_galaxy_on_the_command_line_keeps_the_options_of_the_configuration(files
     assert read_configuration("radius.fits")["galaxy"] == {"kind": "file", "path": "data/galaxy.hdf5", "radius": 3.0}
 
 
+def test_cube_and_picture_are_what_their_names_say(desk):
+    assert cli.main(["observe", "small.json", "--quiet", "--out", "a.fits.gz", "--picture", "a.pdf"]) == 0
+    assert gzip.decompress((desk / "a.fits.gz").read_bytes()).startswith(b"SIMPLE  =")
+    assert (desk / "a.pdf").read_bytes().startswith(b"%PDF-")
+
+
 def test_paths_in_a_configuration_are_relative_to_it(files, monkeypatch, tmp_path):
     description = {**SMALL, "galaxy": {"kind": "file", "path": "galaxy.hdf5"}}
     description["library"] = {"kind": "file", "path": "library.hdf5"}
@@ -224,6 +231,10 @@ ERRORS = {
     "observe small.json --out a.fits --picture a.fits": "a.fits is already the name of another file",
     "observe small.json --out small.json --overwrite": "small.json is already the name of another file",
     "observe small.json --galaxy a.h5 --out a.h5 --overwrite": "a.h5 is already the name of another file",
+    "observe small.json --out a.h5": "a.h5: a cube is not written as .h5",
+    "observe small.json --out a.fits.bz2": "a cube is not written as .bz2",
+    "observe small.json --picture a.fits.gz": "a picture is not written as .gz: it takes",
+    "observe small.json --picture picture": "a picture is not written as a name without an ending",
     "demo --out demo.png": "demo.png is already the name of another file",
     "inspect absent.fits": "absent.fits does not exist",
     "inspect small.json": "small.json is neither HDF5 nor FITS",

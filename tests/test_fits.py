@@ -1,5 +1,6 @@
 """A cube on disk is what other programs take it for, and says how it was made."""
 
+import gzip
 import json
 import tracemalloc
 import warnings
@@ -328,3 +329,23 @@ def test_writing_is_silent(cube, tmp_path):
         write_cube(tmp_path / "a.fits", cube)
         read_cube(tmp_path / "a.fits")
     assert not caught
+
+
+def test_name_that_ends_in_gz_is_compressed(cube, path, tmp_path):
+    packed = tmp_path / "cube.fits.gz"
+    write_cube(packed, cube)
+    content = gzip.decompress(packed.read_bytes())
+    assert len(content) == path.stat().st_size and content.startswith(b"SIMPLE  =")
+    again, plain = read_cube(packed), read_cube(path)
+    assert np.array_equal(again.flux, plain.flux) and again.position == plain.position
+    assert read_configuration(packed) == HISTORY
+    packed.write_bytes(packed.read_bytes()[:-3000])
+    with pytest.raises(InputError, match=r"cube\.fits\.gz is truncated or damaged"):
+        read_configuration(packed)
+
+
+@pytest.mark.parametrize("name", ["cube.h5", "cube.fits.bz2", "cube.png.gz", "cube.fits.fz"])
+def test_name_that_promises_another_kind_of_file_is_refused(cube, tmp_path, name):
+    with pytest.raises(InputError, match="is not written as"):
+        write_cube(tmp_path / name, cube)
+    assert not [*tmp_path.iterdir()]

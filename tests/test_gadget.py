@@ -154,7 +154,7 @@ def test_units_of_a_cosmological_run(written):
     assert np.allclose(found["velocity"], blocks["VEL "] / np.sqrt(1 + z), rtol=1e-6)
     assert np.allclose(found["mass"], blocks["MASS"] * 1e10 / h, rtol=1e-6)
     units = {"length": "Mpc", "velocity": "m/s", "mass": "Msun"}
-    found = columns(read_galaxy(path, populations=BOTH, centre="as-is", units=units, physical=True))
+    found = columns(read_galaxy(path, populations=BOTH, centre="as-is", units=units, physical=True, believe=True))
     assert np.allclose(found["position"], blocks["POS "] * 1e3, rtol=1e-6)
     assert np.allclose(found["velocity"], blocks["VEL "] * 1e-3, rtol=1e-6)
     assert np.allclose(found["mass"], blocks["MASS"], rtol=1e-6)

@@ -260,10 +260,29 @@ def test_gizmo_agrees_with_a_calculation_by_hand(tmp_path, name):
     assert any("effective equation of state" in note for note in galaxy.notes) == (name == "simba")
 
 
-def test_other_units_of_gizmo_are_refused(tmp_path):
-    path = gizmo(tmp_path / "snap.hdf5", UnitLength_In_CGS=3.085678e24)
-    with pytest.raises(InputError, match=r"UnitLength_In_CGS = 3\.08568e\+24, but fire is read in units of 3\.0"):
-        read_galaxy(path)
+def test_units_of_gizmo_are_those_of_the_header_or_as_stated(tmp_path):
+    """A header that states them, an option that does, and the published ones are the same galaxy."""
+
+    def smaller(file):
+        for name in ("PartType4", "PartType0"):
+            file[f"{name}/Coordinates"][...] *= 1e-3
+            file[f"{name}/Velocities"][...] *= 1e3
+        file["PartType0/Density"][...] *= 1e9
+        file["PartType0/InternalEnergy"][...] *= 1e6
+
+    usual = read_galaxy(gizmo(tmp_path / "usual.hdf5"))
+    assert sum("nothing in the file states the unit of its length and velocity and mass" in n for n in usual.notes) == 1
+    header = {"UnitLength_In_CGS": 3.085678e24, "UnitVelocity_In_CGS": 100.0, "BoxSize": 75.0}
+    stated = read_galaxy(gizmo(tmp_path / "stated.hdf5", smaller, **header))
+    told = gizmo(tmp_path / "told.hdf5", smaller, BoxSize=75.0)
+    with pytest.raises(InputError, match=r'velocity spread .* state units={"velocity": "cm/s"}, or believe=true'):
+        read_galaxy(told)
+    told = read_galaxy(told, units={"length": "Mpc", "velocity": "m/s", "mass": "1e10 Msun"})
+    assert not any("nothing in the file states" in note for note in told.notes)
+    for galaxy in (stated, told):
+        for name in ("position", "velocity", "mass"):
+            assert np.allclose(getattr(galaxy.stars, name), getattr(usual.stars, name), rtol=1e-3, atol=1e-3), name
+        assert np.allclose(galaxy.gas.temperature, usual.gas.temperature, rtol=1e-6)
 
 
 def test_most_bound_star_is_the_centre(tmp_path):
@@ -354,8 +373,8 @@ def test_unusable_gas_is_counted_by_reason(tmp_path):
     assert galaxy.dropped == {
         "gas: mass is not a finite number in single precision": 1,
         "gas: density is not a finite number in single precision": 1,
-        "gas: density is not positive": 1,
-        "gas: temperature is not positive": 1,
+        "gas: density is not positive in single precision": 1,
+        "gas: temperature is not positive in single precision": 1,
     }
     assert galaxy.changed == {
         "gas: metallicity below zero set to zero": 1,
@@ -538,7 +557,9 @@ def test_own_file_with_more_columns(tmp_path):
 
 
 def test_options_that_no_format_takes_are_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="format fire takes no options of its own, not \\['ages'\\]"):
+    with pytest.raises(
+        InputError, match="fire takes the options \\['cosmology', 'redshift', 'units'\\], not \\['ages'\\]"
+    ):
         read_galaxy(gizmo(tmp_path / "snap.hdf5"), ages=3.0)
 
 

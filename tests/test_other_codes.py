@@ -9,7 +9,9 @@ import astropy.constants as const
 import astropy.units as u
 import h5py
 import numpy as np
+import pandas
 import pytest
+import rdata
 from astropy.cosmology import FlatLambdaCDM, Planck15
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -152,17 +154,65 @@ def test_incomplete_rubix_is_one_sentence(tmp_path, change, sentence):
         read_galaxy(path)
 
 
-@pytest.mark.parametrize("packed", [lzma.compress, gzip.compress, bytes])
-@pytest.mark.parametrize("start", [b"X\n\0\0\0\3\0\4", b"RDX3\nX\n\0\0\0\3"])
-def test_files_of_r_are_one_sentence(tmp_path, packed, start):
-    path = tmp_path / "galaxy.Rdata"
-    path.write_bytes(packed(start + bytes(100)))
-    with pytest.raises(InputError, match=r"file of the language R, as SimSpin writes them .* give the snapshot"):
+def simspin():
+    """What SimSpin's make_simspin_file() makes of a snapshot, and its stars."""
+    random = np.random.default_rng(3)
+    stars = {"ID": np.arange(COUNT, dtype=np.int32) + 7}
+    stars |= {axis: random.normal(0, 5, COUNT) for axis in "xyz"}
+    stars |= {f"v{axis}": random.normal(0, 100, COUNT) for axis in "xyz"}
+    stars |= {"Mass": random.uniform(1e5, 2e5, COUNT), "sed_id": np.ones(COUNT, np.int32)}
+    stars |= {"Metallicity": random.uniform(0.001, 0.03, COUNT), "Age": random.uniform(1, 12, COUNT)}
+    stars["Initial_Mass"] = 1.5 * stars["Mass"]
+    header = {"InputFile": "snap.hdf5", "Type": "EAGLE", "Origin": "SimSpin_v2.10.4"}
+    whole = {"header": header, "star_part": pandas.DataFrame(stars), "gas_part": pandas.DataFrame({"ID": [1.0]})}
+    return whole | {"wave": np.linspace(3000, 9000, 5)}, stars
+
+
+WAYS = {
+    "saveRDS, xz": (rdata.write_rds, {"compression": "xz"}),
+    "saveRDS, gzip": (rdata.write_rds, {"compression": "gzip"}),
+    "saveRDS, ASCII": (rdata.write_rds, {"compression": None, "file_format": "ascii"}),
+    "save": (lambda path, data, **how: rdata.write_rda(path, {"galaxy": data}, **how), {"compression": "bzip2"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_simspin_means_what_its_documentation_says(tmp_path, way):
+    path, (whole, stars) = tmp_path / "galaxy.Rdata", simspin()
+    write, how = WAYS[way]
+    write(path, whole, **how)
+    galaxy = read_galaxy(path, centre="as-is", redshift=0.1)
+    assert galaxy.format == "simspin" and galaxy.redshift == 0.1
+    assert np.allclose(galaxy.stars.position, np.stack([stars[axis] for axis in "xyz"], axis=1), rtol=1e-6)
+    assert np.allclose(galaxy.stars.velocity, np.stack([stars[f"v{axis}"] for axis in "xyz"], axis=1), rtol=1e-6)
+    for name, column in (("mass", "Initial_Mass"), ("age", "Age"), ("metallicity", "Metallicity")):
+        assert np.allclose(getattr(galaxy.stars, name), stars[column], rtol=1e-6), name
+    assert {"made by SimSpin_v2.10.4"} <= {*galaxy.notes} and any(
+        "gas of the file is not read" in n for n in galaxy.notes
+    )
+    assert read_galaxy(path, ids=[7, 9]).stars.count == 2
+
+
+def test_other_files_of_r_are_one_sentence(tmp_path, monkeypatch):
+    path, (whole, _) = tmp_path / "galaxy.Rdata", simspin()
+    rdata.write_rds(path, {"wave": whole["wave"]})
+    with pytest.raises(InputError, match=r"R's, but not SimSpin's: it holds \['wave'\], and no star_part"):
+        read_galaxy(path)
+    rdata.write_rds(path, whole | {"star_part": whole["star_part"].drop(columns=["Age", "Initial_Mass"])})
+    with pytest.raises(InputError, match="holds no stars with ages"):
+        read_galaxy(path)
+    monkeypatch.setitem(sys.modules, "rdata", None)
+    with pytest.raises(InputError, match=r"install it with `pip install ifux\[simspin\]`"):
         read_galaxy(path)
 
 
-def test_damaged_files_of_r_are_one_sentence(tmp_path):
+@pytest.mark.parametrize("packed", [lzma.compress, gzip.compress, bytes])
+@pytest.mark.parametrize("start", [b"X\n\0\0\0\3\0\4", b"RDX3\nX\n\0\0\0\3"])
+def test_damaged_files_of_r_are_one_sentence(tmp_path, packed, start):
     path = tmp_path / "galaxy.Rdata"
+    path.write_bytes(packed(start + bytes(100)))
+    with pytest.raises(InputError, match=r"galaxy\.Rdata cannot be read as R's serialisation"):
+        read_galaxy(path)
     for content in (b"\xfd7zXZ\0\0\0", b"\x1f\x8b\x08", b"BZh9" + bytes(30), gzip.compress(b"hello")):
         path.write_bytes(content)
         with pytest.raises(InputError, match="not a galaxy in any known format"):
@@ -225,7 +275,7 @@ def test_tipsy_of_a_cosmological_run_is_physical(gasoline):
     hubble = (70 * u.km / u.s / u.Mpc * time).to_value(u.one)
     comoving = {"bComove": 1, "dHubble0": hubble, "dOmega0": 0.3, "dLambda": 0.7}
     path, found = gasoline(parameters=PARAMETERS | comoving, time=0.5)
-    galaxy = read_galaxy(path, centre="as-is")
+    galaxy = read_galaxy(path, centre="as-is", believe=True)
     stars = found["stars"].astype(float)
     assert galaxy.redshift == pytest.approx(1.0)
     assert np.allclose(galaxy.stars.position, stars[:, 1:4] * 50 * 0.5, rtol=1e-5)

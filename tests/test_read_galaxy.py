@@ -199,9 +199,11 @@ def test_edge_of_the_periodic_box_is_undone(cutout):
 
 def test_stars_all_over_the_box_are_noted(cutout):
     everywhere = replaced("PartType4/Coordinates", np.random.default_rng(4).uniform(0, 75000, (COUNT, 3)))
-    found = read_galaxy(cutout(change=everywhere))
+    with pytest.raises(InputError, match=r"half-mass radius .* of a whole snapshot give a centre and a radius"):
+        read_galaxy(cutout(change=everywhere))
+    found = read_galaxy(cutout(change=everywhere), believe=True)
     assert sum("of the periodic box" in note for note in found.notes) == 1
-    given = read_galaxy(cutout(change=everywhere), centre=[1e4, 1e4, 1e4], velocity_radius=1e5)
+    given = read_galaxy(cutout(change=everywhere), centre=[1e4, 1e4, 1e4], velocity_radius=1e5, believe=True)
     assert not any("of the periodic box" in note for note in given.notes)
     assert np.all(np.abs(given.stars.position) <= 75000 * LENGTH / 2 * 1.0001)
 
@@ -286,7 +288,7 @@ def test_unusable_stars_are_counted_by_reason(cutout):
         "formed after the snapshot": 1,
         "position is not a finite number in single precision": 1,
         "velocity is not a finite number in single precision": 1,
-        "mass is not positive": 2,
+        "mass is not positive in single precision": 2,
         "metallicity is above one, so no mass fraction": 1,
     }
     assert galaxy.changed == {"metallicity of zero or below set to 1e-10": 2}

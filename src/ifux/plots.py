@@ -9,14 +9,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from ifux.io.files import replacing
+from ifux.io.files import PICTURES, promised, replacing
 from ifux.io.fits import Cube
 
 SURFACE, INK, MUTED = "#fcfcfb", "#0b0b0b", "#52514e"
 
 
 def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
-    """One PNG: the flux image, the velocity and dispersion maps, and three spectra at growing radius."""
+    """One picture: the flux image, the velocity and dispersion maps, and three spectra at growing radius.
+
+    It is of the kind that the ending of its name says, one of `ifux.io.files.PICTURES`.
+    """
+    promised(path, PICTURES, "a picture")
     figure = Figure(figsize=(12, 7.5), layout="constrained", facecolor=SURFACE)
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2, 3, height_ratios=[1.15, 1])
@@ -63,7 +67,7 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     for i, note in enumerate(note for note in cube.notes if "illustrative" in note):
         figure.text(0.005, 0.005 + 0.02 * i, note, color=MUTED, fontsize=8)
     with replacing(path, overwrite=overwrite) as temporary:
-        figure.savefig(temporary, dpi=130, format="png")
+        figure.savefig(temporary, dpi=130)
 
 
 def from_centre(shape: tuple[int, int], pitch: float) -> Float[np.ndarray, "y x"]:

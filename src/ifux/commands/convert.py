@@ -9,7 +9,7 @@ from ifux.commands.progress import progress, quiet
 from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
 
-EXAMPLE = 'units={"length": "kpc"}'
+EXAMPLE = 'units={"length": "kpc"} or cosmology=Planck15'
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def convert(arguments: argparse.Namespace) -> None:
         raise InputError(f"{out} is the snapshot itself: choose another name for the galaxy")
     refuse(out, overwrite=arguments.overwrite)
     options = pairs(arguments.option, EXAMPLE)
-    if taken := sorted({*options} & {*galaxy_arguments()}):
+    if taken := sorted({*options} & {*galaxy_arguments()} - {"believe"}):
         raise InputError(f"argument --option: {taken[0]} is no option of a format, give it as an argument of its own")
     for name in ("format", "radius", "velocity_radius", "subhalo", "ids"):
         if (given := getattr(arguments, name)) is not None:

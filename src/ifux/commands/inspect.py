@@ -6,7 +6,7 @@ from typing import Any
 
 from ifux.commands.words import add_option, pairs
 
-EXAMPLE = "medium=air"
+EXAMPLE = "medium=air or cosmology=Planck15"
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ifux.commands.progress import progress, quiet
+from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
+
+EXAMPLE = "cosmology=Planck15"
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -15,13 +18,19 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("observe", parents=[common], help="a cube from a configuration")
     parser.add_argument("config", metavar="CONFIG.json", type=Path)
     parser.add_argument("--galaxy", metavar="FILE", type=Path, help="galaxy file, in place of the configuration's")
+    add_option(parser, EXAMPLE)
     parser.add_argument(
         "--ssp", metavar="FILE-or-NAME", type=Path, help="stellar library, in place of the configuration's"
     )
     parser.add_argument(
-        "--out", metavar="CUBE.fits", type=Path, help="cube to write; default: CONFIG.fits in this folder"
+        "--out",
+        metavar="CUBE.fits",
+        type=Path,
+        help="cube to write, or .fits.gz; default: CONFIG.fits in this folder",
     )
-    parser.add_argument("--picture", metavar="PNG", type=Path, help="also draw maps and spectra")
+    parser.add_argument(
+        "--picture", metavar="FILE.png", type=Path, help="also draw maps and spectra: .png, .pdf, .svg and others"
+    )
     parser.add_argument("--seed", type=int, help="seed of the noise")
     parser.add_argument("--noiseless", action="store_true", help="no noise and no variance")
     parser.add_argument(
@@ -54,6 +63,10 @@ def observe(arguments: argparse.Namespace) -> None:
             old = description.get(section)
             options = old if isinstance(old, dict) and old.get("kind") == "file" else {}
             description[section] = {**options, "kind": "file", "path": str(path)}
+    if options := pairs(arguments.option, EXAMPLE):
+        if not isinstance(galaxy := description.get("galaxy"), dict) or galaxy.get("kind") != "file":
+            raise InputError("argument --option: it is for a galaxy from a file, and the configuration has none")
+        description["galaxy"] = {**galaxy, **options}
     description = config.with_settings(description, arguments.set)
     if arguments.seed is not None:
         description["seed"] = arguments.seed
@@ -68,8 +81,8 @@ def produce(
 ) -> None:
     """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
     from ifux import run
-    from ifux.io.files import refuse
-    from ifux.io.fits import write_cube
+    from ifux.io.files import PICTURES, promised, refuse
+    from ifux.io.fits import check_name, write_cube
     from ifux.io.programs import keep_programs
 
     report = quiet if arguments.quiet else progress
@@ -80,6 +93,9 @@ def produce(
                 raise InputError(f"{path} is already the name of another file of this observation: choose another")
             refuse(path, overwrite=arguments.overwrite)
             taken.add(path.resolve())
+    check_name(out)
+    if picture is not None:
+        promised(picture, PICTURES, "a picture")
     keep_programs()
     session = run.prepare(description, report=report)
     if not arguments.quiet:

@@ -1,11 +1,14 @@
 """Output that is either whole or absent."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ifux.errors import InputError
+
+PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".eps", ".ps")
+"""How the names of pictures end."""
 
 
 @contextmanager
@@ -42,3 +45,11 @@ def refuse(path: str | Path, *, overwrite: bool) -> None:
         raise InputError(f"{path} exists already: choose another name, or allow it to be overwritten.")
     if not target.parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {path.parent}; make it, or choose another.")
+
+
+def promised(path: str | Path, suffixes: Collection[str], what: str) -> None:
+    """Says before any work is done that the ending of a name promises another kind of file, with an `InputError`."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        known = ", ".join(sorted(filter(None, suffixes)))
+        raise InputError(f"{path}: {what} is not written as {suffix or 'a name without an ending'}: it takes {known}.")

@@ -15,14 +15,18 @@ trailing blanks. The text holds no quote and no ampersand, both are written as e
 COMMENT say the same to people, in what ASCII can say of it.
 """
 
+import gzip
 import json
 import math
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -31,7 +35,8 @@ from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
 from ifux.grids import Medium, Wavelengths
-from ifux.io.files import replacing
+from ifux.io.files import promised, replacing
+from ifux.io.fits_file import BLOCK, opened_fits
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Of the flux density, in the spelling of the MUSE pipeline."""
@@ -42,7 +47,7 @@ SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
 MEDIA: dict[str, Medium] = {"AWAV": "air", "WAVE": "vacuum"}
 LENGTHS = {"Angstrom": 1.0, "nm": 10.0, "um": 1e4, "m": 1e10}
 BITS = {"float32": -32, "float64": -64, "int16": 16, "int32": 32, "int64": 64, "uint8": 8}
-PIECE, BLOCK, CHUNK = 68, 2880, 2**24
+PIECE, CHUNK = 68, 2**24
 ESCAPES = {"'": "\\u0027", "&": "\\u0026", "\x7f": "\\u007f"}
 
 
@@ -101,12 +106,13 @@ class Cube:
 
 
 def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
-    """Writes a FITS file, or none: it appears under its name once it is whole.
+    """Writes a FITS file, or none: it appears under its name once it is whole, compressed where that ends in .gz.
 
     Arrays are turned big-endian 16 MiB at a time, so that the cube is never held twice.
     """
     primary = _primary(cube)
-    with replacing(path, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+    check_name(path)
+    with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
         file.write(_bytes(primary))
         celestial, spectral = _celestial(cube), _spectral(cube)
         _append(file, [*_image("DATA", UNIT), *celestial, *spectral], cube.flux, np.dtype(np.float32))
@@ -118,15 +124,33 @@ def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None
             _append(file, cards, image, image.dtype)
 
 
+def check_name(path: str | Path) -> None:
+    """Says before any work is done that a name promises another kind of file, with an `InputError`."""
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    if inner.suffix[1:2].isalpha():
+        promised(inner, (".fits", ".fit", ".fts"), "a cube")
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[BufferedIOBase]:
+    """A new file, whose bytes are compressed, without a date, where its name ends in .gz."""
+    with path.open("xb") as file:
+        if path.suffix.lower() != ".gz":
+            yield file
+        else:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=file, mtime=0) as packed:
+                yield packed
+
+
 def read_cube(path: str | Path) -> Cube:
     """A cube that `write_cube` wrote, or another of the same layout, which then has no history."""
-    opened: Any = fits.open(path)
-    with opened as file:
+    with opened_fits(path) as file:
         if "DATA" not in file or file["DATA"].header["NAXIS"] != 3:
             raise InputError(f"{path} holds no cube: it has no extension DATA with three axes.")
         header = file["DATA"].header
-        record = _record(file[0].header) if "IFUX0001" in file[0].header else {}
-        wavelengths = _wavelengths(header, str(path))
+        record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
+        wavelengths, (pitch, position) = _wavelengths(header, path), _plane(header)
         flux = file["DATA"].data.astype(np.float32)
         comments = record.get("maps", {})
         maps = {
@@ -137,13 +161,10 @@ def read_cube(path: str | Path) -> Cube:
             for hdu in file[1:]
             if hdu.is_image and hdu.shape == flux.shape[1:] and "EXTNAME" in hdu.header
         }
-        plane = WCS(header, naxis=2, fix=False)
-        centre = plane.wcs_pix2world([[(flux.shape[2] + 1) / 2, (flux.shape[1] + 1) / 2]], 1)[0]
         return Cube(
             flux=flux,
             wavelengths=wavelengths,
-            # twelve digits undo the rounding of arcsec to degree and back
-            pitch=float(f"{3600 * math.sqrt(abs(np.linalg.det(plane.pixel_scale_matrix))):.12g}"),
+            pitch=pitch,
             variance=file["STAT"].data.astype(np.float32) if "STAT" in file else None,
             maps=maps,
             history=record.get("configuration", {}),
@@ -151,16 +172,23 @@ def read_cube(path: str | Path) -> Cube:
             versions=record.get("versions", {}),
             title=record.get("title", file[0].header.get("OBJECT", "")),
             notes=tuple(record.get("notes", ())),
-            position=(round(float(centre[0]), 12), round(float(centre[1]), 12)),
+            position=position,
         )
 
 
 def read_configuration(path: str | Path) -> dict:
-    """The configuration that made a cube; its arrays are not read."""
-    header = fits.getheader(path, 0)
-    if "IFUX0001" not in header:
-        raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
-    return _record(header)["configuration"]
+    """The configuration that made a cube; its arrays are not read.
+
+    Raises:
+        InputError: the file says nothing of it, or is damaged or cut off, be it in another place.
+    """
+    with opened_fits(path) as file:
+        if "IFUX0001" not in file[0].header:
+            raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
+        header = file["DATA"].header
+        _wavelengths(header, path)
+        _plane(header)
+        return _record(file[0].header, path)["configuration"]
 
 
 def _primary(cube: Cube) -> fits.Header:
@@ -197,14 +225,20 @@ def _primary(cube: Cube) -> fits.Header:
     return header
 
 
-def _record(header: Any) -> dict:
+def _record(header: Any, path: str | Path) -> dict:
     pieces = []
     while (keyword := f"IFUX{len(pieces) + 1:04d}") in header:
-        pieces.append(header[keyword].ljust(PIECE))
+        pieces.append(str(header[keyword]).ljust(PIECE))
     try:
-        return json.loads("".join(pieces))
-    except json.JSONDecodeError as error:
-        raise InputError(f"The record in the cards IFUX0001 to IFUX{len(pieces):04d} is broken: {error}.") from error
+        record = json.loads("".join(pieces))
+        if not isinstance(record["configuration"], dict):
+            raise ValueError("its configuration is none")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is damaged: the record in the cards IFUX0001 to IFUX{len(pieces):04d} is broken ({error}); copy "
+            "or make it again."
+        ) from error
+    return record
 
 
 def _image(name: str, unit: str) -> list[tuple]:
@@ -236,7 +270,18 @@ def _spectral(cube: Cube) -> list[tuple]:
     ]  # fmt: skip
 
 
-def _wavelengths(header: Any, path: str) -> Wavelengths:
+def _plane(header: Any) -> tuple[float, tuple[float, float]]:
+    """Side of a spaxel [arcsec], and right ascension and declination of the centre of the field [degree]."""
+    plane = WCS(header, naxis=2, fix=False)
+    centre = plane.wcs_pix2world([[(header["NAXIS1"] + 1) / 2, (header["NAXIS2"] + 1) / 2]], 1)[0]
+    # twelve digits undo the rounding of arcsec to degree and back
+    pitch = float(f"{3600 * math.sqrt(abs(np.linalg.det(plane.pixel_scale_matrix))):.12g}")
+    if not (0 < pitch < math.inf and np.isfinite(centre).all()):
+        raise ValueError(f"spaxels of {pitch} arcsec at {centre} degree are none")
+    return pitch, (round(float(centre[0]), 12), round(float(centre[1]), 12))
+
+
+def _wavelengths(header: Any, path: str | Path) -> Wavelengths:
     ctype, unit = header.get("CTYPE3", "").strip(), header.get("CUNIT3", "Angstrom").strip()
     if ctype not in MEDIA or unit not in LENGTHS or "CD3_3" not in header:
         raise InputError(
@@ -248,7 +293,7 @@ def _wavelengths(header: Any, path: str) -> Wavelengths:
     return Wavelengths(start * scale, step * scale, header["NAXIS3"], MEDIA[ctype])
 
 
-def _append(file: BinaryIO, cards: list[tuple], array: np.ndarray, dtype: np.dtype) -> None:
+def _append(file: BufferedIOBase, cards: list[tuple], array: np.ndarray, dtype: np.dtype) -> None:
     header = fits.Header(
         [
             ("XTENSION", "IMAGE"),

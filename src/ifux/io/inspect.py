@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.io.fits import read_configuration
+from ifux.io.fits_file import is_fits, opened_fits
 from ifux.io.galaxies.centre import distances
-from ifux.io.galaxies.read import existing, galaxy_format, read_galaxy
+from ifux.io.galaxies.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
 from ifux.io.galaxies.read import unrecognised as no_galaxy
 from ifux.io.hdf5 import beginning, is_hdf5
-from ifux.io.libraries.read import library_format, read_ssp
+from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
 
-MAGIC = b"SIMPLE  ="
 FURTHER = {"alpha": "[alpha/Fe]", "imf_slope": "slope of the IMF"}
 
 
@@ -31,16 +31,24 @@ def describe(path: str | Path, **options) -> str:
     Raises:
         InputError: the file is none of these, or is damaged, or leaves open what an option must say.
     """
-    path = existing(path)
-    if galaxy_format(path) is not None:
+    path, wanted = existing(path), options.get("format")
+    if wanted is None:
+        galaxy, library = galaxy_format(path) is not None, library_format(path) is not None
+    else:
+        galaxy, library = wanted in GALAXY_FORMATS, wanted in LIBRARY_FORMATS
+        if not (galaxy or library):
+            known = ", ".join(dict.fromkeys((*GALAXY_FORMATS, *LIBRARY_FORMATS)))
+            raise InputError(f"{path}: {wanted!r} is no format of a galaxy or of a library: ifux knows {known}.")
+        if galaxy and library:
+            galaxy = library_format(path) is None
+    if galaxy:
         return describe_galaxy(read_galaxy(path, **options))
-    if library_format(path) is not None:
+    if library:
         return describe_library(read_ssp(path, **options))
     if path.is_dir():
         raise InputError(f"{path} is a folder in which neither a galaxy nor a library of a known format was found.")
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) == MAGIC:
-            return describe_fits(path)
+    if is_fits(path):
+        return describe_fits(path)
     if not is_hdf5(path):
         raise InputError(f"{path} is neither HDF5 nor FITS, nor of another format that is known: {beginning(path)}.")
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
@@ -122,22 +130,22 @@ def span(values: np.ndarray) -> str:
 
 def describe_fits(path: Path) -> str:
     """The extensions of a FITS file, and the axes of its cubes."""
-    try:
-        with fits.open(path, memmap=True, lazy_load_hdus=False) as file:
-            headers = [(hdu.name, dict(hdu.header)) for hdu in list[Any](file)]
-    except (OSError, TypeError, ValueError, KeyError) as error:
-        raise InputError(f"{path} begins as FITS does but is truncated or damaged ({error}).") from error
     lines = [f"FITS file {path.name}"]
-    for name, header in headers:
-        shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
-        size = " x ".join(str(length) for length in shape) or "header only"
-        lines.append(f"  {name or 'unnamed'}: {size} {header.get('BUNIT', '')}".rstrip())
-        for keyword in ("CREATOR", "ORIGIN", "DATE", "SEED", "OBJECT", "INSTRUME"):
-            if keyword in header:
-                lines.append(f"    {keyword} {header[keyword]}")
-        lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
-        if len(shape) == 3:
-            lines += [f"    {line}" for line in axes(header)]
+    with opened_fits(path) as file:
+        for hdu in file:
+            header = dict(hdu.header)
+            shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
+            size = " x ".join(str(length) for length in shape) or "header only"
+            lines.append(f"  {hdu.name or 'unnamed'}: {size} {header.get('BUNIT', '')}".rstrip())
+            for keyword in ("CREATOR", "ORIGIN", "DATE", "SEED", "OBJECT", "INSTRUME"):
+                if keyword in header:
+                    lines.append(f"    {keyword} {header[keyword]}")
+            lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
+            if len(shape) == 3:
+                lines += [f"    {line}" for line in axes(header)]
+        own = "IFUX0001" in file[0].header
+    if own:
+        read_configuration(path)
     return "\n".join(lines)
 
 

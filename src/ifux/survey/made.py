@@ -28,7 +28,8 @@ def missing(survey: Survey, folder: Path, *, overwrite: bool, report: run.Report
                 found.append(case)
             elif not is_made(path, case.configuration):
                 raise InputError(
-                    f"{path} exists already and is not the cube of {case}: move it away, or allow it to be overwritten"
+                    f"{path} exists already and is not the cube of {case}, or damaged: move it away, or allow it to be "
+                    "overwritten"
                 )
             advance()
     return found
@@ -41,7 +42,7 @@ def is_made(path: Path, configuration: dict) -> bool:
     """
     try:
         made, changed = converted(read_configuration(path))
-    except (InputError, OSError):
+    except InputError:
         return False
     return not changed and within(configuration, made)
 

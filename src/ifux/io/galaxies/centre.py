@@ -18,6 +18,9 @@ KEPT = 0.9
 CORE = 0.1
 """Share of the stars whose centre of mass is the result."""
 
+EDGE = 1.001
+"""Of a box, by which positions may be rounded over it."""
+
 FEWEST = 100
 """Stars in the result, where there are as many: fewer make the centre of a flat core a matter of luck."""
 
@@ -29,6 +32,23 @@ def moved(
     stars = replace(snapshot.stars, **{name: rule(getattr(snapshot.stars, name))})
     gas = snapshot.gas and replace(snapshot.gas, **{name: rule(getattr(snapshot.gas, name))})
     return replace(snapshot, stars=stars, gas=gas)
+
+
+def periodic(
+    box: Float[np.ndarray, "3"] | None, position: Float[np.ndarray, "particle 3"]
+) -> tuple[Float[np.ndarray, "3"] | None, list[str]]:
+    """The period [kpc] of positions that fit into one, wherever they are counted from; else None, and why.
+
+    An isolated galaxy lies on both sides of the corner of its box, and a BoxSize may be in another unit.
+    """
+    if box is None:
+        return None, []
+    inside = np.all(np.abs(position) <= EDGE * box, axis=1)
+    if np.mean(inside | ~np.isfinite(position).all(axis=1)) > 0.99 or not position.size:
+        spread = np.ptp(position[inside], axis=0) if inside.any() else np.zeros(3)
+        if np.all(spread <= EDGE * box):
+            return box, []
+    return None, [f"positions lie outside the box of {box.max():.6g} kpc, so it was not taken for periodic"]
 
 
 def unwrapped(snapshot: Snapshot, about: Float[np.ndarray, "3"]) -> Snapshot:

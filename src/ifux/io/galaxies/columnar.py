@@ -1,4 +1,4 @@
-"""Tables of any program: named columns with units, from ECSV, CSV, FITS and Parquet, as data and nothing else.
+"""Tables of any program: columns with units, from ECSV, CSV, FITS, Parquet and plain text, as data and nothing else.
 
 Headers in YAML, as astropy puts them into ECSV and Parquet, are read here, because astropy would build whatever objects
 they ask for: these may be arrays whose content is taken for addresses in memory. Only names and units are taken.
@@ -19,9 +19,16 @@ from astropy.io import ascii as astropy_ascii
 from astropy.io import fits
 
 from ifux.errors import InputError
+from ifux.io.fits_file import is_fits, opened_fits
 
 HEAD = 2**20
 """Bytes of a text in which its header must end."""
+
+REMARKS = "#%!"
+"""What comments in plain columns begin with."""
+
+FEWEST, SOME = 7, 100
+"""Plain columns that stars need, and lines that are looked at."""
 
 IN_NAME = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*(?:\([^()]*\)[^\[\]()]*)*)[\])]\s*")
 """A unit in the name of a column, as in `mass [Msun]` or `vx (km/s)`."""
@@ -75,16 +82,63 @@ def kind_of(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         start = file.read(16)
-    for magic, kind in ((b"# %ECSV", "ECSV"), (b"PAR1", "Parquet"), (b"SIMPLE  =", "FITS")):
+    for magic, kind in ((b"# %ECSV", "ECSV"), (b"PAR1", "Parquet")):
         if start.startswith(magic):
             return kind
-    return "CSV" if path.suffix.lower() == ".csv" else None
+    if is_fits(path):
+        return "FITS"
+    if path.suffix.lower() == ".csv":
+        return "CSV"
+    return "text" if plain_start(path) is not None else None
+
+
+def plain_start(path: Path) -> tuple[int, list[str]] | None:
+    """Lines before the numbers of plain columns, and the names of the columns; None of anything else.
+
+    Columns of a particle are seven or more, as many in each line. Lines that begin with #, % or ! are comments.
+    """
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    if not start.isascii() or b"\0" in start:
+        return None
+    lines = start.decode().splitlines()[: -1 if len(start) == HEAD else None]
+    rows = [
+        (place, line.split()) for place, line in enumerate(lines) if line.strip() and line.strip()[0] not in REMARKS
+    ]
+    if rows and not numeric(rows[0][1]):
+        words, rows = rows[0][1], rows[1:]
+    else:
+        said = [line.strip().lstrip(REMARKS).split() for line in lines[: rows[0][0] if rows else 0]]
+        words = next((line for line in reversed(said) if line), [])
+    if not rows or len(rows[0][1]) < FEWEST:
+        return None
+    if any(len(row) != len(rows[0][1]) or not numeric(row) for _, row in rows[:SOME]):
+        return None
+    width = len(rows[0][1])
+    return rows[0][0], words if len(words) == width else [f"col{place}" for place in range(1, width + 1)]
+
+
+def numeric(words: list[str]) -> bool:
+    """Whether all words are numbers."""
+    try:
+        return bool([float(word) for word in words])
+    except ValueError:
+        return False
+
+
+def read_text(path: Path) -> Columns:
+    """Plain columns of numbers between blanks; units stand in their names, if anywhere."""
+    skipped, words = plain_start(path) or (0, [])
+    numbers = np.loadtxt(path, comments=[*REMARKS], skiprows=skipped, ndmin=2, encoding="ascii")
+    named = [split_name(word) for word in words]
+    values = {name: numbers[:, place] for place, (name, _) in enumerate(named)}
+    return Columns(values, {name: unit for name, unit in named if unit is not None})
 
 
 def fits_names(path: Path) -> list[str]:
     """Names of the columns of the first table of a FITS file; none where there is none that can be read."""
     try:
-        with reading(path, "FITS"), fits.open(path, memmap=True) as file:
+        with opened_fits(path) as file:
             return list(fits_table(file, path).columns.names)
     except InputError:
         return []
@@ -94,9 +148,14 @@ def read_columns(path: Path) -> Columns:
     """The whole table."""
     kind = kind_of(path)
     if kind is None:
-        raise InputError(f"{path} is no table: ECSV, Parquet and FITS are known by how they begin, CSV by its name.")
+        raise InputError(
+            f"{path} is no table: ECSV, Parquet and FITS are known by how they begin, CSV by its name, "
+            "and plain columns by seven numbers or more in each line."
+        )
     with reading(path, kind):
-        return {"CSV": read_csv, "ECSV": read_ecsv, "FITS": read_fits, "Parquet": read_parquet}[kind](path)
+        return {"CSV": read_csv, "ECSV": read_ecsv, "FITS": read_fits, "Parquet": read_parquet, "text": read_text}[
+            kind
+        ](path)
 
 
 def split_name(name: str) -> tuple[str, str | None]:
@@ -165,7 +224,7 @@ def rows_of_json(column: Any, width: int, path: Path) -> np.ndarray:
 
 
 def fits_table(file: Any, path: Path) -> Any:
-    """The first table, whose rows the file can hold."""
+    """The first table."""
     found: Any = next((hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)), None)
     if found is None:
         raise InputError(f"{path} holds no table among its {len(file)} extensions.")
@@ -173,18 +232,12 @@ def fits_table(file: Any, path: Path) -> Any:
         raise InputError(
             f"{path}: the table is of the kind {type(found).__name__}, which is not read: write a plain one."
         )
-    header: Any = found.header
-    bytes_ = int(header["NAXIS1"]) * int(header["NAXIS2"])
-    if bytes_ > path.stat().st_size:
-        raise InputError(
-            f"{path}: the table claims {bytes_} bytes, more than the file has: it is truncated or damaged."
-        )
     return found
 
 
 def read_fits(path: Path) -> Columns:
     """The first table of a FITS file, its units from TUNIT."""
-    with fits.open(path, memmap=True) as file:
+    with opened_fits(path) as file:
         table, first = fits_table(file, path), cast(Any, file[0])
         values = {str(column.name): filled(table.data.field(column.name)) for column in table.columns}
         units = {str(column.name): str(column.unit) for column in table.columns if column.unit}
@@ -253,3 +306,6 @@ def facts(meta: Any) -> dict[str, Any]:
         for key, value in (pair for pair in pairs if len(pair) == 2):
             found[str(key).lower()] = value
     return found
+
+
+READERS = {"CSV": read_csv, "ECSV": read_ecsv, "FITS": read_fits, "Parquet": read_parquet, "text": read_text}

@@ -8,7 +8,8 @@ from jaxtyping import Bool
 
 from ifux.errors import InputError
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
+"""Numbers of single precision; those that are smaller may vanish."""
 
 T = TypeVar("T")
 

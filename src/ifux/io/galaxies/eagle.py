@@ -9,16 +9,22 @@ References: The EAGLE team (2017), arXiv:1706.09899.
 
 import h5py
 
+from ifux.io.galaxies.facts import FACTS
 from ifux.io.galaxies.format import hdf5_format
+from ifux.io.galaxies.group import marked, stating
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, number, text
 
+GROUPS = ("PartType4", "PartType0")
+SMALLEST = 1000.0
+"""No box of a cosmological run with galaxies in it is as small in kpc, and hardly one as large in Mpc."""
+
 ATTRIBUTES = ("CGSConversionFactor", "aexp-scale-exponent", "h-scale-exponent")
 POSITION = Column("Coordinates", cgs=3.085678e24, a=1.0, h=-1.0)
-VELOCITY = Column("Velocity", cgs=1e5, a=0.5)
-METALLICITY = Column("SmoothedMetallicity", also=("Metallicity",))
+VELOCITY = Column("Velocity", cgs=1e5, a=0.5, also=("Velocities",))
+METALLICITY = Column("SmoothedMetallicity", also=("Metallicity", "SmoothedMetallicities", "Metallicities"))
 ELEMENTS = Elements(Column("SmoothedElementAbundance", also=("ElementAbundance",)))
 SUBHALO = (("GroupNumber", "SubGroupNumber"),)
 
@@ -28,9 +34,9 @@ LAYOUT = Layout(
     stars=StarColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("InitialMass", cgs=1.989e43, h=-1.0),
+        mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
         metallicity=METALLICITY,
-        formation=Column("StellarFormationTime"),
+        formation=Column("StellarFormationTime", also=("StellarFormationTimes",)),
         potential=Column("Potential", cgs=1e10, a=-1.0),
         elements=ELEMENTS,
         subhalo=SUBHALO,
@@ -38,7 +44,7 @@ LAYOUT = Layout(
     gas=GasColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("Mass", cgs=1.989e43, h=-1.0),
+        mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
         density=Column("Density", cgs=6.769911e-31, a=-3.0, h=2.0),
         metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=6.30427892e25),
@@ -52,28 +58,31 @@ LAYOUT = Layout(
 
 
 def recognises(file: h5py.File) -> bool:
-    """Unit attributes of EAGLE on the stars, and its header.
+    """Unit attributes of EAGLE on the stars or the gas; without any, EAGLE's names in a box of Mpc.
 
-    Others took over the attributes: Magneticum keeps eleven element masses in Metallicity, Horizon-AGN gives no Time.
+    Others took over the attributes: Magneticum keeps eleven element masses in Metallicity, Horizon-AGN says its name or
+    the code units of RAMSES. Others took over the names too, with kpc: these have larger boxes.
     """
-    stars, header = find(file, LAYOUT.stars.group), find(file, "Header")
-    if not isinstance(stars, h5py.Group):
-        stars = find(file, LAYOUT.gas.group)
-    if not isinstance(stars, h5py.Group) or not isinstance(header, h5py.Group):
+    group = next((found for name in GROUPS if isinstance(found := find(file, name), h5py.Group)), None)
+    header = find(file, "Header")
+    if group is None or not isinstance(header, h5py.Group):
         return False
-    columns = [find(stars, name) for name in ("Coordinates", "StellarFormationTime", "InitialMass")]
-    elements = find(stars, "Metallicity")
-    return (
-        any(column is not None and ATTRIBUTES[0] in column.attrs for column in columns)
-        and number(header, "Time") is not None
-        and not (isinstance(elements, h5py.Dataset) and elements.ndim == 2)
-        and not text(header, "RunLabel").startswith(("Horizon", "Magneticum"))
+    elements = find(group, "Metallicity")
+    if (isinstance(elements, h5py.Dataset) and elements.ndim == 2) or number(header, "unit_l") is not None:
+        return False
+    if text(header, "RunLabel").startswith(("Horizon", "Magneticum")):
+        return False
+    if marked(group, ATTRIBUTES):
+        return True
+    named = all(
+        find(group, name) is not None for name in ("SmoothedMetallicity", "StellarFormationTime", "Coordinates")
     )
+    return named and not stating(group) and 0 < (number(header, "BoxSize") or 0) < SMALLEST
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, **stated: object) -> Snapshot:
     """The stars and the gas of a snapshot or of a cut-out."""
-    return read_snapshot(file, LAYOUT)
+    return read_snapshot(file, LAYOUT, **stated)
 
 
-EAGLE = hdf5_format(LAYOUT.name, recognises, read)
+EAGLE = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.io.galaxies.group import ParticleGroup
-from ifux.io.galaxies.layout import Elements
+from ifux.io.galaxies.layout import MSUN, Elements
 from ifux.io.hdf5 import find, members, numbers, require_dataset, whole
 
 SYMBOLS = {
@@ -44,7 +44,7 @@ def abundances(table: ParticleGroup, elements: Elements | None, mass: Float[np.n
     scale = np.ones(1)
     if elements.column.share and mass is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
-            scale = table.conversion(dataset, elements.column) / mass
+            scale = table.conversion(dataset, elements.column, MSUN) / mass
     return {symbol: values[:, place] * scale for place, symbol in enumerate(symbols) if symbol}
 
 

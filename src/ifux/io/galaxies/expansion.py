@@ -1,5 +1,6 @@
 """The expansion of the universe that a snapshot was run in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -8,6 +9,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
+from ifux.io.galaxies.facts import COSMOLOGY, Facts, asking
 from ifux.io.hdf5 import number
 from ifux.units import MEGAPARSEC
 
@@ -51,23 +53,34 @@ class Expansion:
         return Cosmology(self.hubble, self.matter)
 
     @classmethod
-    def of(cls, header: h5py.Group, universe: h5py.Group | h5py.Dataset | None = None) -> "Expansion":
-        """The expansion in a header, or in SWIFT's group Cosmology, beside which the Time of the header is no a."""
-        holder = header if universe is None else universe
-        where = f"{holder.file.filename}: {holder.name}"
-        scale, notes = scale_factor(holder, where)
-        found = {
-            role: next((value for name in names if (value := number(holder, name)) is not None), None)
-            for role, names in NAMES.items()
-        }
-        hubble, matter, vacuum = found["hubble"], found["matter"], found["vacuum"]
-        if hubble is None or matter is None or not (hubble > 0 and 0 < matter < 1):
-            raise InputError(
-                f"{where} states no cosmology: {' or '.join(NAMES['hubble'])} is {hubble} and "
-                f"{' or '.join(NAMES['matter'])} is {matter}, but the ages of the stars need both."
+    def of(
+        cls, header: h5py.Group, universe: h5py.Group | h5py.Dataset | None = None, facts: Facts | None = None
+    ) -> "Expansion":
+        """The expansion in a header and in SWIFT's group Cosmology, short of what is stated."""
+        holders = [header] if universe is None else [universe, header]
+        where = f"{header.file.filename}: {holders[0].name}"
+        facts = facts or Facts()
+        scale, notes = scale_factor(holders, facts.redshift, where)
+        if (stated := facts.cosmology) is not None:
+            return cls(scale, stated.hubble, stated.matter, notes=tuple(notes))
+        found = {role: entry(holders, names) for role, names in NAMES.items()}
+        matter, vacuum = found["matter"], found["vacuum"]
+        if found["hubble"] is None or matter is None or not 0 < matter <= 1:
+            isolated = (
+                "; where matter is 0, as in isolated runs, times are no scale factors: format='gadget-hdf5' reads these"
             )
+            raise InputError(
+                f"{where} states no cosmology: {' or '.join(NAMES['hubble'])} is {found['hubble']} and "
+                f"{' or '.join(NAMES['matter'])} is {matter}, but the ages of the stars need both: {COSMOLOGY}"
+                f"{isolated * (matter == 0)}."
+            )
+        hubble, remarks = little_h(found["hubble"], where)
+        notes += remarks
         if found["pressure"] not in (None, -1.0):
-            raise InputError(f"{where} gives dark energy with w = {found['pressure']}: only -1 is read.")
+            raise InputError(
+                f"{where} gives dark energy with w = {found['pressure']}: only -1 is read; {COSMOLOGY} to take another "
+                "universe."
+            )
         radiation = max(found["radiation"] or 0.0, 0.0)
         matter += max(found["neutrinos"] or 0.0, 0.0)
         missing = 0.0 if vacuum is None else 1 - matter - radiation - vacuum
@@ -80,7 +93,7 @@ class Expansion:
         elif abs(missing) > 1e-3:
             raise InputError(
                 f"{where} gives a curved universe, matter and vacuum make {1 - missing:.4f}: only flat ones are read; "
-                "hand the ages to `galaxy_from_arrays`."
+                f"{COSMOLOGY}, or hand the ages to `galaxy_from_arrays`."
             )
         return cls(scale, hubble, matter, radiation, tuple(notes))
 
@@ -89,11 +102,13 @@ class Expansion:
 
         $$t(a) = \frac{2}{3 H_0 \sqrt{1-\Omega_m}} \,\text{arsinh} \sqrt{\frac{1-\Omega_m}{\Omega_m} a^3}$$
 
-        With radiation by quadrature, good to 1e-8:
+        Without vacuum it is 2/3 a^1.5 / H0. With radiation by quadrature, good to 1e-8:
 
         $$t(a) = \frac{1}{H_0} \int_0^{\sqrt a} \frac{2 s^3\,ds}{\sqrt{\Omega_r + \Omega_m s^2 + \Omega_\Lambda s^8}}$$
         """
         vacuum = 1 - self.matter - self.radiation
+        if not self.radiation and vacuum <= 0:
+            return np.asarray(2 / 3 * HUBBLE_TIME / self.hubble * scale**1.5)
         if not self.radiation:
             growth = np.arcsinh(np.sqrt(vacuum / self.matter * scale**3))
             return np.asarray(2 / 3 * HUBBLE_TIME / self.hubble / np.sqrt(vacuum) * growth)
@@ -108,16 +123,47 @@ class Expansion:
         return float(self.time(np.array(self.scale)))
 
 
-def scale_factor(holder: h5py.HLObject, where: str) -> tuple[float, list[str]]:
-    """The scale factor of a snapshot, and a note where its header gives several."""
-    names = ("ExpansionFactor", "Scale-factor", "Time")
-    scales = [value for name in names if (value := number(holder, name)) is not None]
-    redshift = number(holder, "Redshift")
-    if redshift is not None and redshift > -1:
-        scales.append(1 / (1 + redshift))
-    if not scales or not scales[0] > 0:
-        raise InputError(f"{where} states no time of the snapshot: it needs Redshift, Time or ExpansionFactor.")
+def entry(holders: Sequence[h5py.HLObject], names: Sequence[str]) -> float | None:
+    """The first number of any of these names, in the first holder that has one."""
+    return next((value for holder in holders for name in names if (value := number(holder, name)) is not None), None)
+
+
+def scale_factor(holders: Sequence[h5py.HLObject], redshift: float | None, where: str) -> tuple[float, list[str]]:
+    """The scale factor of a snapshot, and a note where its header gives several.
+
+    Beside SWIFT's group Cosmology, which is then the first holder, the Time of the header is no scale factor.
+    """
+    if redshift is not None:
+        return 1 / (1 + redshift), []
+    scales = []
+    for name in ("ExpansionFactor", "Scale-factor", "Time", "Redshift"):
+        value = entry(holders[:1] if name == "Time" else holders, (name,))
+        if value is None:
+            continue
+        if not (-0.999 < value < 1000 if name == "Redshift" else 1e-3 < value < 1000):
+            raise InputError(
+                f"{where}: {name} is {value:g}, which no snapshot has: the file is damaged, or its times are no scale "
+                f"factors; {asking('redshift', '0.5')}."
+            )
+        scales.append(1 / (1 + value) if name == "Redshift" else value)
+    if not scales:
+        raise InputError(
+            f"{where} states no time of the snapshot: it needs Redshift, Time or ExpansionFactor; or "
+            f"{asking('redshift', '0.5')}."
+        )
     if max(scales) <= 1.0001 * min(scales):
         return scales[0], []
     several = ", ".join(f"{scale:.6g}" for scale in scales)
     return scales[0], [f"the header gives the scale factors {several}; the first was believed"]
+
+
+def little_h(value: float, where: str) -> tuple[float, list[str]]:
+    """H0 / (100 km/s/Mpc), and a note where a header gives H0 in its place."""
+    if 0.1 < value < 10:
+        return value, []
+    if 10 <= value <= 300:
+        return value / 100, [f"HubbleParam is {value:g}, taken as H0 in km/s/Mpc: h = {value / 100:g}"]
+    raise InputError(
+        f"{where}: HubbleParam or h is {value:g}, which no universe has: the file is damaged, or no snapshot; "
+        f"{COSMOLOGY}."
+    )

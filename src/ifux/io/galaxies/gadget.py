@@ -8,7 +8,8 @@ Raw numbers become physical as Gadget defines them, with h the HubbleParam of th
 
 with length = kpc, velocity = km/s and mass = 1e10 solar masses unless `units` says otherwise, as in
 `units={"length": "Mpc", "mass": "Msun"}`; any unit that astropy knows will do. With `physical=True` positions,
-velocities and masses are already physical: neither h nor a is applied.
+velocities and masses are already physical: neither h nor a is applied. `cosmology` and `redshift` say what the header
+does not: see `ifux.io.galaxies.facts`.
 
 Collisionless particles of isolated galaxies have no ages and no metallicities: `populations` states them for each
 particle type that stands for stars. Their masses are taken as those formed.
@@ -17,23 +18,24 @@ References: Springel (2005), MNRAS 364, 1105; https://wwwmpa.mpa-garching.mpg.de
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
-from astropy import units as astropy_units
 from jaxtyping import Float
 
 from ifux.errors import InputError
+from ifux.io.galaxies.centre import periodic
 from ifux.io.galaxies.columns import check_shapes
-from ifux.io.galaxies.expansion import HUBBLE_TIME, Expansion
+from ifux.io.galaxies.expansion import HUBBLE_TIME, Expansion, little_h
+from ifux.io.galaxies.facts import COSMOLOGY, DIMENSIONS, FACTS, Facts
 from ifux.io.galaxies.gas import Gas, cell_radius, temperature
 from ifux.io.galaxies.populations import EXAMPLE, SPECIES, YOUNGEST, Population, populations_of
-from ifux.io.galaxies.quantity import in_unit
+from ifux.io.galaxies.quantity import converted, factor
 from ifux.io.galaxies.selection import signed
 from ifux.io.galaxies.snapshot import Snapshot
-from ifux.io.galaxies.stars import Stars
+from ifux.io.galaxies.stars import PRESENT, Stars
 
 GAS, STARS = 0, 4
 """Particle types that may come with what they are made of."""
@@ -41,7 +43,7 @@ GAS, STARS = 0, 4
 UNITS = {"length": "kpc", "velocity": "km/s", "mass": "1e10 Msun"}
 """Units of Gadget's numbers, short of h and a."""
 
-OPTIONS = ("populations", "units", "physical")
+OPTIONS = ("populations", "physical", *FACTS)
 """What a snapshot of Gadget leaves open."""
 
 TIME = HUBBLE_TIME / 10
@@ -63,7 +65,8 @@ class Header:
     redshift: float = 0.0
     hubble: float = 1.0
     """H0 / (100 km/s/Mpc)."""
-    matter: float = 0.0
+    matter: float | None = 0.0
+    """None where the header says nothing of it."""
     vacuum: float = 0.0
     box: float = 0.0
 
@@ -75,7 +78,15 @@ class Header:
     @property
     def cosmological(self) -> bool:
         """Whether times are scale factors."""
-        return self.matter > 0 and abs(self.time / self.scale - 1) < 1e-3
+        return bool(self.matter) and abs(self.time / self.scale - 1) < 1e-3
+
+    def short_of(self, facts: Facts) -> "Header":
+        """The header with what is stated in the place of what it says."""
+        header = self if facts.redshift is None else replace(self, redshift=facts.redshift)
+        if (universe := facts.cosmology) is None:
+            return header
+        matter = universe.matter
+        return replace(header, hubble=universe.hubble, matter=matter, vacuum=1 - matter, time=header.scale)
 
     def check(self, where: str) -> None:
         """Raises an error where a number of the header is none that a snapshot can have."""
@@ -83,14 +94,14 @@ class Header:
             "Time": self.time,
             "Redshift": self.redshift,
             "HubbleParam": self.hubble,
-            "Omega0": self.matter,
+            "Omega0": self.matter or 0.0,
             "OmegaLambda": self.vacuum,
             "BoxSize": self.box,
         }
         bad = next((name for name, value in numbers.items() if not (isfinite(value) and abs(value) < 1e15)), None)
         if bad is None and not -0.999 < self.redshift < 1000:
             bad = "Redshift"
-        if bad is None and self.hubble and not 0.01 < self.hubble < 100:
+        if bad is None and self.hubble and not 0.01 < self.hubble <= 300:
             bad = "HubbleParam"
         if bad is not None:
             raise InputError(f"{where}: {bad} of the header is {numbers[bad]}: the file is damaged, or no snapshot.")
@@ -111,6 +122,8 @@ class Raw:
     column: Callable[[str, int], np.ndarray | None]
     """Numbers of a role such as "position" for a particle type; None where there are none."""
     notes: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    """What the file states of its units."""
 
 
 @dataclass(frozen=True)
@@ -129,21 +142,29 @@ class Scales:
     """[Gyr]."""
 
 
-def assembled(raw: Raw, *, populations: object = None, units: object = None, physical: object = False) -> Snapshot:
+def assembled(raw: Raw, *, populations: object = None, physical: object = False, **stated: object) -> Snapshot:
     """Stars and gas of a snapshot, in physical units."""
+    facts = Facts.of(str(raw.path), **stated)
+    raw = replace(raw, header=raw.header.short_of(facts))
     raw.header.check(str(raw.path))
     if not isinstance(physical, bool):
         raise InputError(f"{raw.path}: physical is true or false, got {physical!r}.")
+    if raw.header.hubble >= 10:
+        hubble, remarks = little_h(raw.header.hubble, str(raw.path))
+        raw = replace(raw, header=replace(raw.header, hubble=hubble), notes=(*raw.notes, *remarks))
     with np.errstate(all="ignore"):
-        scales, notes = scales_of(raw, units, physical)
+        scales, notes = scales_of(raw, facts, physical)
         made = populations_of(populations, str(raw.path))
         species = stellar(raw, made)
-        parts = [star_columns(raw, number, made.get(number), scales) for number in species]
+        parts = [star_columns(raw, number, made.get(number), scales, facts) for number in species]
         stars = {name: together([part[name] for part in parts]) for name in parts[0]}
         gas, lost = (None, []) if GAS in made else gas_of(raw, scales)
-        box, remark = period(raw.header, scales.length, parts)
+        size, places = raw.header.box * scales.length, together([part["position"] for part in parts])
+        box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
     notes += aside(raw, made, species) + lost + remark
+    if STARS in species and STARS not in made and raw.column("formed", STARS) is None:
+        notes.append(PRESENT)
     if any(number != STARS for number in made):
         notes.append("masses of particles that did not form in the run are taken as those formed")
     return Snapshot(
@@ -158,35 +179,25 @@ def assembled(raw: Raw, *, populations: object = None, units: object = None, phy
     )
 
 
-def scales_of(raw: Raw, units: object, physical: bool) -> tuple[Scales, list[str]]:
+def scales_of(raw: Raw, facts: Facts, physical: bool) -> tuple[Scales, list[str]]:
     """Factors to kpc, km/s, solar masses and Gyr, and the notes about them."""
     header, notes = raw.header, []
-    given = {} if units is None else units
-    if not isinstance(given, Mapping) or any(key not in UNITS for key in given):
-        raise InputError(f'{raw.path}: units is a table such as {{"length": "kpc"}} of {[*UNITS]}, got {units!r}.')
-    stated = {}
-    for (name, usual), unit in zip(UNITS.items(), ("kpc", "km/s", "Msun"), strict=True):
-        stated[name] = factor(str(given.get(name, usual)), unit, f"{raw.path}: units.{name}")
+    given = {**raw.units, **facts.units}
+    stated = {
+        name: factor(given.get(name, usual), DIMENSIONS[name], f"{raw.path}: units.{name}")
+        for name, usual in UNITS.items()
+    }
     hubble, scale = (1.0, 1.0) if physical else (header.hubble or 1.0, header.scale)
     if not header.hubble and not physical:
         notes.append("the header gives no HubbleParam, so h = 1 was taken")
     words = ", ".join(f"{name} in {given.get(name, usual)}" for name, usual in UNITS.items())
     notes.append(f"{words}, {'physical' if physical else f'with h = {hubble:g} and a = {scale:.6g}'}")
+    if guesses := [name for name in UNITS if name not in given]:
+        notes.append(f"the unit of {' and '.join(guesses)} is a guess, because nothing in the file states it")
     time = stated["length"] / stated["velocity"] * TIME / hubble
     velocity = stated["velocity"] * scale**0.5
     length, mass = stated["length"] / hubble * scale, stated["mass"] / hubble
     return Scales(length, velocity, stated["velocity"] ** 2, mass, time), notes
-
-
-def factor(text: str, unit: str, where: str) -> float:
-    """How many of a unit another is, which is given in words."""
-    try:
-        result = float(in_unit(astropy_units.Quantity(1.0, astropy_units.Unit(text)), unit, where))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{where}: {text!r} is no unit that converts to {unit}.") from error
-    if not (isfinite(result) and result > 0):
-        raise InputError(f"{where}: {text!r} is no unit that converts to {unit}.")
-    return result
 
 
 def stellar(raw: Raw, made: dict[int, Population]) -> list[int]:
@@ -203,9 +214,14 @@ def stellar(raw: Raw, made: dict[int, Population]) -> list[int]:
     if not made:
         raise InputError(
             f"{raw.path} states no ages and metallicities of its particles, {census(raw)}: say which of them are "
-            f"stars and what these are made of, as in {EXAMPLE}."
+            f"stars and what these are made of, as in {EXAMPLE.replace('PartType2', f'PartType{likely(counts)}')}."
         )
     return sorted(made)
+
+
+def likely(counts: tuple[int, ...]) -> int:
+    """A particle type that is there, and may stand for stars."""
+    return next(species for species in (2, 3, 4, 1, 5, 0) if counts[species])
 
 
 INNATE = ("formation", "metallicity")
@@ -227,7 +243,9 @@ def aside(raw: Raw, made: dict[int, Population], stars: list[int]) -> list[str]:
     ]
 
 
-def star_columns(raw: Raw, species: int, population: Population | None, scales: Scales) -> dict[str, np.ndarray | None]:
+def star_columns(
+    raw: Raw, species: int, population: Population | None, scales: Scales, facts: Facts
+) -> dict[str, np.ndarray | None]:
     """Columns of `Stars` of one particle type."""
     count, where = raw.header.counts[species], f"{raw.path}: PartType{species}"
     columns: dict[str, np.ndarray | None] = dict(moving(raw, species, scales))
@@ -247,10 +265,16 @@ def star_columns(raw: Raw, species: int, population: Population | None, scales: 
                 f'{where} states no metallicities: give populations.PartType{species} a "metallicity" as a mass '
                 "fraction."
             )
+        metals = metals.astype(np.float64)
+        if "metallicity" in facts.units:
+            metals = converted(metals, facts.units["metallicity"], "", f"{raw.path}: units.metallicity")
+    formed = None if population else raw.column("formed", species)
+    if formed is not None:
+        columns["mass"] = formed.astype(np.float64) * scales.mass
     potential, ids = (raw.column(role, species) for role in ("potential", "ids"))
     columns |= {
         "age": age,
-        "metallicity": metals.astype(np.float64),
+        "metallicity": metals,
         "ids": None if ids is None else signed(ids, f"{where}: ids"),
         "potential": None if potential is None else potential.astype(np.float64) * scales.energy,
     }
@@ -275,13 +299,16 @@ def moving(raw: Raw, species: int, scales: Scales) -> dict[str, np.ndarray]:
 def since(formation: np.ndarray, raw: Raw, scales: Scales) -> Float[np.ndarray, " particle"]:
     """Ages of stars that tell when they formed [Gyr]; negative for those that formed after the snapshot."""
     header = raw.header
+    scaled = abs(header.time / header.scale - 1) < 1e-3
+    if not header.cosmological and scaled and (header.matter is None or header.redshift):
+        raise InputError(f"{raw.path} states no cosmology, but the ages of its stars need it: {COSMOLOGY}.")
     if not header.cosmological:
         return rested((header.time - formation) * scales.time, 1e-5 * max(abs(header.time), 1e-3) * scales.time)
     expansion = expansion_of(header)
     if expansion is None:
         raise InputError(
             f"{raw.path}: ages follow from scale factors in a flat universe alone, but HubbleParam is {header.hubble}, "
-            f"Omega0 is {header.matter} and OmegaLambda is {header.vacuum}: state ages in `populations`."
+            f"Omega0 is {header.matter} and OmegaLambda is {header.vacuum}: {COSMOLOGY}, or ages in `populations`."
         )
     born = expansion.time(np.where(formation > 0, formation, 1e-10))
     return np.where(formation > 0, rested(expansion.now() - born, 1e-5 * expansion.now()), -1.0)
@@ -294,10 +321,10 @@ def rested(age: np.ndarray, rounding: float) -> Float[np.ndarray, " particle"]:
 
 def expansion_of(header: Header) -> Expansion | None:
     """The universe of a cosmological run; None where it is not flat, or not stated."""
-    flat = abs(header.matter + header.vacuum - 1) < 1e-3
-    if not (header.cosmological and flat and 0 < header.matter < 1 and header.hubble):
+    matter = header.matter or 0.0
+    if not (header.cosmological and abs(matter + header.vacuum - 1) < 1e-3 and 0 < matter <= 1 and header.hubble):
         return None
-    return Expansion(header.scale, header.hubble, header.matter)
+    return Expansion(header.scale, header.hubble, matter)
 
 
 def together(columns: list[np.ndarray | None]) -> np.ndarray | None:
@@ -334,14 +361,3 @@ def gas_of(raw: Raw, scales: Scales) -> tuple[Gas | None, list[str]]:
         ids=None if ids is None else signed(ids, f"{raw.path}: PartType0: ids"),
     )
     return gas, notes
-
-
-def period(header: Header, length: float, parts: list[dict]) -> tuple[Float[np.ndarray, "3"] | None, list[str]]:
-    """Period of the positions [kpc]; None for the box of an isolated galaxy, which lies on both sides of its corner."""
-    if not header.box > 0:
-        return None, []
-    box = header.box * length
-    position = np.concatenate([part["position"] for part in parts])
-    if np.all((position >= -1e-3 * box) & (position <= 1.001 * box) | ~np.isfinite(position)):
-        return np.full(3, box), []
-    return None, [f"positions lie outside the box of {box:.6g} kpc, so it was not taken for periodic"]

@@ -19,8 +19,11 @@ import numpy as np
 
 from ifux.errors import InputError
 from ifux.io.galaxies.chunks import chunks, first_chunk
+from ifux.io.galaxies.facts import header_units
 from ifux.io.galaxies.format import GalaxyFormat
 from ifux.io.galaxies.gadget import OPTIONS, Header, Raw, assembled
+from ifux.io.galaxies.group import stating
+from ifux.io.galaxies.layout import KMS, KPC, MSUN
 from ifux.io.galaxies.populations import SPECIES
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import attribute, find, is_hdf5, members, number, numbers, opened, require_dataset, require_group
@@ -29,9 +32,10 @@ NAMES = {
     "position": ("Coordinates",),
     "velocity": ("Velocities", "Velocity"),
     "mass": ("Masses", "Mass"),
+    "formed": ("InitialMass", "InitialMasses"),
     "ids": ("ParticleIDs",),
     "formation": ("StellarFormationTime",),
-    "metallicity": ("Metallicity",),
+    "metallicity": ("Metallicity", "SmoothedMetallicity", "Metallicities"),
     "potential": ("Potential",),
     "density": ("Density",),
     "energy": ("InternalEnergy",),
@@ -40,9 +44,6 @@ NAMES = {
     "star_formation_rate": ("StarFormationRate",),
 }
 """Names of the datasets by role, the usual one first."""
-
-MARKS = ("to_cgs", "a_scaling", "CGSConversionFactor", "aexp-scale-exponent", "a-scale exponent")
-"""Attributes of positions in layouts that state their units, and are read by formats of their own."""
 
 
 def recognises(path: Path) -> bool:
@@ -56,8 +57,7 @@ def recognises(path: Path) -> bool:
             return False
         groups = [group for species in range(1, len(SPECIES)) if (group := particles(file, species)) is not None]
         moving = [group for group in groups if all(dataset(group, role) for role in ("position", "velocity"))]
-        positions = [found for group in moving if (found := dataset(group, "position")) is not None]
-        return bool(positions) and not any(mark in position.attrs for position in positions for mark in MARKS)
+        return bool(moving) and not any(stating(group) for group in moving)
 
 
 def read(path: Path, **options) -> Snapshot:
@@ -81,7 +81,8 @@ def read(path: Path, **options) -> Snapshot:
         notes = ()
         if len(files) < more:
             notes = (f"the header speaks of a snapshot of {more:.0f} files: only this one was read",)
-        return assembled(Raw(path, "gadget-hdf5", header, column, notes), **options)
+        usual = {"length": KPC.cgs, "velocity": KMS.cgs, "mass": 1e10 * MSUN.cgs}
+        return assembled(Raw(path, "gadget-hdf5", header, column, notes, header_units(files[0], usual)), **options)
 
 
 def header_of(file: h5py.File) -> dict:
@@ -91,7 +92,7 @@ def header_of(file: h5py.File) -> dict:
     for name, key in (("Time", "time"), ("Redshift", "redshift"), ("HubbleParam", "hubble"), ("Omega0", "matter"),
                       ("OmegaLambda", "vacuum"), ("BoxSize", "box")):  # fmt: skip
         value = number(header, name)
-        if value is not None:
+        if value is not None or key == "matter":
             fields[key] = value
     table = attribute(header, "MassTable")
     masses = [0.0] * len(SPECIES)

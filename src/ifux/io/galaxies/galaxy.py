@@ -10,6 +10,8 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.galaxies import gas, stars
 from ifux.io.galaxies.centre import densest, distances, gathered, moved, unwrapped
+from ifux.io.galaxies.columns import LARGEST
+from ifux.io.galaxies.plausible import check_galaxy, check_metallicity
 from ifux.io.galaxies.quantity import in_unit
 from ifux.io.galaxies.selection import of_ids, of_subhalo
 from ifux.io.galaxies.snapshot import Snapshot
@@ -29,8 +31,12 @@ def settled(
     velocity_radius: float | int | None = None,
     subhalo: int | Sequence | np.ndarray | None = None,
     ids: Sequence | np.ndarray | str | Path | None = None,
+    options: tuple[str, ...] | None = None,
 ) -> Galaxy[Particles]:
-    """The galaxy that particles make up, by the rules that `read_galaxy` states. Lengths in kpc."""
+    """The galaxy that particles make up, by the rules that `read_galaxy` states. Lengths in kpc.
+
+    With the options of its format, which its sentences speak of, it is asked whether it can be one.
+    """
     for name, length in (("radius", radius), ("velocity_radius", velocity_radius)):
         if length is not None and not (isinstance(length, int | float) and length > 0):
             raise InputError(f"{snapshot.source}: {name} must be a positive length in kpc, got {length!r}.")
@@ -39,6 +45,8 @@ def settled(
         snapshot = of_subhalo(snapshot, subhalo)
     if ids is not None:
         snapshot = of_ids(snapshot, ids)
+    if options is not None:
+        check_metallicity(snapshot, options)
     snapshot = snapshot.sane()
     some_left(snapshot)
     if not resting:
@@ -48,6 +56,14 @@ def settled(
         some_left(snapshot)
     if not resting or velocity_radius is not None:
         snapshot = at_rest(snapshot, velocity_radius)
+    if options is not None and not resting:
+        snapshot = check_galaxy(snapshot, options)
+    elif options is not None:
+        check_galaxy(at_rest(centred(snapshot, "shrinking-sphere"), None), options)
+    if not (total := float(snapshot.stars.mass.sum())) < LARGEST:
+        raise InputError(
+            f"{snapshot.source}: the mass of the stars, {total:.4g} Msun, is no number in single precision."
+        )
     return Galaxy(
         particles(snapshot.stars),
         snapshot.redshift,

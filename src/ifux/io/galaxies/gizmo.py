@@ -1,34 +1,35 @@
 """SIMBA and FIRE: snapshots of GIZMO in HDF5.
 
-Lengths are kpc/h comoving, masses 1e10 solar masses/h, velocities km/s with the square root of a, and nothing in the
-file says so. `Metallicity` has eleven columns or more: all metals, helium, and nine elements. Stars keep only the mass
-that they have left, which is taken for that as formed: they are up to 0.2 dex too faint, the old ones most. Formation
-times are scale factors. The star-forming gas of SIMBA is pressurised to an equation of state, that of FIRE is not.
+Lengths are kpc/h comoving, masses 1e10 solar masses/h, velocities km/s with the square root of a, unless the header or
+the option `units` says otherwise: most files say nothing. `Metallicity` has eleven columns or more: all metals, helium,
+and nine elements. Stars keep only the mass that they have left, which is taken for that as formed: they are up to 0.2
+dex too faint, the old ones most. Formation times are scale factors. The star-forming gas of SIMBA is pressurised to an
+equation of state, that of FIRE is not.
 
 References: Hopkins, http://www.tapir.caltech.edu/~phopkins/Site/GIZMO_files/gizmo_documentation.html; Dave et al.
 (2019), MNRAS 486, 2827 (SIMBA); Wetzel et al. (2023), ApJS 265, 44 (FIRE-2).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import h5py
 
-from ifux.errors import InputError
+from ifux.io.galaxies.facts import DIMENSIONS, FACTS, header_units
 from ifux.io.galaxies.format import hdf5_format
+from ifux.io.galaxies.group import stating
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, number, text
 
 POSITION = Column("Coordinates", cgs=3.085678e21, a=1.0, h=-1.0)
-VELOCITY = Column("Velocities", cgs=1e5, a=0.5)
-MASS = Column("Masses", cgs=1.989e43, h=-1.0)
+VELOCITY = Column("Velocities", cgs=1e5, a=0.5, also=("Velocity",))
+MASS = Column("Masses", cgs=1.989e43, h=-1.0, also=("Mass",))
 METALLICITY = Column("Metallicity", part=0)
 ELEMENTS = Elements(Column("Metallicity"), ("", "He", "C", "N", "O", "Ne", "Mg", "Si", "S", "Ca", "Fe"))
 SUBHALO = (("HaloID",),)
-
-UNITS = {"UnitLength_In_CGS": 3.085678e21, "UnitMass_In_CGS": 1.989e43, "UnitVelocity_In_CGS": 1e5}
-"""What newer headers say, and must."""
 
 FIRE_LAYOUT = Layout(
     name="fire",
@@ -66,17 +67,19 @@ ONLY_SIMBA = ("Dust_Masses", "Dust_Metallicity", "FractionH2", "GrackleHI", "Hal
 
 
 def of_gizmo(file: h5py.File) -> bool:
-    """Stars with formation times, in the plural names of Gadget and without unit attributes."""
+    """Stars with formation times, in the plural names of Gadget and without unit attributes, of a cosmological run."""
+    header = find(file, "Header")
+    if header is not None and number(header, "Omega0") == 0:
+        return False
     for name in ("PartType4", "PartType0"):
         group = find(file, name)
         if isinstance(group, h5py.Group):
-            metals, place = find(group, "Metallicity"), find(group, "Coordinates")
             return (
                 (name == "PartType0" or find(group, "StellarFormationTime") is not None)
                 and find(group, "Masses") is not None
-                and isinstance(metals, h5py.Dataset)
-                and place is not None
-                and not len(place.attrs)
+                and isinstance(find(group, "Metallicity"), h5py.Dataset)
+                and find(group, "Coordinates") is not None
+                and not stating(group)
             )
     return False
 
@@ -92,28 +95,20 @@ def of_simba(file: h5py.File) -> bool:
     return of_gizmo(file) and (own or "simba" in label)
 
 
-def checked_units(file: h5py.File, layout: Layout) -> Snapshot:
-    """The stars and the gas of a snapshot whose header does not contradict the units."""
-    header = find(file, "Header")
-    for name, wanted in UNITS.items():
-        found = None if header is None else number(header, name)
-        if found is not None and abs(found / wanted - 1) > 0.01:
-            raise InputError(
-                f"{file.filename}: Header gives {name} = {found:g}, but {layout.name} is read in units of {wanted:g}: "
-                "convert it, or hand the arrays to `galaxy_from_arrays`."
-            )
-    return read_snapshot(file, layout)
+def read(file: h5py.File, layout: Layout, units: object = None, **stated: object) -> Snapshot:
+    """The stars and the gas of a snapshot, in the units that are stated, by its header or else published."""
+    own = header_units(file, {key: value for key, value in layout.base.items() if value is not None})
+    if units is None or isinstance(units, Mapping):
+        units = own = own | dict(units or {})
+    snapshot = read_snapshot(file, layout, units=units, **stated)
+    if {*DIMENSIONS} <= {*own}:
+        return snapshot
+    return snapshot.noted(
+        "nothing in the file states the unit of its "
+        f"{' and '.join(key for key in DIMENSIONS if key not in own)}: that of GIZMO was taken, of kpc/h, km/s and "
+        "1e10 Msun/h"
+    )
 
 
-def read_simba(file: h5py.File) -> Snapshot:
-    """The stars and the gas of a snapshot."""
-    return checked_units(file, SIMBA_LAYOUT)
-
-
-def read_fire(file: h5py.File) -> Snapshot:
-    """The stars and the gas of a snapshot."""
-    return checked_units(file, FIRE_LAYOUT)
-
-
-SIMBA = hdf5_format("simba", of_simba, read_simba)
-FIRE = hdf5_format("fire", of_gizmo, read_fire)
+SIMBA = hdf5_format("simba", of_simba, partial(read, layout=SIMBA_LAYOUT), options=FACTS)
+FIRE = hdf5_format("fire", of_gizmo, partial(read, layout=FIRE_LAYOUT), options=FACTS)

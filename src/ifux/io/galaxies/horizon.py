@@ -10,6 +10,7 @@ References: Dubois et al. (2014), MNRAS 444, 1453.
 import h5py
 
 from ifux.io.galaxies.eagle import ATTRIBUTES
+from ifux.io.galaxies.facts import FACTS
 from ifux.io.galaxies.format import hdf5_format
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
@@ -17,7 +18,7 @@ from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, number, text
 
 POSITION = Column("Coordinates", cgs=3.08e21)
-VELOCITY = Column("Velocity", cgs=1e5)
+VELOCITY = Column("Velocity", cgs=1e5, also=("Velocities",))
 METALLICITY = Column("SmoothedMetallicity")
 ELEMENTS = Elements(Column("SmoothedElementAbundance"))
 
@@ -28,7 +29,7 @@ LAYOUT = Layout(
     stars=StarColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("InitialMass", cgs=2e33),
+        mass=Column("InitialMass", cgs=2e33, also=("InitialMasses",)),
         metallicity=METALLICITY,
         formation=Column("StellarFormationTime"),
         elements=ELEMENTS,
@@ -36,7 +37,7 @@ LAYOUT = Layout(
     gas=GasColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("Mass", cgs=2e33),
+        mass=Column("Mass", cgs=2e33, also=("Masses",)),
         density=Column("Density", cgs=2e33 / 3.08e21**3),
         metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=2e33 / 3.15576e7, certain=True),
@@ -56,9 +57,9 @@ def recognises(file: h5py.File) -> bool:
     )
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, **stated: object) -> Snapshot:
     """The stars and the gas of a galaxy."""
-    return read_snapshot(file, LAYOUT)
+    return read_snapshot(file, LAYOUT, **stated)
 
 
-HORIZON = hdf5_format(LAYOUT.name, recognises, read)
+HORIZON = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

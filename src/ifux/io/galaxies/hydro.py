@@ -9,15 +9,17 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.io.galaxies import gas as gases
+from ifux.io.galaxies.centre import periodic
 from ifux.io.galaxies.columns import check_shapes
 from ifux.io.galaxies.elements import abundances, alpha_enhancement
 from ifux.io.galaxies.expansion import Expansion
+from ifux.io.galaxies.facts import Facts
 from ifux.io.galaxies.gas import Gas, cell_radius
 from ifux.io.galaxies.group import ParticleGroup
-from ifux.io.galaxies.layout import DENSITY, KMS, KPC, MSUN, RATE, Column, Layout
+from ifux.io.galaxies.layout import DENSITY, ENERGY, KMS, KPC, MSUN, NUMBER, RATE, Column, Layout
 from ifux.io.galaxies.snapshot import Snapshot
-from ifux.io.galaxies.stars import Stars
-from ifux.io.hdf5 import attribute, find, number, require_dataset, require_group, text
+from ifux.io.galaxies.stars import PRESENT, Stars
+from ifux.io.hdf5 import attribute, find, members, number, require_dataset, require_group, text
 
 ROUNDING = 1e-6
 """Relative excess of a formation time over the time of the snapshot that is single precision, not a mistake."""
@@ -26,55 +28,61 @@ YOUNGEST = 1e-6
 """Age of a star that formed in the very step of the snapshot [Gyr]: its logarithm is taken later."""
 
 
-def read_snapshot(file: h5py.File, layout: Layout) -> Snapshot:
-    """The stars and the gas of a snapshot or of a cut-out of one, in physical units at its own time."""
+def read_snapshot(file: h5py.File, layout: Layout, **stated: object) -> Snapshot:
+    """The stars and the gas of a snapshot or of a cut-out of one, in physical units at its own time.
+
+    `stated` holds what `ifux.io.galaxies.facts` says.
+    """
+    groups = [find(file, name) for name in (layout.stars.group, layout.gas.group)]
+    names = {name for group in groups if isinstance(group, h5py.Group) for name in members(group)}
+    facts = Facts.of(file.filename, names, **stated)
     header = require_group(file, "Header", "a snapshot states its scale factor and its cosmology there")
-    expansion = Expansion.of(header, find(file, "Cosmology"))
+    expansion = Expansion.of(header, find(file, "Cosmology"), facts)
     snapshot = Snapshot(
         no_stars(),
         cosmology=expansion.cosmology,
         redshift=1 / expansion.scale - 1,
         source=source(file, header, layout.labels),
         format=layout.name,
-        notes=expansion.notes,
+        notes=(*facts.notes(), *expansion.notes),
     )
     files = number(header, "NumFilesPerSnapshot")
     if find(file, layout.stars.group) is not None or files is None or files <= 1:
-        snapshot = with_stars(snapshot, file, header, layout, expansion)
+        snapshot = with_stars(snapshot, file, header, layout, expansion, facts)
     if isinstance(group := find(file, layout.gas.group), h5py.Group):
-        snapshot = with_gas(snapshot, ParticleGroup(group, "gas", layout, expansion))
+        snapshot = with_gas(snapshot, ParticleGroup(group, "gas", layout, expansion, facts))
     if files is not None and files > 1:
-        snapshot = snapshot.noted(f"the header speaks of a snapshot of {files:.0f} files: only this one was read")
+        snapshot = snapshot.noted(f"the header speaks of a snapshot of {files:.12g} files: only this one was read")
     return snapshot
 
 
 def with_stars(
-    snapshot: Snapshot, file: h5py.File, header: h5py.Group, layout: Layout, expansion: Expansion
+    snapshot: Snapshot, file: h5py.File, header: h5py.Group, layout: Layout, expansion: Expansion, facts: Facts
 ) -> Snapshot:
     """A snapshot with the stars of a file, and with its box."""
     names = layout.stars
     group = require_group(
         file, names.group, f"stars of {layout.name} are in {names.group}; ask for a cut-out that holds them"
     )
-    table = ParticleGroup(group, "stars", layout, expansion)
+    table = ParticleGroup(group, "stars", layout, expansion, facts)
     mass = names.mass
     if table.name(mass) is None and names.present is not None:
         mass = names.present
-        table.note("the file keeps no masses as formed: the present ones were taken, which are up to 0.2 dex lower")
+        table.note(PRESENT)
     columns = {
         "position": table.read(names.position, KPC, "position"),
         "velocity": table.read(names.velocity, KMS, "velocity"),
         "mass": table.read(mass, MSUN, "mass"),
-        "metallicity": table.read(names.metallicity, MSUN if names.metallicity.share else 1.0, "metallicity"),
-        "formation": table.read(names.formation, 1.0, "formation"),
+        "metallicity": table.metallicity(names.metallicity),
+        "formation": table.read(names.formation, NUMBER, "formation"),
     }
-    ids, potential = table.ids(names.ids), table.maybe(names.potential, KMS**2, "potential")
+    ids, potential = table.ids(names.ids), table.maybe(names.potential, ENERGY, "potential")
     optional = {"ids": ids, "potential": potential}
     check_shapes(file.filename, columns | {name: values for name, values in optional.items() if values is not None})
     with np.errstate(divide="ignore", invalid="ignore"):
         if names.metallicity.share:
             columns["metallicity"] = columns["metallicity"] / columns["mass"]
-    alpha, which = alpha_enhancement(abundances(table, names.elements, columns["mass"] * MSUN))
+    alpha, which = alpha_enhancement(abundances(table, names.elements, columns["mass"] * MSUN.cgs))
     if alpha is not None:
         check_shapes(file.filename, {"mass": columns["mass"], "abundance of elements": alpha})
         table.note(f"[alpha/Fe] of the stars is their {which}, with the Sun of Asplund et al. (2009)")
@@ -83,11 +91,13 @@ def with_stars(
     age = expansion.now() - expansion.time(np.where(born, formation, 1.0))
     subhalo = table.subhalo(names.subhalo, formation.size)
     table.notes += count_notes(header, names.species, formation.size)
+    box, remarks = periodic(periods(header, layout.box, table, expansion), columns["position"])
+    table.notes += remarks
     stars = Stars(**columns, age=np.maximum(age, YOUNGEST), ids=ids, potential=potential, alpha=alpha, subhalo=subhalo)
     return replace(
         snapshot.noted(*table.notes),
         stars=stars,
-        box=periods(header, layout.box, length(table), expansion),
+        box=box,
     ).without(
         {
             names.unborn: formation <= 0,
@@ -120,12 +130,12 @@ def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
         "velocity": table.read(names.velocity, KMS, "velocity"),
         "mass": table.read(names.mass, MSUN, "mass"),
         "density": table.read(names.density, DENSITY, "density"),
-        "metallicity": table.read(names.metallicity, MSUN if names.metallicity.share else 1.0, "metallicity"),
+        "metallicity": table.metallicity(names.metallicity),
         "star_formation_rate": table.read(names.star_formation_rate, RATE, "star-formation rate"),
     }
-    electrons = table.maybe(names.electron_abundance, 1.0, "electron abundance")
-    heat = table.maybe(names.temperature, 1.0, "temperature")
-    energy = None if heat is not None or names.energy is None else table.read(names.energy, KMS**2, "internal energy")
+    electrons = table.maybe(names.electron_abundance, NUMBER, "electron abundance")
+    heat = table.maybe(names.temperature, NUMBER, "temperature")
+    energy = None if heat is not None or names.energy is None else table.read(names.energy, ENERGY, "internal energy")
     given = {"electron_abundance": electrons, "temperature": heat, "internal energy": energy}
     size = table.maybe(names.smoothing_length, KPC, "smoothing length")
     ids, subhalo = table.ids(names.ids), table.subhalo(names.subhalo, columns["mass"].size)
@@ -135,7 +145,7 @@ def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
     if names.metallicity.share:
         with np.errstate(divide="ignore", invalid="ignore"):
             columns["metallicity"] = columns["metallicity"] / columns["mass"]
-    elements = abundances(table, names.elements, columns["mass"] * MSUN)
+    elements = abundances(table, names.elements, columns["mass"] * MSUN.cgs)
     check_shapes(where, {"mass": columns["mass"]} | elements)
     if energy is not None:
         heat = gases.temperature(energy, electrons)
@@ -167,23 +177,20 @@ def no_stars() -> Stars:
     return Stars(vector, vector, scalar, scalar, scalar)
 
 
-def length(table: ParticleGroup) -> float:
-    """Unit of the positions [kpc]."""
-    column = table.layout.stars.position
-    quiet = ParticleGroup(table.group, table.kind, table.layout, table.expansion)
-    return quiet.conversion(require_dataset(table.group, quiet.name(column) or column.name, ""), column) / KPC
-
-
 def periods(
-    header: h5py.Group, column: Column | None, position: float, expansion: Expansion
+    header: h5py.Group, column: Column | None, table: ParticleGroup, expansion: Expansion
 ) -> Float[np.ndarray, "3"] | None:
-    """Period of the box along each axis [kpc]; None where the header states none."""
+    """Period of the box along each axis [kpc], in the unit of the positions; None where the header states none."""
     size = attribute(header, "BoxSize")
     if size is None or size.dtype.kind not in "iuf" or size.size not in (1, 3):
         return None
     if column is not None and column.cgs is not None:
-        position = column.cgs * expansion.scale**column.a * expansion.hubble**column.h / KPC
-    box = np.broadcast_to(np.asarray(size, dtype=np.float64).ravel() * position, (3,))
+        unit = column.cgs * expansion.scale**column.a * expansion.hubble**column.h
+    else:
+        column = table.layout.stars.position
+        dataset = require_dataset(table.group, table.name(column) or column.name, "")
+        unit = replace(table, notes=[]).conversion(dataset, column, KPC)
+    box = np.broadcast_to(np.asarray(size, dtype=np.float64).ravel() * (unit / KPC.cgs), (3,))
     return box if np.all(np.isfinite(box) & (box > 0)) else None
 
 
@@ -191,10 +198,9 @@ def count_notes(header: h5py.Group, species: int, count: int) -> list[str]:
     """Remarks where the header counts other stars than there are, as it does in cut-outs."""
     notes = []
     counts = attribute(header, "NumPart_ThisFile")
-    if counts is not None and counts.dtype.kind in "iuf" and counts.size > species and counts[species] != count:
-        notes.append(
-            f"the header counts {counts[species]:.0f} stars in this file, which holds {count}: all of these were read"
-        )
+    if counts is not None and counts.dtype.kind in "iuf" and counts.size > species and counts.flat[species] != count:
+        said = f"{counts.flat[species]:.6g}" if counts.dtype.kind == "f" else f"{counts.flat[species]}"
+        notes.append(f"the header counts {said} stars in this file, which holds {count}: all of these were read")
     return notes
 
 

@@ -9,6 +9,7 @@ References: Nelson et al. (2019), Computational Astrophysics and Cosmology 6, 2.
 
 import h5py
 
+from ifux.io.galaxies.facts import FACTS
 from ifux.io.galaxies.format import hdf5_format
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
@@ -16,7 +17,7 @@ from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find, members
 
 POSITION = Column("Coordinates", cgs=3.085678e21, a=1.0, h=-1.0)
-VELOCITY = Column("Velocities", cgs=1e5, a=0.5)
+VELOCITY = Column("Velocities", cgs=1e5, a=0.5, also=("Velocity",))
 METALS = Elements(Column("GFM_Metals"), ("H", "He", "C", "N", "O", "Ne", "Mg", "Si", "Fe"))
 """TNG has a tenth column, of all other metals."""
 
@@ -26,7 +27,7 @@ LAYOUT = Layout(
     stars=StarColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("GFM_InitialMass", cgs=1.989e43, h=-1.0),
+        mass=Column("GFM_InitialMass", cgs=1.989e43, h=-1.0, also=("GFM_InitialMasses",)),
         metallicity=Column("GFM_Metallicity"),
         formation=Column("GFM_StellarFormationTime"),
         potential=Column("Potential", cgs=1e10, a=-1.0),
@@ -36,7 +37,7 @@ LAYOUT = Layout(
     gas=GasColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("Masses", cgs=1.989e43, h=-1.0),
+        mass=Column("Masses", cgs=1.989e43, h=-1.0, also=("Mass",)),
         density=Column("Density", cgs=6.769911e-22, a=-3.0, h=2.0),
         metallicity=Column("GFM_Metallicity"),
         star_formation_rate=Column("StarFormationRate", cgs=6.30276e25),
@@ -55,9 +56,9 @@ def recognises(file: h5py.File) -> bool:
     )
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, **stated: object) -> Snapshot:
     """The stars and the gas of a snapshot or a cut-out."""
-    return read_snapshot(file, LAYOUT)
+    return read_snapshot(file, LAYOUT, **stated)
 
 
-ILLUSTRIS = hdf5_format(LAYOUT.name, recognises, read)
+ILLUSTRIS = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -6,24 +6,40 @@ come first:
 $$\text{physical} = \text{raw} \times \text{CGS} \times a^{\alpha} \times h^{\eta}$$
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ifux.units import MEGAPARSEC
 
-KPC = MEGAPARSEC / 1e3
-"""[cm]."""
 
-KMS = 1e5
-"""[cm/s]."""
+@dataclass(frozen=True)
+class Unit:
+    """A unit of ours."""
 
-MSUN = 1.988409870698051e33
-"""[g], IAU 2015 resolution B3 with the constant of gravity of CODATA 2018; 1.989e43 g are 1.0003e10 of it."""
+    cgs: float
+    word: str
+    """As astropy reads it."""
+    powers: Mapping[str, int] = field(default_factory=dict)
+    """Of length, velocity and mass in it."""
 
-DENSITY = MSUN / KPC**3
-"""Solar mass per kpc^3 [g/cm^3]."""
 
-RATE = MSUN / 3.15576e7
-"""Solar mass per year of 365.25 days [g/s]."""
+NUMBER = Unit(1.0, "")
+"""A pure number."""
+
+KPC = Unit(MEGAPARSEC / 1e3, "kpc", {"length": 1})
+
+KMS = Unit(1e5, "km/s", {"velocity": 1})
+
+ENERGY = Unit(1e10, "km2/s2", {"velocity": 2})
+"""Per mass."""
+
+MSUN = Unit(1.988409870698051e33, "Msun", {"mass": 1})
+"""IAU 2015 resolution B3 with the constant of gravity of CODATA 2018; 1.989e43 g are 1.0003e10 of it."""
+
+DENSITY = Unit(MSUN.cgs / KPC.cgs**3, "Msun/kpc3", {"mass": 1, "length": -3})
+
+RATE = Unit(MSUN.cgs / 3.15576e7, "Msun/yr")
+"""In years of 365.25 days. Simulations state it so, whatever their other units."""
 
 
 @dataclass(frozen=True)
@@ -122,3 +138,9 @@ class Layout:
     """BoxSize in the header, where its unit is not that of the positions."""
     labels: tuple[str, ...] = ("SimulationName", "RunLabel", "RunName")
     """Header entries that name the simulation, the best first."""
+
+    @property
+    def base(self) -> dict[str, float | None]:
+        """Published CGS factors of length, velocity and mass."""
+        stars = self.stars
+        return {"length": stars.position.cgs, "velocity": stars.velocity.cgs, "mass": stars.mass.cgs}

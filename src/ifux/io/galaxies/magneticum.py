@@ -11,6 +11,7 @@ References: Dolag et al. (2025), arXiv:2504.01061; Teklu et al. (2015), ApJ 812,
 import h5py
 
 from ifux.io.galaxies.eagle import ATTRIBUTES
+from ifux.io.galaxies.facts import FACTS
 from ifux.io.galaxies.format import hdf5_format
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
@@ -18,7 +19,7 @@ from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find
 
 POSITION = Column("Coordinates", cgs=3.086e21, a=1.0, h=-1.0)
-VELOCITY = Column("Velocity", cgs=1e5, a=0.5)
+VELOCITY = Column("Velocity", cgs=1e5, a=0.5, also=("Velocities",))
 METALLICITY = Column("Metallicity", cgs=1.989e43, h=-1.0, part=slice(1, None), share=True)
 ELEMENTS = Elements(
     Column("Metallicity", cgs=1.989e43, h=-1.0, share=True), ("He", "C", "Ca", "O", "N", "Ne", "Mg", "S", "Si", "Fe")
@@ -30,7 +31,7 @@ LAYOUT = Layout(
     stars=StarColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("InitialMass", cgs=1.989e43, h=-1.0),
+        mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
         metallicity=METALLICITY,
         formation=Column("StellarFormationTime"),
         potential=Column("Potential", cgs=1e10, a=-1.0),
@@ -39,7 +40,7 @@ LAYOUT = Layout(
     gas=GasColumns(
         position=POSITION,
         velocity=VELOCITY,
-        mass=Column("Mass", cgs=1.989e43, h=-1.0),
+        mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
         density=Column("Density", cgs=6.767792e-22, a=-3.0, h=2.0),
         metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=6.306278e25, certain=True),
@@ -61,9 +62,9 @@ def recognises(file: h5py.File) -> bool:
     )  # fmt: skip
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, **stated: object) -> Snapshot:
     """The stars and the gas of a galaxy."""
-    return read_snapshot(file, LAYOUT)
+    return read_snapshot(file, LAYOUT, **stated)
 
 
-MAGNETICUM = hdf5_format(LAYOUT.name, recognises, read)
+MAGNETICUM = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.io.fits_file import is_fits
 from ifux.io.galaxies.eagle import EAGLE
 from ifux.io.galaxies.format import GalaxyFormat
 from ifux.io.galaxies.gadget_binary import GADGET
@@ -19,8 +20,8 @@ from ifux.io.galaxies.illustris import ILLUSTRIS
 from ifux.io.galaxies.magneticum import MAGNETICUM
 from ifux.io.galaxies.native import IFUX
 from ifux.io.galaxies.pynbody import PYNBODY
-from ifux.io.galaxies.rdata import is_rdata, remedy
 from ifux.io.galaxies.rubix import RUBIX
+from ifux.io.galaxies.simspin import SIMSPIN
 from ifux.io.galaxies.swift import SWIFT
 from ifux.io.galaxies.tables import TABLE
 from ifux.io.hdf5 import beginning, find, is_hdf5, members, opened, regular
@@ -38,6 +39,7 @@ GALAXY_FORMATS: dict[str, GalaxyFormat] = {
         SIMBA,
         FIRE,
         RUBIX,
+        SIMSPIN,
         GADGET,
         GADGET_HDF5,
         TABLE,
@@ -55,6 +57,7 @@ def read_galaxy(
     velocity_radius: float | int | None = None,
     subhalo: int | Sequence | np.ndarray | None = None,
     ids: Sequence | np.ndarray | str | Path | None = None,
+    believe: bool = False,
     **options,
 ) -> Galaxy[Particles]:
     """The stars and the gas of a galaxy from a file of any known format, centred and at rest.
@@ -76,6 +79,9 @@ def read_galaxy(
         subhalo: Number of the halo, or several such as group and sub-group, whose particles are taken, where the file
             gives its particles such numbers.
         ids: Identifiers of the particles that are taken, or a file of them: a text, or NumPy's .npy.
+        believe: A galaxy that cannot be one, of a size, a velocity spread, masses, ages or metallicities beyond those
+            of galaxies by a factor of 30, is an error that says what to state; true takes it as it is. ifux's own
+            files, whose units are stated, are not asked.
         **options: What the format leaves open: `GalaxyFormat.options`, as its module says.
 
     Raises:
@@ -88,10 +94,12 @@ def read_galaxy(
     if unknown := sorted(set(options) - set(entry.options)):
         takes = f"takes the options {[*entry.options]}" if entry.options else "takes no options of its own"
         raise InputError(f"{path}: a galaxy of format {entry.name} {takes}, not {unknown}.")
+    if not isinstance(believe, bool):
+        raise InputError(f"{path}: believe is true or false, got {believe!r}.")
     snapshot = entry.read(path, **options)
-    return settled(
-        snapshot, centre if centre is not None else entry.default_centre, radius, velocity_radius, subhalo, ids
-    )
+    centre = entry.default_centre if centre is None else centre
+    asked = None if believe or entry is IFUX else entry.options
+    return settled(snapshot, centre, radius, velocity_radius, subhalo, ids, asked)
 
 
 def existing(path: str | Path) -> Path:
@@ -126,8 +134,8 @@ def unrecognised(path: Path) -> str:
     known = f"known are {', '.join(GALAXY_FORMATS)}"
     if path.is_dir():
         return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
-    if is_rdata(path):
-        return remedy(path)
+    if is_fits(path):
+        TABLE.read(path)  # says what the table lacks, or what is wrong with the file
     if not is_hdf5(path):
         return f"{path} is not a galaxy in any known format ({known}): {beginning(path)}, so it is not HDF5."
     with opened(path) as file:

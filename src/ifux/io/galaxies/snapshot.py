@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from ifux.galaxy import Cosmology
 from ifux.io.galaxies import gas as gases
 from ifux.io.galaxies import stars as suns
-from ifux.io.galaxies.columns import selected, unusable
+from ifux.io.galaxies.columns import SMALLEST, selected, unusable
 from ifux.io.galaxies.gas import Gas
 from ifux.io.galaxies.stars import Stars
 
@@ -78,7 +78,7 @@ class Snapshot:
         snapshot = self.without(
             odd
             | {
-                "mass is not positive": self.stars.mass <= 0,
+                "mass is not positive in single precision": self.stars.mass < SMALLEST,
                 "age is negative": self.stars.age < 0,
                 f"age is beyond {OLDEST:g} Gyr, older than any universe": self.stars.age > OLDEST,
                 "metallicity is above one, so no mass fraction": self.stars.metallicity > 1,
@@ -102,7 +102,7 @@ class Snapshot:
             for name in gases.COLUMNS
         }
         for name in ("mass", "density", "temperature", "smoothing_length"):
-            reasons[f"{name} is not positive"] = getattr(self.gas, name) <= 0
+            reasons[f"{name} is not positive in single precision"] = getattr(self.gas, name) < SMALLEST
         reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
         snapshot = self.without(gas=reasons)
         gas, changed = snapshot.gas, {}

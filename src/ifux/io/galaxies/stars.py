@@ -8,6 +8,9 @@ from jaxtyping import Float, Int
 COLUMNS = ("position", "velocity", "mass", "age", "metallicity")
 """What every file must tell."""
 
+PRESENT = "the file keeps no masses as formed: the present ones were taken, which are up to 0.2 dex lower"
+"""A remark."""
+
 
 @dataclass(frozen=True)
 class Stars:

@@ -10,13 +10,13 @@ References: https://swift.strw.leidenuniv.nl/docs/Snapshots; Schaller et al. (20
 
 import h5py
 
+from ifux.io.galaxies.facts import FACTS
 from ifux.io.galaxies.format import hdf5_format
+from ifux.io.galaxies.group import CGS, marked
 from ifux.io.galaxies.hydro import read_snapshot
 from ifux.io.galaxies.layout import Column, Elements, GasColumns, Layout, StarColumns
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.hdf5 import find
-
-CGS = "Conversion factor to CGS (not including cosmological corrections)"
 
 POSITION = Column("Coordinates", cgs=None, a=1.0)
 VELOCITY = Column("Velocities", cgs=None)
@@ -58,14 +58,14 @@ LAYOUT = Layout(
 
 
 def recognises(file: h5py.File) -> bool:
-    """The unit attributes of SWIFT on the positions."""
-    found = [find(file, f"{name}/Coordinates") for name in (LAYOUT.stars.group, LAYOUT.gas.group)]
-    return any(column is not None and CGS in column.attrs for column in found)
+    """The unit attributes of SWIFT on any dataset of the stars or the gas."""
+    groups = [find(file, name) for name in (LAYOUT.stars.group, LAYOUT.gas.group)]
+    return any(isinstance(group, h5py.Group) and marked(group, LAYOUT.attributes or ()) for group in groups)
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, **stated: object) -> Snapshot:
     """The stars and the gas of a snapshot or of a cut-out."""
-    return read_snapshot(file, LAYOUT)
+    return read_snapshot(file, LAYOUT, **stated)
 
 
-SWIFT = hdf5_format(LAYOUT.name, recognises, read)
+SWIFT = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

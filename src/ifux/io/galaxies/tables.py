@@ -1,4 +1,4 @@
-"""Stars in a table: ECSV, Parquet, FITS or CSV, a row a particle, with units in the header.
+"""Stars in a table: ECSV, Parquet, FITS, CSV or plain columns of numbers, a row a particle, with units in the header.
 
     position   x, y, z, or a column of three numbers                      a length
     velocity   vx, vy, vz, or a column of three numbers                   a velocity
@@ -10,22 +10,26 @@
 Capitals make no difference, and neither do the aliases in `ALIASES`; the option `columns` names others, as in
 `columns={"mass": "m_birth"}`. Units are those of ECSV, of TUNIT in FITS, of the metadata `unit` in Parquet, or stand in
 the name of a column, as in `mass [Msun]`; the option `units` states them where the file does not, as in
-`units={"position": "kpc", "mass": "1e10 Msun"}`, and goes before what the file says. The redshift is an option too, or
-a word `redshift` in the header; zero if neither is there.
+`units={"position": "kpc", "mass": "1e10 Msun"}`, and goes before what the file says. Metallicities in units of a solar
+one are "0.0127", their logarithm "dex(0.0127)". The redshift is an option too, or a word `redshift` in the header; zero
+if neither is there. `population={"age": 5.0, "metallicity": 0.02}`, or a history as in `ifux.io.galaxies.populations`,
+states what the table does not: initial conditions such as those of AGORA have neither.
+
+Plain columns have the names in the last comment before them, or in their first line, else col1, col2 and so on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
-from astropy import units as astropy_units
 
 from ifux.errors import InputError
 from ifux.io.galaxies.columnar import Columns, fits_names, kind_of, read_columns
 from ifux.io.galaxies.columns import check_shapes
 from ifux.io.galaxies.format import GalaxyFormat
-from ifux.io.galaxies.quantity import in_unit
+from ifux.io.galaxies.populations import Population, population_of
+from ifux.io.galaxies.quantity import converted
 from ifux.io.galaxies.selection import signed
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.galaxies.stars import Stars
@@ -54,6 +58,9 @@ ALIASES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 """Names of the columns of each role, the best first."""
 
+EXAMPLES = {"age": 5.0, "metallicity": 0.02}
+"""Of what may be stated of all stars."""
+
 Chosen = dict[str, tuple[str, ...]]
 
 
@@ -66,31 +73,69 @@ def recognises(path: Path) -> bool:
     return all(named(names, role) is not None for role in ("position", "mass"))
 
 
-def read(path: Path, *, columns: object = None, units: object = None, redshift: object = None) -> Snapshot:
+def read(
+    path: Path, *, columns: object = None, units: object = None, redshift: object = None, population: object = None
+) -> Snapshot:
     """The stars of a table."""
-    path = regular(path)
+    return stars_of(
+        path,
+        read_columns(regular(path)),
+        "table",
+        columns=columns,
+        units=units,
+        redshift=redshift,
+        population=population,
+    )
+
+
+def stars_of(
+    path: Path,
+    table: Columns,
+    format: str,
+    *,
+    columns: object = None,
+    units: object = None,
+    redshift: object = None,
+    population: object = None,
+) -> Snapshot:
+    """The stars of columns."""
     for option, value in (("columns", columns), ("units", units)):
         if value is not None and not isinstance(value, Mapping):
             raise InputError(f'{path}: {option} is a table such as {{"mass": ...}}, got {value!r}.')
-    table = read_columns(path)
-    chosen = choices(path, [*table.values], columns if isinstance(columns, Mapping) else {})
-    given = dict(units) if isinstance(units, Mapping) else {}
+    made = None if population is None else population_of(population, f"{path}: population")
+    stated = [role for role in ("age", "metallicity") if made is not None and role in given_by(made)]
+    chosen = choices(path, [*table.values], columns if isinstance(columns, Mapping) else {}, stated)
+    given = {"position" if key == "length" else key: unit for key, unit in (units or {}).items()}  # pyright: ignore[reportAttributeAccessIssue]
     unknown = [name for name in given if name not in UNITS and name not in table.values]
     if unknown:
         raise InputError(
             f"{path}: units.{unknown[0]} is neither one of {[*UNITS]} nor a column of the table, {[*table.values]}."
         )
-    found = {role: column(path, table, role, chosen[role], given) for role in UNITS}
+    found = {role: column(path, table, role, chosen[role], given) for role in UNITS if role in chosen}
+    if made is not None:
+        found |= {role: values for role, values in drawn(made, found["mass"].size).items() if role in stated}
     check_shapes(str(path), found)
     ids = table.values[chosen["ids"][0]] if "ids" in chosen else None
-    notes = tuple(f"{role} from {', '.join(names)}" for role, names in chosen.items() if (*names,) != (role,))
+    notes = [f"{role} from {', '.join(names)}" for role, names in chosen.items() if (*names,) != (role,)]
+    notes += [] if made is None else [f"of all stars {made.summary()}, as stated"]
     return Snapshot(
         stars=Stars(**found, ids=None if ids is None or ids.dtype.kind not in "iu" else signed(ids, f"{path}: ids")),
         redshift=when(path, redshift, table),
         source=path.name,
-        format="table",
-        notes=notes,
+        format=format,
+        notes=tuple(notes),
     )
+
+
+def given_by(population: Population) -> list[str]:
+    """What a population states."""
+    return [role for role, values in drawn(population, 1).items() if values is not None]
+
+
+def drawn(population: Population, count: int) -> dict[str, np.ndarray]:
+    """Ages [Gyr] and metallicities of so many stars, as far as a population states them."""
+    columns = {"age": population.ages(count, 4), "metallicity": population.metallicities(count, 4)}
+    return {role: values for role, values in columns.items() if values is not None}
 
 
 def named(names: list[str], role: str) -> tuple[str, ...] | None:
@@ -101,8 +146,8 @@ def named(names: list[str], role: str) -> tuple[str, ...] | None:
     return None if words is None else tuple(small[word] for word in words)
 
 
-def choices(path: Path, names: list[str], given: Mapping) -> Chosen:
-    """The columns of every role."""
+def choices(path: Path, names: list[str], given: Mapping, stated: Sequence[str]) -> Chosen:
+    """The columns of every role, those apart that are stated."""
     chosen: Chosen = {}
     for role, value in given.items():
         if role not in ALIASES:
@@ -112,12 +157,16 @@ def choices(path: Path, names: list[str], given: Mapping) -> Chosen:
             raise InputError(f"{path}: columns.{role} is {value!r}, but the table has {names}.")
         chosen[role] = words
     for role in ALIASES:
+        if role in stated:
+            chosen.pop(role, None)
+            continue
         words = chosen.get(role) or named(names, role)
         if words is None and role in UNITS:
             usual = " or ".join(", ".join(words) for words in ALIASES[role][-2:])
+            other = f', or state it of all, as in population={{"{role}": {EXAMPLES[role]}}}' if role in EXAMPLES else ""
             raise InputError(
                 f"{path} has no column of the {role} among {names}: name it, as in {usual}, or say which it is, as in "
-                f'columns={{"{role}": ...}}.'
+                f'columns={{"{role}": ...}}{other}.'
             )
         if words is not None:
             chosen[role] = words
@@ -137,13 +186,7 @@ def column(path: Path, table: Columns, role: str, names: tuple[str, ...], given:
                 f"{path} states no unit of its column {name!r}: give one in the header of the file, or as in "
                 f'units={{"{role}": "{UNITS[role]}"}}.'
             )
-        try:
-            unit = astropy_units.Unit(str(stated or ""))
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{path}: the unit {stated!r} of the column {name!r} is none that astropy knows."
-            ) from error
-        parts.append(in_unit(astropy_units.Quantity(values.astype(np.float64), unit), UNITS[role], f"{path}: {name}"))
+        parts.append(converted(values.astype(np.float64), str(stated or ""), UNITS[role], f"{path}: {name}"))
     return parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
 
 
@@ -155,4 +198,4 @@ def when(path: Path, given: object, table: Columns) -> float:
     return float(value)
 
 
-TABLE = GalaxyFormat("table", recognises, read, options=("columns", "units", "redshift"))
+TABLE = GalaxyFormat("table", recognises, read, options=("columns", "units", "redshift", "population"))

@@ -11,10 +11,9 @@ from astropy.io import fits
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.compressed import exactly, start, unpacked
+from ifux.io.compressed import exactly, unpacked
+from ifux.io.fits_file import BLOCK, MAGIC
 
-MAGIC = b"SIMPLE  ="
-BLOCK = 2880
 HEADER = 4096
 """Blocks of a header that are read before it counts as endless."""
 LIMIT = 2**27
@@ -67,11 +66,6 @@ class Image:
                 "positive."
             )
         return first + step * np.arange(self.data.shape[-1])
-
-
-def is_fits(path: Path) -> bool:
-    """Whether a file, compressed or not, begins as FITS does."""
-    return start(path, len(MAGIC)) == MAGIC
 
 
 def value(header: fits.Header, key: str) -> object:

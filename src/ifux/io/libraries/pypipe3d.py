@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.fits_file import is_fits
 from ifux.io.libraries.format import LibraryFormat
-from ifux.io.libraries.image import Image, is_fits, read_header, read_image, value
+from ifux.io.libraries.image import Image, read_header, read_image, value
 from ifux.io.libraries.models import gridded
 from ifux.io.libraries.options import Resolution, ask, assembled, positive
 from ifux.library import SSPLibrary
@@ -30,7 +31,7 @@ NAME = re.compile(r"spec_ssp_(?P<age>\d+(?:\.\d+)?)(?P<unit>[GM]yr)?_z(?P<metals
 def recognises(path: Path) -> bool:
     """FITS that names and norms its models."""
     try:
-        if not path.is_file() or not is_fits(path):
+        if not is_fits(path):
             return False
         header = read_header(path)
     except InputError:
