@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import MISSING, replace
 from pathlib import Path
 
 import equinox as eqx
@@ -37,7 +37,8 @@ from ifux import (
     instruments,
 )
 from ifux.config.build import module, parameters
-from ifux.config.table import DEFAULTS, GIVEN, KINDS
+from ifux.config.document import completed
+from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
 from ifux.door import coarse_channels, coarse_library, error_between_nodes
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
@@ -194,6 +195,36 @@ def test_every_kind_is_built_from_its_shortest_description(family, kind):
         built = module(family, {"kind": kind, **MINIMAL.get((family, kind), {})}, family)
     assert isinstance(built, eqx.Module)
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(built))
+
+
+@pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
+def test_every_kind_is_the_same_with_every_default_written_out(family, kind):
+    """No default is beyond the limits of its own class, and none means another thing when it is said."""
+    shortest = {"kind": kind, **MINIMAL.get((family, kind), {})}
+    whole = completed(family, shortest)
+    assert completed(family, whole) == whole and json.loads(json.dumps(whole)) == whole
+    known = parameters(KINDS[family][kind])
+    said = {key for key, argument in known.items() if argument.default not in (None, MISSING)}
+    assert said - whole.keys() == FOLLOWS.get(family, set())
+    if family == "model":
+        one, other = (config.galaxy_model({**given, "count": 50}) for given in (shortest, whole))
+    elif family == "ssp":
+        settings = [f"telescope.ssp={json.dumps(given)}" for given in (shortest, whole)]
+        one, other = (telescope_of(changed(setting)).ssp for setting in settings)
+    else:
+        one, other = module(family, shortest, family), module(family, whole, family)
+    assert eqx.tree_equal(one, other, typematch=True)
+
+
+def test_resolved_description_says_every_default_but_the_reach():
+    """That follows from the galaxy where it is not given, and `prepare` writes it."""
+    telescope = config.resolved(changed("telescope.target.kind=cosmological", "telescope.target.redshift=0.02"))
+    assert telescope["scheme"] == config.SCHEME
+    stages = telescope["telescope"]
+    assert stages["kinematics"] == {"kind": "channels", "spacing": 40.0, "degree": 3}
+    assert stages["target"]["cosmology"]["neutrino_mass"] == 0.06
+    assert stages["psf"] == {"kind": "moffat", "fwhm": 0.9, "reach": 4, "beta": 2.8}
+    assert telescope["galaxy"]["disc_scale"] == 3.0 and telescope["galaxy"]["count"] == 200
 
 
 @pytest.mark.parametrize(("family", "kind"), [key for key in MINIMAL if MINIMAL[key]])

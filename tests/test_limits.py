@@ -269,6 +269,8 @@ def test_forgotten_vmap_is_named(call):
         with pytest.raises(ValueError, match=r"has shape \(2.* equinox\.filter_vmap") as caught:
             call(one, other)
         assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"^DiscBulge\.uniform has shape \(2, 8, 4\) where one model has particle 4: "):
+        several(galaxy).particles()
     with pytest.raises(ValueError, match=r"^Particles\.position has shape \(2, 10, 3\) where one model has "):
         call(telescope, several(stars))
 

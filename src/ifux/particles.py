@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ifux.typing import AbstractLimited, misshapen, ready, real, real_if_any
+from ifux.typing import AbstractLimited, check_one, ready, real, real_if_any
 
 
 class AbstractGalaxy(AbstractLimited):
@@ -82,8 +82,7 @@ def stars_of(galaxy: AbstractGalaxy) -> Particles:
     """
     if not isinstance(galaxy, AbstractGalaxy):
         raise ValueError(f"A telescope observes Particles or a model that makes them, and no {type(galaxy).__name__}.")
-    for sentence in misshapen(galaxy):
-        raise ValueError(sentence)
+    check_one(galaxy)
     return ready(galaxy.particles())
 
 

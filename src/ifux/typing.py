@@ -127,9 +127,18 @@ def ready(tree: T) -> T:
     Raises:
         ValueError: an array has more or fewer axes than its field states.
     """
+    check_one(tree)
+    return jax.tree.map(lambda x: real(x) if eqx.is_inexact_array(x) and jnp.finfo(x.dtype).bits < 32 else x, tree)
+
+
+def check_one(tree: PyTree) -> None:
+    """That modules are one model and no batch of them.
+
+    Raises:
+        ValueError: an array has more or fewer axes than its field states.
+    """
     for sentence in misshapen(tree):
         raise ValueError(sentence)
-    return jax.tree.map(lambda x: real(x) if eqx.is_inexact_array(x) and jnp.finfo(x.dtype).bits < 32 else x, tree)
 
 
 def misshapen(tree: PyTree) -> Iterator[str]:

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ifux.particles import AbstractGalaxy, Particles
-from ifux.typing import DATA, real, within
+from ifux.typing import DATA, check_one, real, within
 
 BULGE_REACH = 1000
 """Where the bulge ends [bulge scale]: its profile falls so slowly that the last particle would stand anywhere."""
@@ -125,6 +125,7 @@ class DiscBulge(AbstractGalaxy):
 
     def particles(self) -> Particles:
         """The star particles: first those of the disc, then those of the bulge."""
+        check_one(self)
         disc_count = self.uniform.shape[0] - self.bulge_count
         uniform, normal = lax.stop_gradient((self.uniform, self.normal))
         disc = self.disc(uniform[:disc_count], normal[:disc_count])

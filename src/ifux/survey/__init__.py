@@ -23,7 +23,8 @@ Paths are relative to the folder of the description; the header of a cube holds 
 
 A cube is named after what is varied and a hash of its resolved configuration, so that it keeps its name when other
 cases come or go. One that is there, and says in its header that it is the one, is not made again: to go on with a
-survey is to call it again.
+survey is to call it again. A later version of ifux with another scheme of configurations gives its cubes other names,
+and makes them all: no survey mixes two.
 """
 
 from ifux.survey.description import Case as Case
