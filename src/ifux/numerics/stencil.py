@@ -102,11 +102,14 @@ def spline_jvp(degree, primals, tangents):
 def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
     """The rows of nodes.
 
-    On an accelerator, points that read a short table take turns at copies of it: their derivatives, which are added to
-    the rows that they read, would wait for one another.
+    Points that read a short table take turns at copies of it. Their derivatives are added to the rows that they read:
+    thousands would lose digits, and on an accelerator wait for one another.
     """
-    copies = min(1024, index.size // (16 * table.shape[0]), 65536 // table.shape[0])
-    if jax.default_backend() == "cpu" or copies < 2:
+    if jax.default_backend() == "cpu":
+        copies = min(8, index.size // (2 * table.shape[0]))
+    else:
+        copies = min(1024, index.size // (16 * table.shape[0]), 65536 // table.shape[0])
+    if copies < 2:
         return table.at[index].get(mode="promise_in_bounds")
     turn = (jnp.arange(index.shape[0], dtype=jnp.int32) % copies).reshape(-1, *(1,) * (index.ndim - 1))
     many = jnp.broadcast_to(table[None], (copies, *table.shape))
