@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -134,7 +135,7 @@ def transfer(
 ) -> None:
     """Fetches what is missing of a file, continued where there is a note, with a bar of the name `shown`.
 
-    The retries of `urllib3` end where a body begins: what is cut later is asked for again here.
+    The retries of `urllib3` end where a body begins: one that is cut is asked for again here.
     """
     from tqdm import tqdm
 
@@ -143,6 +144,7 @@ def transfer(
     source = hashlib.sha256(address.encode()).hexdigest()
 
     def attempt() -> None:
+        """Fetches to the end, or raises an error."""
         there = file.seek(0, os.SEEK_END)
         known = recorded(note, source) if there and note else {}
         conditions = {"Range": f"bytes={there}-", "If-Range": known["validator"]} if known else {}
@@ -189,6 +191,7 @@ def transfer(
             except Cut as error:
                 failures = 1 if file.seek(0, os.SEEK_END) >= before + PROGRESS else failures + 1
                 if failures < patience.tries:
+                    time.sleep(min(patience.longest, patience.base * 2.0 ** (failures - 1)) if failures > 1 else 0.0)
                     continue
                 reason = f"{error}; {failures} attempts"
             raise InputError(

@@ -102,9 +102,9 @@ def cutout(
     name = f"subhalo-{subhalo}-{hashlib.sha256(address.encode()).hexdigest()[:12]}.hdf5"
     path = folder / "tng" / simulation / f"snapshot-{snapshot}" / name
     note = path.with_name(path.name + ".sha256")
-    if intact(path, note):
-        return path
     try:
+        if intact(path, note):
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not note.exists():
             return adopted(path, note, address)
@@ -181,28 +181,28 @@ def kind(path: Path) -> str:
 
 def intact(path: Path, note: Path) -> bool:
     """Whether a file in the cache has the hash that is kept beside it."""
-    try:
-        digest = note.read_text(encoding="utf-8").split()[:1]
-        with path.open("rb") as file:
-            return digest == [hashlib.file_digest(file, "sha256").hexdigest()]
-    except (OSError, ValueError):
-        return False
+    return path.is_file() and note.is_file() and note.read_bytes().split()[:1] == [digest(path).encode()]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file. That of `ifux.io.store` comes with all that reads libraries."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def adopted(path: Path, note: Path, address: str) -> Path:
     """A file that was put into the cache by hand, as one is told to do where there is no network."""
     try:
         check_cutout(path, address)
-        with path.open("rb") as file:
-            return sealed(path, note, hashlib.file_digest(file, "sha256").hexdigest())
     except InputError:
         raise InputError(f"{path} is no whole cut-out: remove it to have it fetched.") from None
+    return sealed(path, note, digest(path))
 
 
-def sealed(path: Path, note: Path, digest: str) -> Path:
+def sealed(path: Path, note: Path, sha256: str) -> Path:
     """A file whose hash is kept beside it, as `sha256sum --check` reads it."""
     with replacing(note, overwrite=True) as temporary:
-        temporary.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        temporary.write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
     return path
 
 
