@@ -33,6 +33,7 @@ from ifux import (
 )
 from ifux.fitting import (
     Interval,
+    LogNormal,
     Positive,
     Real,
     Whitened,
@@ -167,9 +168,14 @@ def test_forecasts_say_what_they_lack(double):
         finer(point(ConstantNoise(LEVEL)).telescope, 0.72, "sky")
     twice = longer(longer(target, 2.0), 3.0).noise
     assert float(twice.factor) == pytest.approx(1 / 6) and isinstance(twice.noise, TargetSNRNoise)
-    with pytest.raises(InputError, match="as it is: fisher: the cube does not depend on level"):
-        noisy = point(ConstantNoise(LEVEL))
-        forecast(noisy, {"as it is": noisy.telescope}, level=(lambda o: o.telescope.noise.level, Positive()))
+    noisy = point(ConstantNoise(LEVEL))
+    settings = {"as it is": noisy.telescope, "twice": longer(noisy.telescope, 2.0)}
+    blind = forecast(noisy, settings, level=(lambda o: o.telescope.noise.level, Positive()), **FLUX)
+    assert blind.names == ("flux", "level") and "inf" in str(blind)
+    assert np.all(blind.errors[:, 1] == np.inf) and np.all(np.isnan(blind.gains[:, 1]))
+    assert blind.gains[1, 0] == pytest.approx(math.sqrt(2))
+    prior = forecast(noisy, settings, flux=(FLUX["flux"][0], LogNormal(1e6, 1e-6)))
+    assert np.allclose(prior.errors, 1e6 * math.log(10) * 1e-6, rtol=1e-3)
 
 
 def test_whitened_parameters_have_the_unit_matrix(double):

@@ -151,6 +151,12 @@ def test_what_cannot_be_fitted_is_one_sentence(double):
     stars, data, variance, start, model = scene()
     with pytest.raises(InputError, match="the loss is nan at the start"):
         least_squares(lambda t: t(stars), model, start, data * jnp.nan, variance)
-    blind, model = free(model.model, snr=(lambda t: t.noise.snr, Positive()))
-    with pytest.raises(InputError, match="the cube does not depend on snr"):
-        least_squares(lambda t: t(stars), model, blind, data, variance)
+
+
+def test_what_the_cube_does_not_know_is_said_and_the_rest_is_fitted(double):
+    stars, data, variance, _, model = scene()
+    places = {"seeing": (lambda t: t.psf.fwhm, Positive()), "snr": (lambda t: t.noise.snr, Positive())}
+    start, model = free(model.model, **places)
+    fit, known = least_squares(lambda t: t(stars), model, start, data, variance)
+    assert fit.verdict.unconstrained == ("snr",) and known.errors["snr"] == np.inf
+    assert np.isfinite(known.errors["seeing"])

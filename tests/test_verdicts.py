@@ -262,7 +262,9 @@ def test_importance_weights_find_the_quantiles_of_a_bent_posterior(bits):
     value = flat(model, fit)[0]
     assert abs(value - known.errors["one"] - exact[0]) > 0.1 * exact[0]
     assert drawn.mean["one"] == pytest.approx(np.sum(drawn.weights * drawn.values[:, 0]))
-    assert drawn.uncertainty.errors["one"] == pytest.approx(np.sqrt(np.cov(drawn.values.T, aweights=drawn.weights, ddof=0)))
+    assert drawn.uncertainty.errors["one"] == pytest.approx(
+        np.sqrt(np.cov(drawn.values.T, aweights=drawn.weights, ddof=0))
+    )
 
 
 def test_importance_weights_cover_both_of_two_minima(double):

@@ -6,7 +6,7 @@ smaller spaxel does to the noise is physics that has to be stated. `longer` and 
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,9 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
-from ifux.fitting.bijections import AbstractBijection
 from ifux.fitting.fisher import Uncertainty, fisher
-from ifux.fitting.free import free
+from ifux.fitting.free import Name, free
 from ifux.noise import AbstractGaussianNoise, ScaledNoise, TargetSNRNoise
 from ifux.psf import AbstractPSF
 from ifux.spaxels import SquareSpaxels
@@ -42,8 +41,12 @@ class Forecast:
 
     @property
     def gains(self) -> Float[np.ndarray, "setting parameter"]:
-        """The errors of the first setting, divided by those of each: two is twice as good."""
-        return self.errors[0] / self.errors
+        """The errors of the first setting, divided by those of each: two is twice as good.
+
+        Not a number where neither knows anything.
+        """
+        with np.errstate(invalid="ignore"):
+            return self.errors[0] / self.errors
 
     def __str__(self) -> str:
         """One line for each setting, one column for each parameter."""
@@ -59,7 +62,7 @@ class Forecast:
 def forecast(
     observation: Observation,
     telescopes: Mapping[str, Telescope],
-    **names: tuple[Callable[[Observation], Any], AbstractBijection],
+    **names: Name,
 ) -> Forecast:
     """The Cramér-Rao bound of some parameters for each of several telescopes that look at one galaxy.
 
@@ -69,15 +72,15 @@ def forecast(
             rotation=(lambda o: o.galaxy.rotation_speed, Positive()))
 
     The variance of the noise is taken at the noiseless cube, and known: what it tells by itself about the parameters
-    does not count.
+    does not count. Priors do. What a telescope cannot know, or not tell from something else, has an infinite error.
 
     Args:
         observation: The galaxy, and the telescope that is not used if it is not named again.
         telescopes: By name of the setting.
-        **names: As for `free`: a name for each free leaf, its place in the observation, and its range.
+        **names: As for `free`: a name for each free leaf, its place in the observation, its range or its prior.
 
     Raises:
-        InputError: a telescope has no noise, or cannot tell the parameters from each other.
+        InputError: a telescope has no noise.
     """
     settings = {}
     for setting, telescope in telescopes.items():
@@ -85,10 +88,7 @@ def forecast(
         variance = variance_of(model.model)
         if not bool((variance > 0).all()):
             raise InputError(f"forecast: {setting}: the variance is not above zero everywhere: add a noise stage.")
-        try:
-            settings[setting] = fisher(model, parameters, noiseless, variance)
-        except InputError as error:
-            raise InputError(f"forecast: {setting}: {error}") from error
+        settings[setting] = fisher(model, parameters, noiseless, variance)
     return Forecast(settings)
 
 

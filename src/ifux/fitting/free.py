@@ -19,8 +19,7 @@ Parameters = dict[str, Float[Array, "..."]]
 """Free numbers by name, each of them any real number."""
 
 Name = (
-    tuple[Callable[[Any], Any], AbstractBijection]
-    | tuple[Callable[[Any], Any], AbstractBijection, AbstractBijection]
+    tuple[Callable[[Any], Any], AbstractBijection] | tuple[Callable[[Any], Any], AbstractBijection, AbstractBijection]
 )
 """Where a free leaf stands, the range of its values, and what is known of it before if the range does not say it."""
 

@@ -32,8 +32,14 @@ from ifux.fitting.verdict import Verdict, judged
 SCREENED = 24
 """Draws from the priors for every start: the fit begins at the best of them."""
 
+SCANNED = 8
+"""Draws for every number that is drawn again, where another valley is looked for."""
+
 RISEN = 50.0
 """Rise of a parabola, ten standard deviations away, where another valley is looked for."""
+
+LEAST = 4
+"""Descents before it is believed that the best minimum has been found, if there may be so many."""
 
 SAME = 0.5
 """Two fits that end with losses no further apart have found the same minimum."""
@@ -106,8 +112,9 @@ def least_squares(
     For telescopes and galaxies of a few parameters it needs a tenth of the steps of `minimise`. It holds one derivative
     of the cube for each free number: twenty of MUSE's 100 x 100 spaxels need 3 GB in single precision.
 
-    A loss may have several minima, and a descent finds the nearest. With several starts, the others are the best of
-    many draws from the priors; they are tried, the most probable first, until two of them have found the same best
+    A loss may have several minima, and a descent finds the nearest. With several starts, the others are in turns the
+    most probable of many draws from the priors, and places that differ from the best minimum so far in a few numbers
+    and are less improbable than it suggests. Four are tried, and then more, until two have ended in the same best
     minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it.
 
     Args:
@@ -149,7 +156,7 @@ def least_squares(
         begin = leap(problem, minima[0], jax.random.fold_in(key, number)) if leaps else pool.pop(0)
         found = descent(problem, begin, counted, *manner, known=min((m.loss for m in minima), default=-np.inf))
         minima = sorted([*minima, *([] if found is None else [found])], key=lambda minimum: minimum.loss)
-        if agreed(minima):
+        if len(minima) >= LEAST and agreed(minima):
             break
     if not minima:
         value = objective(problem, parameters).loss
@@ -173,9 +180,9 @@ def least_squares(
 
 
 def agreed(minima: list[Minimum]) -> bool:
-    """Whether two descents have ended in the best minimum."""
-    losses = sorted(minimum.loss for minimum in minima)
-    return len(losses) > 1 and losses[1] - losses[0] < SAME
+    """Whether two descents, the best among them, have settled in the best minimum."""
+    settled = [minimum for minimum in minima if minimum.settled and minimum.loss - minima[0].loss < SAME]
+    return len(settled) > 1 and minima[0].settled
 
 
 def screened(problem: Problem, first: Parameters, starts: int, key: PRNGKeyArray | None) -> list[Parameters]:
@@ -193,30 +200,36 @@ def screened(problem: Problem, first: Parameters, starts: int, key: PRNGKeyArray
 def leap(problem: Problem, best: Minimum, key: PRNGKeyArray) -> Parameters:
     """A start in what may be the valley of another minimum than the best.
 
-    Some numbers of the best minimum are drawn again, at random. Of those places where a parabola about it has risen
-    far, that with the smallest loss is taken.
+    A few numbers of the best minimum are drawn again, at random. Of those places where a parabola about it has risen
+    far, that is taken where the loss has risen least in comparison: a parabola knows no second valley.
     """
-    draws = redrawn(problem.model, best.parameters, key, 2 * SCREENED)
+    size = best.prior.size
+    draws = redrawn(problem.model, best.parameters, key, SCANNED * size)
     flat = np.asarray(jax.vmap(lambda one: ravel_pytree(one)[0])(draws), np.float64)
     away = flat - np.asarray(ravel_pytree(best.parameters)[0], np.float64)
     risen = 0.5 * np.einsum("np,pq,nq->n", away, best.information + np.diag(best.prior), away)
-    losses = losses_at(problem, draws)
-    place = int(np.argmin(np.where(np.isfinite(risen) & (risen > RISEN), losses, np.inf)))
+    far = np.isfinite(risen) & (risen > RISEN)
+    share = (losses_at(problem, draws) - best.loss) / np.where(far, risen, 1.0)
+    place = int(np.argmin(np.where(far, share, np.inf)))
     return jax.tree.map(lambda leaf: leaf[place], draws)
 
 
 @eqx.filter_jit
 def redrawn(model: Freed, parameters: Parameters, key: PRNGKeyArray, count: int) -> Parameters:
-    """Parameters some of which are drawn from their priors again."""
+    """Parameters of which one number after the other is drawn from its prior again, and others with it.
+
+    In half of the draws there are none, in the others a number is one of them with a chance that is drawn, too.
+    """
     flat, restore = ravel_pytree(parameters)
 
-    def one(key):
+    def one(place, key):
         first, second, third = jax.random.split(key, 3)
         fresh = ravel_pytree(model.deviating(restore(jax.random.normal(first, flat.shape, flat.dtype))))[0]
-        share = jax.random.uniform(second, (), flat.dtype)
-        return restore(jnp.where(jax.random.uniform(third, flat.shape, flat.dtype) < share, fresh, flat))
+        chance = jnp.maximum(jax.random.uniform(second, (), flat.dtype, -0.5, 0.5), 0)
+        others = jax.random.uniform(third, flat.shape, flat.dtype) < chance
+        return restore(jnp.where(others | (jnp.arange(flat.size) == place), fresh, flat))
 
-    return jax.vmap(one)(jax.random.split(key, count))
+    return jax.vmap(one)(jnp.arange(count) % flat.size, jax.random.split(key, count))
 
 
 def losses_at(problem: Problem, draws: Parameters) -> Float[np.ndarray, " draw"]:
@@ -307,8 +320,8 @@ def descent(
 
 
 def hopeless(history: list[float], known: float) -> bool:
-    """Whether fifteen steps more at the pace of the last five would not lead to the smallest loss that is known."""
-    return len(history) > 8 and history[-1] - 3 * (history[-6] - history[-1]) > known > -np.inf
+    """Whether twelve steps more at the pace of the last three would not lead to the smallest loss that is known."""
+    return len(history) > 6 and history[-1] - 4 * (history[-4] - history[-1]) > known > -np.inf
 
 
 def solved(information: np.ndarray, slope: np.ndarray, damping: float) -> np.ndarray:
@@ -330,10 +343,10 @@ class Objective:
     @property
     def loss(self) -> float:
         """Half of both."""
-        return self.merit(1.0)
+        return 0.5 * (self.chi_squared + self.surprise)
 
     def merit(self, heat: float) -> float:
-        """The loss if the variance of the noise were so many times as large."""
+        """The loss if the variance of the noise were so many times as large; infinite where it is no number."""
         value = 0.5 * (self.chi_squared / heat + self.surprise)
         return value if np.isfinite(value) else np.inf
 
