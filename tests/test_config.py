@@ -297,7 +297,7 @@ WRONG = {
     "telescope.spaxels.size=[0, 4]": "telescope.spaxels: SquareSpaxels.size must be two positive numbers",
     "telescope.wavelengths.step=-1": "telescope.wavelengths.step: -1 is not greater than zero",
     "telescope.wavelengths.size=0": "telescope.wavelengths: Wavelengths must have a positive start, step and size",
-    "telescope.kinematics.reach=3000": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 1500 km/s",
+    "telescope.kinematics.reach=3e5": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 100000 km/s",
     "telescope.kinematics.degree=2": "telescope.kinematics: VelocityChannels.degree must be 0, 1 or 3, got 2",
     'telescope.ssp={"kind": "low-rank", "tolerance": 2}': "telescope.ssp.tolerance: 2 is greater than one",
     'telescope.dust={"kind": "screen", "depth": -1}': "telescope.dust.depth: -1 is below zero",

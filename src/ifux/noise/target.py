@@ -14,7 +14,7 @@ from ifux.typing import real
 class TargetSNRNoise(AbstractGaussianNoise):
     """The same noise in every voxel, at the level that gives the brightest spaxel a signal-to-noise ratio per channel.
 
-    The signal of a spaxel is its mean over wavelength.
+    The signal of a spaxel is its mean over the wavelengths that the library reaches.
     """
 
     snr: Float[Array, ""] = eqx.field(converter=real)
@@ -22,4 +22,4 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        return jnp.full_like(cube, (cube.mean(axis=2).max() / self.snr) ** 2)
+        return jnp.full_like(cube, (jnp.nanmean(cube, axis=2).max() / self.snr) ** 2)

@@ -25,6 +25,13 @@ class AbstractPSF(eqx.Module):
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
 
     @abstractmethod
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """The share of a point source's light that lies within the margin, at the worst wavelength.
+
+        `pitch` is the side of a spaxel [arcsec].
+        """
+
+    @abstractmethod
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
     ) -> Float[Array, "term y x channel"]:
@@ -54,6 +61,10 @@ class AbstractKernelPSF(AbstractPSF):
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """That of the sampled kernel, before the rest is spread evenly within it."""
+        return held(self.profile, self.reach, pitch)
+
     def kernel(self, pitch: Float[Array, ""], degree: Degree) -> Float[Array, "v u"]:
         """The kernel for maps deposited with B-splines of this degree; its sum is one."""
         return sampled(self.profile, self.reach, pitch, degree)
@@ -75,17 +86,28 @@ def sampled(
     and a plane of constant brightness its brightness.
     """
     spare = 4
-    half = reach + spare
-    nodes, shares = np.polynomial.legendre.leggauss(5)
-    offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
-    axis = jnp.asarray(offsets, pitch.dtype) * pitch
-    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
-    quadrature = jnp.asarray(shares / 2, pitch.dtype)
-    spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
-    size = 2 * half + 1
+    spaxels = over_spaxels(profile, reach + spare, pitch)
+    size = spaxels.shape[0]
     deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
     transform = jnp.fft.rfft2(spaxels)
     sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
     kernel = sharpened[spare:-spare, spare:-spare].astype(pitch.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
     return kernel / kernel.sum()
+
+
+def held(profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""]):
+    """The share of a profile within a square of spaxels; all of it where the profile is too narrow to be sampled."""
+    return jnp.minimum(over_spaxels(profile, reach, pitch).sum(), 1)
+
+
+def over_spaxels(
+    profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], half: int, pitch: Float[Array, ""]
+) -> Float[Array, "v u"]:
+    """The integrals of a profile over spaxels around its centre, by Gauss-Legendre quadrature."""
+    nodes, shares = np.polynomial.legendre.leggauss(5)
+    offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
+    axis = jnp.asarray(offsets, pitch.dtype) * pitch
+    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
+    quadrature = jnp.asarray(shares / 2, pitch.dtype)
+    return jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
