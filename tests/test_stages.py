@@ -180,6 +180,26 @@ def test_moffat_psf_encloses_its_analytic_energy(double):
         assert np.sum(grid * inside) == pytest.approx(blurred, abs=4e-4), radius
 
 
+@pytest.mark.parametrize("fwhm", [0.1, 0.8, 3.0, 12.0])
+def test_kernel_holds_the_light_within_its_reach(bits, fwhm):
+    """All of a seeing of a few spaxels; of one that outgrows the kernel what a square of that size cuts out."""
+    pitch, reach = 0.2, 10
+    edge = (reach + 0.5) * pitch
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    expected = scipy.special.erf(edge / sigma / np.sqrt(2)) ** 2
+    assert float(GaussianPSF(fwhm, reach).held(real(pitch))) == pytest.approx(expected, abs=2e-5)
+    core = fwhm / (2 * np.sqrt(2 ** (1 / 2.8) - 1))
+    inner, outer = (1 - (1 + (radius / core) ** 2) ** (1 - 2.8) for radius in (edge, np.sqrt(2) * edge))
+    found = float(MoffatPSF(fwhm, 2.8, reach).held(real(pitch)))
+    assert inner - 1e-6 <= found <= min(outer, 1) + 1e-5
+    band = (4000.0, 8000.0)
+    redder = ChromaticPSF(MoffatPSF(fwhm, 2.8, reach), 0.5, 4000.0, band)
+    assert float(redder.held(real(pitch))) == pytest.approx(
+        float(MoffatPSF(fwhm * np.sqrt(2), 2.8, reach).held(real(pitch))), abs=1e-6
+    )
+    assert float(ifux.NoPSF().held(real(pitch))) == 1
+
+
 @pytest.mark.parametrize("name", ["Gaussian", "Moffat"])
 def test_psf_has_the_width_that_was_asked_for(double, name):
     """Half of the maximum at half of the FWHM, on spaxels small enough to see it."""
@@ -466,10 +486,10 @@ def test_channels_span_the_velocities_of_the_stars():
     # a lone star has a range of its own, on its side
     alone = usual.spanning([slow, np.array([1040.0])])
     assert alone.reach <= 500 and alone.beyond == ((1000.0, 1100.0),)
-    # a hot group reaches as far as it goes without a gap
+    # a hot group reaches as far as it goes without a gap, in one row
     hot = usual.spanning([np.linspace(-1730, 1650, 300)])
-    assert hot.reach == 1800 and not hot.beyond
-    far = usual.spanning([np.array([10_000.0, -9_950.0, 4_000.0, 4_110.0, 0.0])])
+    assert hot.reach == 1700 and hot.beyond == ((-1800.0, -1700.0),) and hot.runs == ((-36, 34),)
+    far = usual.spanning([np.array([10_030.0, -9_950.0, 4_050.0, 4_110.0, 0.0])])
     assert far.reach == 100 and far.beyond == ((-10_000.0, -9_900.0), (4_000.0, 4_200.0), (10_000.0, 10_100.0))
     for channels in (alone, hot, far):
         assert dataclasses.replace(channels) == channels and hash(channels) == hash(dataclasses.replace(channels))

@@ -100,15 +100,23 @@ class Sight:
     """Largest speed along the line of sight [km/s]."""
 
 
+def sight(fractions: Coverage, fastest: Float[Array, ""]) -> Sight:
+    """On the host."""
+    return Sight(*(float(leaf) for leaf in (*jax.tree.leaves(fractions), fastest)))
+
+
 def look(telescope: Telescope, stars: Stars) -> Sight:
     """A first look at all stars, block by block."""
     size, found = min(BLOCK, stars.count), []
     for block in stars.blocks(size):
-        seen = see(telescope, block.filled(size))
-        found.append((np.asarray(block.mass, np.float64).sum(), *(float(leaf) for leaf in jax.tree.leaves(seen))))
-    mass, field, channels, library, wavelengths, psf, top = np.array(found).T
-    field, channels, library = (float((mass * part).sum() / mass.sum()) for part in (field, channels, library))
-    return Sight(field, channels, library, *map(float, (wavelengths[0], psf[0], min(top.max(), SPEED_OF_LIGHT))))
+        found.append((float(np.asarray(block.mass, np.float64).sum()), sight(*see(telescope, block.filled(size)))))
+    total = sum(mass for mass, _ in found) or 1.0
+    field, channels, library = (
+        sum(mass * getattr(seen, name) for mass, seen in found) / total for name in ("field", "channels", "library")
+    )
+    any_of = found[0][1]
+    top = min(max(seen.fastest for _, seen in found), SPEED_OF_LIGHT)
+    return Sight(field, channels, library, any_of.wavelengths, any_of.psf, top)
 
 
 @eqx.filter_jit
@@ -128,15 +136,21 @@ def lost_light(sight: Sight) -> list[str]:
     findings = []
     if (lost := 1 - sight.field) > NEGLIGIBLE:
         findings.append(f"{lost:.1%} of the formed mass lies outside the field of view")
+    if (lost := 1 - sight.library) > NEGLIGIBLE:
+        findings.append(
+            f"{lost:.1%} of the formed mass lies outside the library's grid of ages and metallicities: held at its edge"
+        )
+    return findings + outgrown(sight)
+
+
+def outgrown(sight: Sight) -> list[str]:
+    """Which limits of the telescope itself the numbers have left, one sentence each."""
+    findings = []
     if (lost := 1 - sight.channels) > NEGLIGIBLE:
         findings.append(
             f"{lost:.1%} of the formed mass moves too fast for the velocity channels: its light is kept, at the "
             f"velocity of the last, and its own has no gradient; the fastest star has {sight.fastest:.0f} km/s "
             "along the line of sight; raise telescope.kinematics.reach"
-        )
-    if (lost := 1 - sight.library) > NEGLIGIBLE:
-        findings.append(
-            f"{lost:.1%} of the formed mass lies outside the library's grid of ages and metallicities: held at its edge"
         )
     if (lost := 1 - sight.wavelengths) > 0:
         findings.append(
@@ -152,24 +166,24 @@ def lost_light(sight: Sight) -> list[str]:
 
 
 def shortcomings(model: Any) -> list[str]:
-    """What a telescope does not represent at the numbers that it has now, one sentence for each reason that matters.
+    """Which limits of a telescope its numbers, as they are now, have left, one sentence each.
 
     A number that is free, or drawn from a prior, may leave what the telescope was made for: the redshift its library,
-    the width of the PSF its kernel, the velocities their channels. Gradients are silent there. Ask at the start of a
-    fit, and at its end.
+    the width of the PSF its kernel, the velocities their channels. Gradients do not tell. Ask at the start of a fit,
+    and at its end.
 
     Args:
         model: An `Observation`; or a `Telescope`, of which all is told that has to do with no galaxy. Of other models
             nothing is known, nor of one whose numbers are traced.
     """
-    if not isinstance(model, Observation | Telescope) or any(
-        isinstance(leaf, Tracer) for leaf in jax.tree.leaves(model)
-    ):
+    if not isinstance(model, Observation | Telescope):
+        return []
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(model)):
         return []
     if isinstance(model, Telescope):
         reached, held = instrument(model)
-        return lost_light(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
-    return lost_light(look(model.telescope, model.galaxy.particles()))
+        return outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
+    return outgrown(look(model.telescope, model.galaxy.particles()))
 
 
 @eqx.filter_jit

@@ -48,7 +48,7 @@ class AbstractKinematics(eqx.Module):
         """The same grid, no wider than stars up to a speed along the line of sight need [km/s]."""
 
     @abstractmethod
-    def spanning(self, velocities: Iterable[Float[np.ndarray, " particle"]]) -> "AbstractKinematics":
+    def spanning(self, velocities: Iterable[Float[np.ndarray, " _"]]) -> "AbstractKinematics":
         """The same grid, as far as stars go, given the velocities along the line of sight of all in blocks [km/s]."""
 
     @abstractmethod

@@ -128,23 +128,23 @@ class VelocityChannels(AbstractKinematics):
         reach = min(self.reach, step * math.ceil((1.001 * speed + 0.1) / step))
         return dataclasses.replace(self, reach=reach, beyond=kept)
 
-    def spanning(self, velocities: Iterable[Float[np.ndarray, " particle"]]) -> "VelocityChannels":
+    def spanning(self, velocities: Iterable[Float[np.ndarray, " _"]]) -> "VelocityChannels":
         """Narrowed to the fastest star if that is not beyond the reach; else the steps of two nodes that hold stars.
 
-        The reach then grows as long as the next star is no more than one empty step away, and stars beyond that have
-        ranges of their own.
+        The reach then grows as long as the next step holds stars on both sides; what lies beyond has ranges of its own.
         """
         step, most = 2 * self.spacing, math.floor((LIMIT - 1) / (2 * self.spacing))
         occupied, fastest = {1}, 0.0
         for block in velocities:
-            place = np.minimum(np.ceil((1.001 * np.abs(block) + 0.1) / step), most)
-            occupied |= {int(cell) for cell in np.unique(np.where(block < 0, -place, place))}
+            for least, more in ((0.999, -0.1), (1.001, 0.1)):
+                cell = np.clip(np.ceil((least * np.abs(block) + more) / step), 1, most)
+                occupied |= {int(place) for place in np.unique(np.where(block < 0, -cell, cell))}
             fastest = max(fastest, float(np.abs(block).max(initial=0)))
         if fastest <= self.reach:
             return self.narrowed_to(fastest)
         reach = max(abs(cell) for cell in occupied if abs(cell) <= max(1, self.reach / step))
-        for cell in sorted(map(abs, occupied)):
-            reach = cell if reach < cell <= reach + 2 else reach
+        while {reach + 1, -reach - 1} <= occupied:
+            reach += 1
         further: list[tuple[int, int]] = []
         for cell in sorted(cell for cell in occupied if abs(cell) > reach):
             low, high = (cell - 1, cell) if cell > 0 else (cell, cell + 1)

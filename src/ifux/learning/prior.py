@@ -7,14 +7,20 @@ from typing import Any, Generic, TypeVar, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ifux.errors import InputError
 from ifux.fitting import Freed, free
 from ifux.fitting.fisher import labels
 from ifux.learning.distributions import AbstractDistribution
+from ifux.telescope import Observation, Telescope
 
 M = TypeVar("M", bound=eqx.Module)
+
+FAR = 4.0
+"""Free numbers within which a value is drawn, but for one in 16,000."""
 
 
 @final
@@ -39,9 +45,19 @@ class Prior(eqx.Module, Generic[M]):
         """A name for each leaf, with a function that selects it and its distribution.
 
         Raises:
-            InputError: a name selects no array of real numbers, or one out of range, or a leaf has two names.
+            InputError: a name selects no array of real numbers, or one out of range, or a leaf has two names; or the
+                library of a telescope does not reach its wavelengths at all redshifts that may be drawn.
         """
-        return Prior(free(model, **names)[1])
+        prior = Prior(free(model, **names)[1])
+        telescope = model.telescope if isinstance(model, Observation) else model
+        for name, (where, distribution) in names.items():
+            if isinstance(telescope, Telescope) and where(model) is telescope.target.redshift:
+                low, high = np.asarray(distribution.forward(jnp.asarray([-FAR, FAR], telescope.target.redshift.dtype)))
+                try:
+                    telescope.check_reached((float(low), float(high)))
+                except InputError as error:
+                    raise InputError(f"Prior: {name}: {error}") from error
+        return prior
 
     @property
     def names(self) -> tuple[str, ...]:
