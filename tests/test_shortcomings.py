@@ -91,10 +91,10 @@ def test_prior_over_redshifts_that_leave_the_library_is_refused(bits):
 
 def test_training_warns_at_its_start_and_at_its_end_once():
     def loss(network, batch):
-        return jnp.mean((network - batch.numbers) ** 2)
+        return jnp.mean((network[None] - batch.numbers) ** 2)
 
     model = observation(noise=TargetSNRNoise(20.0), target=FixedTarget(0.02, 90.0))
-    prior = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(1.0, 8.0)))
+    prior = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(1.0, 80.0)))
     batches = Batches(prior, 3, KEY)
     (sentence,) = batches.shortcomings(0)
     assert "beyond the kernel of the PSF" in sentence

@@ -71,6 +71,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
     lit, parts = choices.lit(telescope, stars.count), -(-stars.count // size)
+    work = (y * x if lit is None else lit) * telescope.kinds * telescope.wavelengths.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
@@ -90,6 +91,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
             if lit is not None
             else f"everywhere, the PSF on the {choices.blur() or telescope.cheaper_to_blur}",
         ),
+        ("work", f"{work:.1e} multiplications to contract, in proportion to the velocities"),
     )
     larger = "weights" if summed > second.output_size_in_bytes else "cube"
     remedy = {
