@@ -110,7 +110,7 @@ class Specification:
         emitted = vacuum_to_air(emitted) if self.library.medium == "air" else emitted
         density = np.diff(below(emitted)) / np.diff(edges)
         if self.telescope_fwhm is not None:
-            library_fwhm = np.mean(self.library.fwhm) * (1 + self.redshift)
+            library_fwhm = np.mean(self.library.fwhm) * doppler
             sigma = np.sqrt(self.telescope_fwhm**2 - library_fwhm**2) / np.sqrt(8 * np.log(2))
             offsets = np.arange(-spare, spare + 1) * pixel / FINE
             kernel = np.exp(-0.5 * (offsets / sigma) ** 2)

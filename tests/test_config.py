@@ -40,6 +40,7 @@ from ifux.config.build import module, parameters
 from ifux.config.document import completed
 from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
 from ifux.door import coarse_channels, coarse_library, error_between_nodes
+from ifux.io import read_galaxy
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
 
@@ -120,6 +121,23 @@ def test_worked_observation_is_the_telescope_built_by_hand(path):
     stars = particles()
     built = config.telescope(config.resolved(config.load(path))["telescope"], wide(), stars)
     assert eqx.tree_equal(built, by_hand(path.stem, stars), typematch=True)
+
+
+@pytest.mark.parametrize("simulation", ["IllustrisTNG", "EAGLE"])
+def test_no_star_of_a_real_galaxy_is_too_fast(data, simulation):
+    """Though some move at more than 600 km/s; and the reach that a header holds makes the same channels again."""
+    stars = read_galaxy(data(f"snapshots/SimSpin_example_{simulation}.hdf5")).stars
+    description = config.resolved(config.load(CONFIGS[0].parent / "tng-muse.json"))["telescope"]
+    telescope = config.telescope(description, wide(), stars)
+    channels = telescope.kinematics
+    speed = float(np.abs(telescope.project(stars).velocity).max())
+    assert speed > 600 and channels.size < VelocityChannels(float(100 * np.ceil(speed / 100))).size
+    assert float(telescope.coverage(stars).channels) == 1
+    kept = description["kinematics"] | {"reach": channels.reach, "beyond": [[*pair] for pair in channels.beyond]}
+    again = config.telescope({**description, "kinematics": kept}, wide(), stars)
+    assert eqx.tree_equal(again.kinematics, channels)
+    usual = config.telescope({**description, "kinematics": {"kind": "channels", "reach": 600.0}}, wide(), stars)
+    assert 1e-3 < 1 - float(usual.coverage(stars).channels) < 0.02
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -330,7 +348,9 @@ WRONG = {
     "telescope.spaxels.size=[0, 4]": "telescope.spaxels.size: 0 is not greater than zero",
     "telescope.wavelengths.step=-1": "telescope.wavelengths.step: -1 is not greater than zero",
     "telescope.wavelengths.size=0": "telescope.wavelengths.size: 0 is not greater than zero",
-    "telescope.kinematics.reach=3000": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 1500 km/s",
+    "telescope.kinematics.beyond=[700,900]": "telescope.kinematics.beyond: 700 is not a list of 2 numbers",
+    "telescope.kinematics.beyond=[[900,700]]": "telescope.kinematics: VelocityChannels.beyond must hold ranges",
+    "telescope.kinematics.reach=3e5": "telescope.kinematics: VelocityChannels needs 0 < spacing <= reach < 100000 km/s",
     "telescope.kinematics.degree=2": "telescope.kinematics: VelocityChannels.degree must be 0, 1 or 3, got 2",
     'telescope.ssp={"kind": "low-rank", "tolerance": 2}': "telescope.ssp.tolerance: 2 is greater than one",
     'telescope.dust={"kind": "screen", "depth": -1}': "telescope.dust.depth: -1 is below zero",

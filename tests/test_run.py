@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stages import library as made_up
 
-from ifux import InputError, SquareSpaxels, config, run
+from ifux import InputError, SquareSpaxels, Wavelengths, config, run
 from ifux.io import write_galaxy, write_ssp
 from ifux.io.fits import read_configuration, read_cube, write_cube
 
@@ -160,6 +160,41 @@ def test_stars_too_fast_for_the_channels_are_counted():
     notes = observed("telescope.kinematics.reach=100", "galaxy.rotation_speed=300").notes
     (note,) = (note for note in notes if "moves too fast" in note)
     assert "raise telescope.kinematics.reach" in note and "km/s along the line of sight" in note
+
+
+def test_cube_of_a_galaxy_with_a_fast_star_makes_itself_again(tmp_path, monkeypatch):
+    """Its channels stand where its stars are, and the header says where."""
+    parametric = run.open_galaxy
+
+    def with_outlier(*arguments):
+        galaxy = parametric(*arguments)
+        velocity = np.array(galaxy.stars.velocity)
+        velocity[7] = [1900.0, 1900.0, 1900.0]
+        return replace(galaxy, stars=replace(galaxy.stars, velocity=velocity))
+
+    monkeypatch.setattr(run, "open_galaxy", with_outlier)
+    monkeypatch.setattr(run, "embedded_library", lambda: made_up(Wavelengths(4600.0, 1.0, 440, "air")))
+    first = observed(noiseless=True)
+    kept = first.history["telescope"]["kinematics"]
+    assert kept["reach"] <= 600 and len(kept["beyond"]) == 1 and not any("too fast" in note for note in first.notes)
+    write_cube(tmp_path / "cube.fits", first)
+    again = run.observe(run.prepare(read_configuration(tmp_path / "cube.fits")))
+    assert np.array_equal(first.flux, again.flux) and json.dumps(first.history) == json.dumps(again.history)
+    few = run.planned(run.prepare(config.with_settings(DESCRIPTION, []))).report()
+    assert f"velocities to {kept['reach']:g} km/s and " in few
+
+
+def test_library_too_short_for_a_fast_star_says_what_would_do(monkeypatch):
+    parametric = run.open_galaxy
+
+    def with_outlier(*arguments):
+        galaxy = parametric(*arguments)
+        return replace(galaxy, stars=replace(galaxy.stars, velocity=20 * galaxy.stars.velocity))
+
+    monkeypatch.setattr(run, "open_galaxy", with_outlier)
+    with pytest.raises(InputError, match=r"or hold faster stars at 600 km/s, with telescope\.kinematics\.reach=600$"):
+        run.prepare(DESCRIPTION)
+    assert "moves too fast" in " ".join(observed("telescope.kinematics.reach=600").notes)
 
 
 def test_velocity_nodes_too_far_apart_are_noted():

@@ -17,15 +17,20 @@ from ifux import (
     GaussianPSF,
     GridSSP,
     InclinedOrientation,
+    InputError,
     LowRankSSP,
     MoffatPSF,
+    NoLSF,
     NoPSF,
     Observation,
     Particles,
     SquareSpaxels,
+    TargetSNRNoise,
+    VelocityChannels,
     Wavelengths,
 )
 from ifux import telescope as module
+from ifux.fitting import chi_squared
 from ifux.typing import real
 
 
@@ -232,9 +237,10 @@ def test_star_off_the_field_is_lost_and_counted(bits):
     assert float(coverage.library) == 1
 
 
-def test_star_beyond_the_channels_is_lost_and_counted(bits):
+def test_star_beyond_the_channels_is_held_at_their_end_and_counted(bits):
+    """Its light is kept; the reach is 500 km/s."""
     two = stars({"mass": 3e5}, {"velocity": 900.0})
-    assert close(observed(upright(), two), observed(upright(), star(mass=3e5)), 1e-6)
+    assert close(observed(upright(), two), observed(upright(), stars({"mass": 3e5}, {"velocity": 500.0})), 1e-5)
     coverage = covered(upright(), two)
     assert float(coverage.channels) == pytest.approx(0.75, rel=1e-6)
     assert float(coverage.field) == pytest.approx(1, rel=1e-6)
@@ -248,15 +254,134 @@ def test_star_off_the_library_is_held_at_its_edge_and_counted(bits):
     assert close(observed(upright(), two), observed(upright(), star(age=12.0, mass=4e5)), 1e-5)
 
 
+def beyond_the_library(wavelengths=stages.OBSERVED, redshift=stages.REDSHIFT, **given):
+    """A telescope that has other wavelengths, or stands at another redshift, than its library was matched to."""
+    return eqx.tree_at(
+        lambda t: (t.wavelengths, t.target.redshift),
+        upright(**given),
+        (wavelengths, real(redshift)),
+        is_leaf=lambda leaf: isinstance(leaf, Wavelengths),
+    )
+
+
 def test_channels_that_the_library_does_not_reach_are_counted(bits):
     everything = covered(upright(), star())
     assert float(everything.wavelengths) == 1
     wide = Wavelengths(stages.OBSERVED.start, 2.5, 120, "air")
-    half = covered(upright(wavelengths=wide), star())
+    half = covered(beyond_the_library(wide), star())
     # The library ends, seen from the fastest node towards us, at 1.02 (4939.5 A) exp(-u).
     span = float(upright().kinematics.span)
     end = 1.02 * 4939.5 * np.exp(-np.arctanh(span / 299792.458))
     assert float(half.wavelengths) == pytest.approx(np.mean(wide.edges()[1:] < end), abs=2 / 120)
+
+
+@pytest.mark.parametrize("way", ["few stars", "weights", "cube"])
+def test_channels_that_the_library_does_not_reach_are_no_numbers(way):
+    """Neither dark nor a held edge, in every spaxel; all others are what a longer library makes of them.
+
+    At a redshift 0.015 higher than that it was matched to, the library's blue end lies at 4864 angstrom.
+    """
+    long = stages.library(Wavelengths(4600.0, 1.0, 340, "air"))
+    narrow = NoPSF() if way == "few stars" else GaussianPSF(1.2, reach=3)
+    cubes = []
+    for library in (long.cut(4700.0, 4940.0), long):
+        ssp = GridSSP.from_library(library)
+        telescope = beyond_the_library(redshift=0.035, ssp=ssp, psf=narrow, lsf=NoLSF())
+        weights, templates = deposited(telescope, star(velocity=-300.0)), responded(telescope)
+        how = {"lit": 16} if way == "few stars" else {"blur": way}
+        cubes.append(np.asarray(telescope.observe(weights, templates, **how)))
+    missing = stages.OBSERVED.edges()[:-1] < 4699.5 * 1.035 * np.exp(np.arctanh(750 / 299792.458))
+    assert 10 < missing.sum() < 40
+    assert np.isnan(cubes[0][..., missing]).all() and np.isfinite(cubes[1]).all()
+    assert close(cubes[0][..., ~missing], cubes[1][..., ~missing], 1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("blur", "name"), [("weights", "Gaussian"), ("cube", "chromatic")])
+def test_channels_without_a_number_leave_gradients_alone(double, name, blur):
+    """The gradient of a loss with these channels masked is that of a telescope that has not got them."""
+    ssp = GridSSP.from_library(stages.library(metallicities=2, ages=2))
+    telescope = beyond_the_library(redshift=0.035, ssp=ssp, psf=stages.PSFS[name](), noise=TargetSNRNoise(20.0))
+    reached = np.asarray(telescope.reached())
+    first = int(np.argmax(reached))
+    short = Wavelengths(stages.OBSERVED.start + 1.25 * first, 1.25, stages.OBSERVED.size - first, "air")
+    alone = eqx.tree_at(lambda t: t.wavelengths, telescope, short, is_leaf=lambda leaf: isinstance(leaf, Wavelengths))
+    assert 10 < first < 40 and reached[first:].all() and not reached[:first].any()
+    particles = stages.particles(20, spread=0.1)
+    data = np.zeros((7, 9, stages.OBSERVED.size))
+
+    @eqx.filter_jit
+    @eqx.filter_value_and_grad
+    def loss(observation, data, mask):
+        telescope = observation.telescope
+        cube = telescope.observe(telescope.weights(observation.galaxy), telescope.templates(), blur=blur)
+        noise = telescope.noise
+        return chi_squared(data, cube, noise.variance(cube), mask) - noise.log_prob(data, cube, mask=mask)
+
+    mask = jnp.broadcast_to(jnp.asarray(reached)[None, None], data.shape)
+    value, slope = loss(Observation(telescope, particles), jnp.asarray(data), mask)
+    expected, gradient = loss(Observation(alone, particles), jnp.asarray(data[..., first:]), mask[..., first:])
+    assert float(value) == pytest.approx(float(expected), rel=1e-10)
+    for ours, theirs in zip(jax.tree.leaves(slope), jax.tree.leaves(gradient), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-8, atol=1e-9 * float(jnp.abs(theirs).max(initial=0)))
+
+
+def test_noise_is_drawn_beside_channels_without_a_number():
+    telescope = beyond_the_library(redshift=0.035, noise=TargetSNRNoise(20.0))
+    cube = eqx.filter_jit(telescope)(star(), key=jax.random.key(0))
+    assert np.array_equal(np.isfinite(cube).all(axis=(0, 1)), telescope.reached())
+
+
+def test_telescope_that_its_library_does_not_reach_is_refused():
+    """From concrete numbers; those of a traced one are not asked."""
+    with pytest.raises(
+        InputError, match=r"library covers 48\d\d\.\d to 50\d\d\.\d angstrom \(air\) at redshift 0\.0350"
+    ):
+        upright(target=FixedTarget(0.035, 90.0))
+    with pytest.raises(InputError, match=r"speeds up to 5\d\d\d km/s, the telescope observes 4835\.4 to 4985\.4"):
+        upright(kinematics=VelocityChannels(5000.0))
+
+    def reached(redshift):
+        return upright(target=FixedTarget(redshift, 90.0)).reached().all()
+
+    assert np.array_equal(jax.jit(jax.vmap(reached))(real([0.02, 0.035])), [True, False])
+
+
+def test_library_is_matched_to_a_range_of_redshifts(bits):
+    """Every channel is reached at every redshift of the range, and refused beyond what the library has."""
+    long = stages.library(Wavelengths(4500.0, 1.0, 700, "air"))
+    library, wavelengths = long.matched(stages.OBSERVED, (0.01, 0.05), 800.0)
+    assert wavelengths == stages.OBSERVED
+    telescope = upright(ssp=GridSSP.from_library(library))
+    for redshift in (0.01, 0.02, 0.05):
+        moved = eqx.tree_at(lambda t: t.target.redshift, telescope, real(redshift))
+        assert moved.reached().all()
+    for redshift in (0.0, 0.065):
+        assert not eqx.tree_at(lambda t: t.target.redshift, telescope, real(redshift)).reached().all()
+    alone, _ = long.matched(stages.OBSERVED, 0.02, 800.0)
+    both, _ = long.matched(stages.OBSERVED, (0.02, 0.02), 800.0)
+    assert np.array_equal(alone.wavelength, both.wavelength)
+    with pytest.raises(InputError, match=r"at redshifts 0\.0200 to 0\.2000 for speeds up to 800 km/s"):
+        long.matched(stages.OBSERVED, (0.02, 0.2), 800.0)
+    with pytest.raises(ValueError, match="two numbers in their order"):
+        long.matched(stages.OBSERVED, (0.05, 0.02), 800.0)
+
+
+def test_stars_of_any_speed_have_channels(double):
+    """As far as the stars go: no mass is out of the channels, and the light is that of a star of the same velocity."""
+    long = GridSSP.from_library(stages.library(Wavelengths(4400.0, 1.0, 800, "air"), 2, 3))
+    telescope, fast = upright(ssp=long), stars({"velocity": 1040.0}, {"velocity": -7000.0}, {"velocity": 100.0})
+    spanning = telescope.spanning(fast)
+    assert spanning.kinematics.size < 25 and telescope.kinematics.size == 23
+    assert float(covered(telescope, fast).channels) == pytest.approx(1 / 3)
+    assert float(covered(spanning, fast).channels) == 1
+    wide = telescope.spanning(stars({"velocity": 7000.0})).kinematics
+    assert wide.beyond == ((7000.0, 7100.0),)
+    alone = upright(ssp=long, kinematics=VelocityChannels(7300.0))
+    cube, expected = observed(spanning, fast), observed(alone, fast)
+    assert close(cube, expected, 1e-3)
+    with pytest.raises(InputError, match="speeds up to 73"):
+        upright().spanning(fast)
 
 
 def test_light_from_beyond_the_rim_scatters_in(bits):

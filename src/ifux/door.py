@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ifux.grids import Wavelengths
@@ -17,7 +19,7 @@ from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars
 from ifux.target import AbstractTarget
-from ifux.telescope import HIGHEST, Telescope
+from ifux.telescope import BLOCK, HIGHEST, Coverage, Observation, Telescope, line_of_sight
 from ifux.units import SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
@@ -26,8 +28,8 @@ NEGLIGIBLE = 1e-3
 VISIBLE = 0.02
 """An error of a single star's spectrum, over its peak, that is worth one. Those of many stars average out."""
 
-BLOCK = 2**20
-"""Stars that are looked at together."""
+BROAD = 0.01
+"""A fraction of a point source's light that is."""
 
 
 def coarse_library(telescope: Telescope) -> str | None:
@@ -64,7 +66,6 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     A star that recedes is one at rest at a higher redshift, where it lies on a node.
     """
     ssp, kinematics, redshift = telescope.ssp, telescope.kinematics, telescope.target.redshift
-    spectra = telescope.lsf.broaden(ssp.spectra(), ssp.rest, ssp.fwhm, redshift)
     metallicity, age = (axis.ravel() for axis in jnp.meshgrid(ssp.metallicity, ssp.age, indexing="ij"))
     sky = jnp.zeros((age.size, 2), age.dtype)
     shift = kinematics.spacing / 2 / SPEED_OF_LIGHT
@@ -72,7 +73,7 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     def seen(velocity: float, redshift: Float[Array, ""]) -> Float[Array, "population wave"]:
         stars = Projected(sky, sky[:, 0], sky[:, 0] + velocity, sky[:, 0] + 1, age, metallicity)
         place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
-        nodes = kinematics.respond(spectra, ssp.rest, telescope.wavelengths, redshift)
+        nodes = telescope.respond(ssp.spectra(), redshift)
         basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)
         return mixture.gather(basis) if isinstance(mixture, Stencil) else jnp.matmul(mixture, basis, precision=HIGHEST)
 
@@ -88,38 +89,45 @@ class Sight:
     field: float
     """Fraction of the mass on the field of view."""
     channels: float
-    """Fraction of the mass within the velocity channels."""
+    """Fraction of the mass within the velocity channels; the rest is held at their ends."""
     library: float
     """Fraction of the mass within the grid of the library."""
     wavelengths: float
     """Fraction of the detector's channels that the library reaches at every velocity."""
+    psf: float
+    """Fraction of a point source's light that the kernel of the PSF holds."""
     fastest: float
     """Largest speed along the line of sight [km/s]."""
 
 
+def sight(fractions: Coverage, fastest: Float[Array, ""]) -> Sight:
+    """On the host."""
+    return Sight(*(float(leaf) for leaf in (*jax.tree.leaves(fractions), fastest)))
+
+
 def look(telescope: Telescope, stars: Stars) -> Sight:
     """A first look at all stars, block by block."""
-
-    @eqx.filter_jit
-    def see(telescope: Telescope, block: Particles):
-        seen, mass = telescope.coverage(block), block.mass.sum()
-        speed = jnp.abs(telescope.project(block).velocity).max()
-        return jnp.stack([seen.field, seen.channels, seen.library]) * mass, mass, seen.wavelengths, speed
-
-    sums, total, wavelengths, top = np.zeros(3), 0.0, 1.0, 0.0
-    size = min(BLOCK, stars.count)
+    size, found = min(BLOCK, stars.count), []
     for block in stars.blocks(size):
-        part, mass, wavelengths, speed = see(telescope, block.filled(size))
-        sums, total, top = sums + np.asarray(part, np.float64), total + float(mass), max(top, float(speed))
-    field, channels, library = (sums / total).tolist()
-    return Sight(field, channels, library, float(wavelengths), min(top, SPEED_OF_LIGHT))
+        found.append((float(np.asarray(block.mass, np.float64).sum()), sight(*see(telescope, block.filled(size)))))
+    total = sum(mass for mass, _ in found) or 1.0
+    field, channels, library = (
+        sum(mass * getattr(seen, name) for mass, seen in found) / total for name in ("field", "channels", "library")
+    )
+    any_of = found[0][1]
+    top = min(max(seen.fastest for _, seen in found), SPEED_OF_LIGHT)
+    return Sight(field, channels, library, any_of.wavelengths, any_of.psf, top)
+
+
+@eqx.filter_jit
+def see(telescope: Telescope, particles: Particles) -> tuple[Coverage, Float[Array, ""]]:
+    """What is represented of some stars, and the largest speed along the line of sight [km/s]."""
+    return telescope.coverage(particles), jnp.abs(telescope.project(particles).velocity).max()
 
 
 def fastest(orientation: AbstractOrientation, target: AbstractTarget, stars: Stars) -> float:
     """The largest speed along the line of sight [km/s]."""
-    project = eqx.filter_jit(lambda o, p, scale: jnp.abs(o(p, scale).velocity).max())
-    scale, size = target.arcsec_per_kpc(), min(BLOCK, stars.count)
-    speeds = [float(project(orientation, block.filled(size), scale)) for block in stars.blocks(size)]
+    speeds = [float(np.abs(block).max()) for block in line_of_sight(orientation, target, stars)]
     return min(max(speeds), SPEED_OF_LIGHT)
 
 
@@ -128,19 +136,69 @@ def lost_light(sight: Sight) -> list[str]:
     findings = []
     if (lost := 1 - sight.field) > NEGLIGIBLE:
         findings.append(f"{lost:.1%} of the formed mass lies outside the field of view")
-    if (lost := 1 - sight.channels) > NEGLIGIBLE:
-        findings.append(
-            f"{lost:.1%} of the formed mass moves too fast for the velocity channels and is lost: "
-            f"the fastest star has {sight.fastest:.0f} km/s along the line of sight; "
-            "raise telescope.kinematics.reach"
-        )
     if (lost := 1 - sight.library) > NEGLIGIBLE:
         findings.append(
             f"{lost:.1%} of the formed mass lies outside the library's grid of ages and metallicities: held at its edge"
         )
+    return findings + outgrown(sight)
+
+
+def outgrown(sight: Sight) -> list[str]:
+    """Which limits of the telescope itself the numbers have left, one sentence each."""
+    findings = []
+    if (lost := 1 - sight.channels) > NEGLIGIBLE:
+        findings.append(
+            f"{lost:.1%} of the formed mass moves too fast for the velocity channels: its light is kept, at the "
+            f"velocity of the last, and its own has no gradient; the fastest star has {sight.fastest:.0f} km/s "
+            "along the line of sight; raise telescope.kinematics.reach"
+        )
     if (lost := 1 - sight.wavelengths) > 0:
-        findings.append(f"{lost:.1%} of the detector's channels lie where the library ends: they are not to be trusted")
+        findings.append(
+            f"{lost:.1%} of the detector's channels lie where the library ends at this redshift: they are not numbers; "
+            "match it to a range of redshifts, or mask them"
+        )
+    if (lost := 1 - sight.psf) > BROAD:
+        findings.append(
+            f"{lost:.1%} of a point source's light belongs beyond the kernel of the PSF, and is spread evenly within "
+            "it; raise telescope.psf.reach"
+        )
     return findings
+
+
+def shortcomings(model: Any) -> list[str]:
+    """Which limits of a telescope its numbers, as they are now, have left, one sentence each.
+
+    A number that is free, or drawn from a prior, may leave what the telescope was made for: the redshift its library,
+    the width of the PSF its kernel, the velocities their channels. Gradients do not tell. Ask at the start of a fit,
+    and at its end.
+
+    Args:
+        model: An `Observation`; or a `Telescope`, of which all is told that has to do with no galaxy. Of other models
+            nothing is known, nor of one whose numbers are traced.
+    """
+    if not isinstance(model, Observation | Telescope):
+        return []
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(model)):
+        return []
+    if isinstance(model, Telescope):
+        reached, held = instrument(model)
+        return outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
+    return outgrown(look(model.telescope, model.galaxy.particles()))
+
+
+@eqx.filter_jit
+def instrument(telescope: Telescope) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Of the channels what the library reaches, and of a point source what the kernel of the PSF holds."""
+    pitch = telescope.spaxels.pitch
+    return telescope.reached().astype(pitch.dtype).mean(), telescope.psf.held(pitch)
+
+
+def warn_of(sentences: Collection[str], told: Collection[str] = ()) -> list[str]:
+    """Warns with sentences, but for those that were told before; all of them."""
+    for sentence in sentences:
+        if sentence not in told:
+            warnings.warn(sentence, stacklevel=3)
+    return [*sentences]
 
 
 def out_of_sight(target: AbstractTarget) -> str | None:

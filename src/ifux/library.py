@@ -108,29 +108,25 @@ class SSPLibrary:
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
 
     def matched(
-        self, wavelengths: Wavelengths, redshift: float, speed: float, *, trim: bool = False
+        self, wavelengths: Wavelengths, redshift: float | tuple[float, float], speed: float, *, trim: bool = False
     ) -> tuple["SSPLibrary", Wavelengths]:
         """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
 
-        All of the library is kept that stars with up to a line-of-sight speed [km/s] at a redshift shift onto the
-        detector, and 0.6 per cent more on either side for what blurs into it. With `trim`, the wavelengths are cut to
-        what the library covers.
+        All of the library is kept that stars with up to a line-of-sight speed [km/s] shift onto the detector, at a
+        redshift or at any between two, and 0.6 per cent more on either side for what blurs into it. With `trim`, the
+        wavelengths are cut to what the library covers.
 
         Raises:
             InputError: the library does not cover the wavelengths, or with `trim` none of them.
         """
         pixel = np.diff(self.wavelength)
         ends = np.array([self.wavelength[0] - pixel[0] / 2, self.wavelength[-1] + pixel[-1] / 2])
-        shift = np.array([1 + redshift, 1 + redshift]) * np.exp(np.arctanh(speed / SPEED_OF_LIGHT) * np.array([1, -1]))
+        shift = extreme_shifts(redshift, speed)
         seen = (to_vacuum(ends) if self.medium == "air" else ends) * shift
         seen = to_air(seen) if wavelengths.medium == "air" else seen
         edges = wavelengths.edges()
         if edges[0] < seen[0] or edges[-1] > seen[1]:
-            ranges = (
-                f"the library {self.name!r} covers {seen[0]:.1f} to {seen[1]:.1f} angstrom ({wavelengths.medium}) at "
-                f"redshift {redshift:.4f} for speeds up to {speed:.0f} km/s, the telescope observes "
-                f"{edges[0]:.1f} to {edges[-1]:.1f}"
-            )
+            ranges = common_words(f"the library {self.name!r}", seen, wavelengths, redshift, speed)
             if edges[0] + wavelengths.step > seen[1] or edges[-1] - wavelengths.step < seen[0]:
                 raise InputError(f"{ranges}: they have nothing in common; take another library or redshift.")
             if not trim:
@@ -141,3 +137,31 @@ class SSPLibrary:
         library = self.cut(float(needed[0]), float(needed[1]))
         steps = np.diff(library.wavelength)
         return (library if np.ptp(steps) < 1e-6 * steps.mean() else library.resampled(float(steps.min()))), wavelengths
+
+
+def extreme_shifts(redshift: float | tuple[float, float], speed: float) -> Float[np.ndarray, "2"]:
+    """How much the blue and the red end of a library are stretched by the stars for which it reaches least."""
+    low, high = redshift if isinstance(redshift, tuple) else (redshift, redshift)
+    if not -1 < low <= high:
+        raise ValueError(f"A range of redshifts must be two numbers in their order above -1, got {low} and {high}.")
+    return np.array([1 + high, 1 + low]) * np.exp(np.arctanh(speed / SPEED_OF_LIGHT) * np.array([1, -1]))
+
+
+def common_words(
+    library: str,
+    seen: Float[np.ndarray, "2"],
+    wavelengths: Wavelengths,
+    redshift: float | tuple[float, float],
+    speed: float,
+) -> str:
+    """The range that a library covers, as it is seen, and that of a telescope."""
+    edges = wavelengths.edges()
+    at = (
+        f"redshifts {redshift[0]:.4f} to {redshift[1]:.4f}"
+        if isinstance(redshift, tuple)
+        else f"redshift {redshift:.4f}"
+    )
+    return (
+        f"{library} covers {seen[0]:.1f} to {seen[1]:.1f} angstrom ({wavelengths.medium}) at {at} for speeds up to "
+        f"{speed:.0f} km/s, the telescope observes {edges[0]:.1f} to {edges[-1]:.1f}"
+    )

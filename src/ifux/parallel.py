@@ -65,12 +65,12 @@ def share(particles: Particles, mesh: Mesh) -> Particles:
 
 
 def dark(count: int, like: Particles) -> Particles:
-    """Particles without mass that are off the sky or, on the line of sight, beyond the velocity channels.
+    """Particles without mass that are off the sky or, on the line of sight, faster than light: dark.
 
     They have the leaves that others have.
     """
     place, none = np.tile([1e6, 0.0, 0.0], (count, 1)), np.zeros(count)
-    return Particles(place, 0.1 * place, none, none, none, None if like.alpha is None else none)
+    return Particles(place, place, none, none, none, None if like.alpha is None else none)
 
 
 @eqx.filter_jit
@@ -148,6 +148,10 @@ class SharedPSF(AbstractPSF):
     def margin(self) -> int:
         """That of the PSF."""
         return self.psf.margin
+
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """That of the PSF."""
+        return self.psf.held(pitch)
 
     def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the PSF."""

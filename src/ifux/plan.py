@@ -71,6 +71,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
     lit, parts = choices.lit(telescope, stars.count), -(-stars.count // size)
+    work = (y * x if lit is None else lit) * telescope.kinds * telescope.wavelengths.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
@@ -79,8 +80,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ),
         (
             "kinds",
-            f"{telescope.kinematics.size} velocities to {telescope.kinematics.reach:g} km/s x {telescope.dust.size} of "
-            f"dust x {telescope.ssp.size} basis spectra",
+            f"{telescope.kinematics.size} velocities {telescope.kinematics.extent} x {telescope.dust.size} of dust x "
+            f"{telescope.ssp.size} basis spectra",
         ),
         ("cube", f"{y} x {x} spaxels x {telescope.wavelengths.size} channels"),
         ("deposit", f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"),
@@ -90,6 +91,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
             if lit is not None
             else f"everywhere, the PSF on the {choices.blur() or telescope.cheaper_to_blur}",
         ),
+        ("work", f"{work:.1e} multiplications to contract, in proportion to the velocities"),
     )
     larger = "weights" if summed > second.output_size_in_bytes else "cube"
     remedy = {

@@ -90,7 +90,8 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
             notes.append(sentence)
     with report("looking at the galaxy"):
         notes += lost_light(look(telescope, galaxy.stars))
-    configuration["telescope"]["kinematics"]["reach"] = telescope.kinematics.reach
+    reach, beyond = telescope.kinematics.reach, [[*pair] for pair in telescope.kinematics.beyond]
+    configuration["telescope"]["kinematics"] |= {"reach": reach} | ({"beyond": beyond} if beyond else {})
     return Session(telescope, galaxy, configuration, tuple(notes))
 
 

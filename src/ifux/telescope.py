@@ -1,15 +1,21 @@
 """The whole instrument: eight stages, and the three products that make a cube of them."""
 
+import dataclasses
+from collections.abc import Iterator
 from typing import Literal, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.dust.base import AbstractDust
-from ifux.grids import Wavelengths
+from ifux.errors import InputError
+from ifux.grids import Wavelengths, to_air
 from ifux.kinematics.base import AbstractKinematics
+from ifux.library import common_words, extreme_shifts
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
@@ -29,6 +35,10 @@ from ifux.typing import ready
 HIGHEST = jax.lax.Precision.HIGHEST
 CACHE = 2**23
 """Weights that a core keeps at hand [byte]."""
+BLOCK = 2**20
+"""Stars whose velocities are looked at together."""
+SLACK = 0.02
+"""Of a channel that may lie beyond the library: more than rounding in single precision."""
 
 
 @final
@@ -38,11 +48,13 @@ class Coverage(eqx.Module):
     field: Float[Array, ""]
     """On the field of view, before the PSF."""
     channels: Float[Array, ""]
-    """Within the velocity channels."""
+    """Within the velocity channels; the rest is held at their ends, its light is not lost."""
     library: Float[Array, ""]
     """Within the ages, metallicities and mixtures of the stellar library; the rest is held at its edge, not lost."""
     wavelengths: Float[Array, ""]
     """Of the channels of the detector, not of the mass: those that the library reaches at every velocity node."""
+    psf: Float[Array, ""]
+    """Of the light of a point source, not of the mass: what the kernel of the PSF holds at its present width."""
 
 
 @final
@@ -71,6 +83,11 @@ class Telescope(eqx.Module):
     psf: AbstractPSF
     lsf: AbstractLSF
     noise: AbstractNoise
+
+    def __check_init__(self):
+        redshift = self.target.redshift
+        if isinstance(redshift, jax.Array) and not isinstance(redshift, Tracer) and redshift.ndim == 0:
+            self.check_reached(float(redshift))
 
     def __call__(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
         """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise.
@@ -128,13 +145,24 @@ class Telescope(eqx.Module):
         return accumulate(add, start, particles, block).value()
 
     def templates(self) -> Float[Array, "kind wave"]:
-        """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom]."""
+        """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom].
+
+        Not a number in channels that the library does not reach: see `reached`.
+        """
         self = ready(self)
         rest, redshift = self.ssp.rest, self.target.redshift
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
-        spectra = self.lsf.broaden(spectra, rest, self.ssp.fwhm, redshift)
-        return self.kinematics.respond(spectra, rest, self.wavelengths, redshift).reshape(-1, self.wavelengths.size)
+        seen = self.respond(spectra, redshift).reshape(-1, self.wavelengths.size)
+        return jnp.where(self.reached()[None], seen, jnp.nan)
+
+    def respond(
+        self, spectra: Float[Array, "basis rest"], redshift: Float[Array, ""]
+    ) -> Float[Array, "velocity basis wave"]:
+        """Rest-frame spectra at the resolution of the library, as the spectrograph sees them at a redshift."""
+        stretches = jnp.asarray(self.kinematics.stretches, redshift.dtype)
+        spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, (1 + redshift) * stretches - 1)
+        return self.kinematics.respond(spectra, self.ssp.rest, self.wavelengths, redshift)
 
     def observe(
         self,
@@ -147,18 +175,23 @@ class Telescope(eqx.Module):
         """The noiseless cube of a population-kinematic distribution, linear in it.
 
         The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. With `lit`, no
-        more spaxels than that hold light, and only those are computed; the rest of the cube is dark.
+        more spaxels than that hold light, and only those are computed; the rest of the cube is dark. Channels whose
+        templates are not a number are so in the cube, and have no part in any gradient.
         """
         self, weights, templates = ready((self, weights, templates))
+        reached = ~jnp.isnan(templates[0])
+        templates = jnp.where(reached[None], templates, 0)
         share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
         pitch, degree = self.spaxels.pitch, self.spaxels.degree
         if lit is not None:
-            return contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
-        if (blur or self.cheaper_to_blur) == "weights":
+            cube = contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
+        elif (blur or self.cheaper_to_blur) == "weights":
             maps = self.psf.blur(weights, pitch, degree)
-            return contract(maps, share[:, None, :] * templates[None, :, :])
-        cube = contract(weights[None], templates[None])
-        return jnp.einsum("tyxw,tw->yxw", self.psf.blur(cube, pitch, degree), share, precision=HIGHEST)
+            cube = contract(maps, share[:, None, :] * templates[None, :, :])
+        else:
+            blurred = self.psf.blur(contract(weights[None], templates[None]), pitch, degree)
+            cube = jnp.einsum("tyxw,tw->yxw", blurred, share, precision=HIGHEST)
+        return jnp.where(reached[None, None], cube, jnp.nan)
 
     @property
     def kinds(self) -> int:
@@ -191,9 +224,20 @@ class Telescope(eqx.Module):
     def narrowed_to(self, speed: float) -> "Telescope":
         """This telescope with no more velocity channels than stars up to a speed along the line of sight need [km/s].
 
-        Fewer channels are less work, in proportion. Light from stars that move faster is lost.
+        Fewer channels are less work, in proportion. Stars that move faster are held at the last.
         """
         return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
+
+    def spanning(self, stars: Stars) -> "Telescope":
+        """This telescope with velocity channels as far as the stars go, in the orientation that it has.
+
+        Call it once for a galaxy, on concrete arrays, after `aligned_to`.
+
+        Raises:
+            InputError: the library does not reach the wavelengths for the fastest.
+        """
+        velocities = line_of_sight(self.orientation, self.target, stars)
+        return dataclasses.replace(self, kinematics=self.kinematics.spanning(velocities))
 
     def coverage(self, particles: AbstractGalaxy) -> Coverage:
         """How much of the mass is seen: light that is lost is counted, not thrown away unseen."""
@@ -205,16 +249,51 @@ class Telescope(eqx.Module):
 
         return Coverage(
             fraction(self.spaxels.locate(projected, 0).total()),
-            fraction(self.kinematics.locate(projected).total()),
+            fraction(self.kinematics.represented(projected).astype(projected.mass.dtype)),
             fraction(self.ssp.covers(projected).astype(projected.mass.dtype)),
-            self.reached().mean(),
+            self.reached().astype(projected.mass.dtype).mean(),
+            self.psf.held(self.spaxels.pitch),
         )
 
-    def reached(self) -> Float[Array, " wave"]:
-        """One for a channel that the library reaches at every velocity node, zero for one where it ends."""
-        rest, redshift = self.ssp.rest, self.target.redshift
-        flat = self.kinematics.respond(jnp.ones((1, rest.size), redshift.dtype), rest, self.wavelengths, redshift)
-        return (jnp.abs(flat[:, 0] * (1 + redshift) - 1).max(axis=0) < 0.02).astype(flat.dtype)
+    def check_reached(self, redshift: float | tuple[float, float]) -> None:
+        """That the library reaches every channel, at a redshift or at all between two. On the host.
+
+        Raises:
+            InputError: it does not.
+        """
+        rest, observed, speed = self.ssp.rest, self.wavelengths, self.kinematics.span
+        seen = rest.vacuum_edges()[[0, -1]] * extreme_shifts(redshift, speed)
+        seen = to_air(seen) if observed.medium == "air" else seen
+        edges, slack = observed.edges()[[0, -1]], SLACK * observed.step
+        if edges[0] < seen[0] - slack or edges[1] > seen[1] + slack:
+            raise InputError(
+                f"Telescope: {common_words('the library', seen, observed, redshift, speed)}: match it to the "
+                "wavelengths with `SSPLibrary.matched`, at this redshift or at a range of redshifts."
+            )
+
+    def reached(self) -> Bool[Array, " wave"]:
+        """Whether the library reaches a channel from every velocity node, at the present redshift.
+
+        A channel that it does not is not a number in the cube: never dark, and never the held edge of a spectrum.
+        """
+        return self.kinematics.reached(self.ssp.rest, self.wavelengths, self.target.redshift)
+
+
+def line_of_sight(
+    orientation: AbstractOrientation, target: AbstractTarget, stars: Stars
+) -> Iterator[Float[np.ndarray, " particle"]]:
+    """Velocities along the line of sight, block by block, on the host [km/s]."""
+    scale, size = target.arcsec_per_kpc(), min(BLOCK, stars.count)
+    for block in stars.blocks(size):
+        yield np.asarray(receding(orientation, block.filled(size), scale))
+
+
+@eqx.filter_jit
+def receding(
+    orientation: AbstractOrientation, particles: Particles, scale: Float[Array, ""]
+) -> Float[Array, " particle"]:
+    """Velocities along the line of sight [km/s]."""
+    return orientation(particles, scale).velocity
 
 
 def contract_where_lit(

@@ -13,13 +13,13 @@ import jax
 import numpy as np
 
 from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS
-from ifux.door import beyond_memory, fastest, out_of_sight, voxels
+from ifux.door import beyond_memory, out_of_sight, voxels
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.particles import Stars
-from ifux.telescope import Telescope
+from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits
 
 STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
@@ -90,7 +90,8 @@ def check_type(value: Any, wanted: Any, path: str) -> None:
     if wanted is int and not (is_number(value) and isinstance(value, int)):
         raise InputError(f"{path}: {shown(value)} is not a whole number")
     if get_origin(wanted) is tuple or dimensions:
-        length = len(get_args(wanted)) or getattr((dimensions or [None])[0], "size", None)
+        items = get_args(wanted)
+        length = None if Ellipsis in items else len(items) or getattr((dimensions or [None])[0], "size", None)
         if not isinstance(value, list | tuple) or len(value) != (length or len(value)):
             raise InputError(f"{path}: {shown(value)} is not a list of {length or 'some'} numbers")
         for item in value:
@@ -198,22 +199,25 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
 def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy.
 
-    Where the description does not say how far the velocity channels reach, they reach as far as the stars need.
+    Where the description does not say how far the velocity channels reach, they reach as far as the stars go.
 
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
     stages, observed = parts(description)
     stages["orientation"] = stages["orientation"].aligned_to(stars)
+    usual, remedy = stages["kinematics"], ""
     if "reach" not in description["kinematics"]:
-        speed = fastest(stages["orientation"], stages["target"], stars)
-        stages["kinematics"] = stages["kinematics"].narrowed_to(speed)
+        velocities = line_of_sight(stages["orientation"], stages["target"], stars)
+        stages["kinematics"] = usual.spanning(velocities)
+        if stages["kinematics"].span > usual.span:
+            remedy = f"; or hold faster stars at {usual.reach:g} km/s, with telescope.kinematics.reach={usual.reach:g}"
     try:
         library, observed = library.matched(
             observed, float(stages["target"].redshift), stages["kinematics"].span, trim=description.get("trim", False)
         )
     except InputError as error:
-        raise InputError(f"telescope.wavelengths: {error}") from error
+        raise InputError(f"telescope.wavelengths: {error}{remedy}") from error
     function, arguments = checked("ssp", description["ssp"], "telescope.ssp")
     ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
     if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):

@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach"}}
+FOLLOWS = {"kinematics": {"reach", "beyond"}}
 """Arguments that follow from the galaxy where a description does not say them."""
 
 DEFAULTS = {

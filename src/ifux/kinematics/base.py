@@ -1,9 +1,11 @@
 """What the kinematics do: they shift spectra by the line-of-sight velocity of the stars."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 import equinox as eqx
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import Wavelengths
 from ifux.numerics.stencil import Stencil
@@ -15,9 +17,11 @@ class AbstractKinematics(AbstractLimited):
     """A grid along the line-of-sight velocity, and the spectra seen at its nodes."""
 
     reach: eqx.AbstractVar[float]
-    """Largest speed along the line of sight that is represented [km/s]."""
+    """Speed along the line of sight up to which every velocity is represented [km/s]."""
     spacing: eqx.AbstractVar[float]
     """Distance between nodes, in the middle of the grid [km/s]."""
+    beyond: eqx.AbstractVar[tuple[tuple[float, float], ...]]
+    """Lowest and highest of further velocities that are represented, in as many ranges as there are [km/s]."""
 
     @property
     @abstractmethod
@@ -29,18 +33,40 @@ class AbstractKinematics(AbstractLimited):
     def span(self) -> float:
         """Largest speed at which spectra are looked up [km/s]: the library must reach that far beyond the detector."""
 
+    @property
+    def extent(self) -> str:
+        """The velocities that are represented, in words."""
+        words = [f"{low:g} to {high:g} km/s" for low, high in self.beyond]
+        return " and ".join([f"to {self.reach:g} km/s", *words])
+
+    @property
+    @abstractmethod
+    def stretches(self) -> Float[np.ndarray, " term"]:
+        """The stretches exp(u) by a velocity for which `respond` wants the spectra, each broadened for its own."""
+
     @abstractmethod
     def narrowed_to(self, speed: float) -> "AbstractKinematics":
         """The same grid, no wider than stars up to a speed along the line of sight need [km/s]."""
 
     @abstractmethod
+    def spanning(self, velocities: Iterable[Float[np.ndarray, " _"]]) -> "AbstractKinematics":
+        """The same grid, as far as stars go, given the velocities along the line of sight of all in blocks [km/s]."""
+
+    @abstractmethod
     def locate(self, projected: Projected) -> Stencil:
-        """The velocity nodes that each particle touches."""
+        """The velocity nodes that each particle touches.
+
+        A star that is not `represented` is held at the nearest velocity that is: its light is kept.
+        """
+
+    @abstractmethod
+    def represented(self, projected: Projected) -> Bool[Array, " particle"]:
+        """Whether the velocity of each particle is one that the grid has."""
 
     @abstractmethod
     def respond(
         self,
-        spectra: Float[Array, "basis rest"],
+        spectra: Float[Array, "term basis rest"],
         rest: Wavelengths,
         wavelengths: Wavelengths,
         redshift: Float[Array, ""],
@@ -48,5 +74,9 @@ class AbstractKinematics(AbstractLimited):
         """Rest-frame spectra as the detector's pixels see them from every velocity node.
 
         The mean flux density over a pixel per unit luminosity density: energy is neither made nor lost, so shifted
-        spectra are stretched and thinned by (1 + z) exp(u).
+        spectra are stretched and thinned by (1 + z) exp(u). The spectra are those at each of the `stretches`.
         """
+
+    @abstractmethod
+    def reached(self, rest: Wavelengths, wavelengths: Wavelengths, redshift: Float[Array, ""]) -> Bool[Array, " wave"]:
+        """Whether rest-frame spectra reach each of the detector's pixels from every velocity node."""

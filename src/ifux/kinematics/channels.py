@@ -2,22 +2,41 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import Wavelengths
 from ifux.kinematics.base import AbstractKinematics
-from ifux.kinematics.doppler import pixels_at_rest
+from ifux.kinematics.doppler import pixels_at_rest, reached_at_rest
+from ifux.numerics import chebyshev
 from ifux.numerics.rebin import spline_coefficients
 from ifux.numerics.stencil import Degree, Stencil, bspline, spline_values
 from ifux.particles import Projected
 from ifux.typing import within
 from ifux.units import SPEED_OF_LIGHT
+
+LIMIT = 100_000.0
+"""Speed below which channels may reach [km/s]: a third of that of light."""
+
+ROUNDING = 1e-3
+"""Of a velocity, in units of the spacing."""
+
+
+def ranges(given: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    """Pairs of numbers, as JSON gives them, in a form that can be compared and hashed."""
+    return tuple((float(low), float(high)) for low, high in given)
+
+
+def rapidity(velocity: float) -> float:
+    """u = artanh(v/c), in units of 1/c [km/s]."""
+    return SPEED_OF_LIGHT * math.atanh(velocity / SPEED_OF_LIGHT)
 
 
 @final
@@ -25,78 +44,178 @@ class VelocityChannels(AbstractKinematics):
     r"""B-splines on nodes that are evenly spaced in $u = \mathrm{artanh}(v/c)$, the relativistic Doppler shift.
 
     The spectrum of a particle is the spline through the spectra at the nodes: the error falls as the spacing to the
-    power of degree + 1.
+    power of degree + 1. Nodes stand as far as the reach, and `beyond` it only where a few stars are faster. A star
+    whose velocity is not represented is held at the nearest that is: its light is kept, its Doppler shift is wrong, and
+    its velocity has no gradient. Particles faster than light are dark.
     """
 
     reach: float = eqx.field(static=True, default=600.0, metadata=within(above=0))
-    """Largest speed along the line of sight that is represented [km/s]."""
+    """Speed along the line of sight up to which every velocity is represented [km/s]."""
     spacing: float = eqx.field(static=True, default=50.0, metadata=within(above=0))
     """Distance between nodes [km/s]. The largest error in MUSE's cubes, at its red end, is 1.5e-3 of the peak of a
     spectrum with 50 and 7e-4 with 40 km/s, which a configuration has beside the exact library."""
     degree: Degree = eqx.field(static=True, default=3)
     """1 linear, 3 cubic; 0 (nearest) leaves the velocity without a gradient."""
+    beyond: tuple[tuple[float, float], ...] = eqx.field(static=True, converter=ranges, default=())
+    """Lowest and highest of further velocities that are represented, in as many ranges as there are [km/s]."""
 
     def __check_init__(self):
-        if not (0 < self.spacing <= self.reach < 1500):
+        if not (0 < self.spacing <= self.reach < LIMIT):
             raise ValueError(
-                "VelocityChannels needs 0 < spacing <= reach < 1500 km/s, "
+                f"VelocityChannels needs 0 < spacing <= reach < {LIMIT:g} km/s, "
                 f"got spacing={self.spacing} and reach={self.reach}."
             )
         if self.degree not in (0, 1, 3):
             raise ValueError(f"VelocityChannels.degree must be 0, 1 or 3, got {self.degree}.")
+        for low, high in self.beyond:
+            if not -LIMIT < low < high < LIMIT:
+                raise ValueError(
+                    "VelocityChannels.beyond must hold ranges of a lower and a higher velocity, "
+                    f"both between -{LIMIT:g} and {LIMIT:g} km/s, got {low} and {high}."
+                )
 
     @property
-    def half(self) -> int:
-        """Number of nodes on either side of zero: a cubic spline uses one beyond the reach."""
-        return math.ceil(self.reach / self.spacing - 1e-9) + (1 if self.degree == 3 else 0)
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """First and last of every row of nodes between which velocities are represented; zero is the node at rest."""
+        found = []
+        for low, high in sorted([(-self.reach, self.reach), *self.beyond]):
+            first = math.floor(rapidity(low) / self.spacing + ROUNDING)
+            last = math.ceil(rapidity(high) / self.spacing - ROUNDING)
+            if found and first <= found[-1][1] + 2 * self.padding + 1:
+                first, last = found[-1][0], max(last, found.pop()[1])
+            found.append((first, last))
+        return tuple(found)
+
+    @property
+    def padding(self) -> int:
+        """Nodes on either side of a run that a star at its end touches too."""
+        return 1 if self.degree == 3 else 0
+
+    @property
+    def margin(self) -> int:
+        """Nodes further out on either side that only serve to find the coefficients of a cubic spline."""
+        return 4 if self.degree == 3 else 0
 
     @property
     def size(self) -> int:
         """Number of velocity nodes."""
-        return 2 * self.half + 1
+        return sum(last - first + 1 + 2 * self.padding for first, last in self.runs)
 
     @property
-    def margin(self) -> int:
-        """Nodes on either side of the grid that only serve to find the coefficients of a cubic spline on it."""
-        return 4 if self.degree == 3 else 0
+    def outermost(self) -> float:
+        """The largest Doppler shift |u| of any node at which spectra are looked up."""
+        runs = self.runs
+        node = max(-runs[0][0], runs[-1][1]) + self.padding + self.margin
+        return node * self.spacing / SPEED_OF_LIGHT
 
     @property
     def span(self) -> float:
         """The speed of the outermost node [km/s]."""
-        return SPEED_OF_LIGHT * math.tanh((self.half + self.margin) * self.spacing / SPEED_OF_LIGHT)
+        return SPEED_OF_LIGHT * math.tanh(self.outermost)
+
+    @property
+    def stretches(self) -> Float[np.ndarray, " term"]:
+        """Those of Chebyshev points between the outermost nodes.
+
+        Between three, a Gaussian line spread function errs by less than 1e-5 of the peak of a spectrum up to
+        15,000 km/s.
+        """
+        return np.exp(self.outermost * chebyshev.points(3 if self.span < 15_000 else 7))
 
     def narrowed_to(self, speed: float) -> "VelocityChannels":
         """The reach in steps of two nodes, so that galaxies of a kind share a compiled program."""
         step = 2 * self.spacing
-        return dataclasses.replace(self, reach=min(self.reach, step * math.ceil((1.001 * speed + 0.1) / step)))
+        kept = tuple((low, high) for low, high in self.beyond if low < speed and high > -speed)
+        reach = min(self.reach, step * math.ceil((1.001 * speed + 0.1) / step))
+        return dataclasses.replace(self, reach=reach, beyond=kept)
+
+    def spanning(self, velocities: Iterable[Float[np.ndarray, " _"]]) -> "VelocityChannels":
+        """Narrowed to the fastest star if that is not beyond the reach; else the steps of two nodes that hold stars.
+
+        The reach then grows as long as the next step holds stars on both sides; what lies beyond has ranges of its own.
+        """
+        step, most = 2 * self.spacing, math.floor((LIMIT - 1) / (2 * self.spacing))
+        occupied, fastest = {1}, 0.0
+        for block in velocities:
+            for least, more in ((0.999, -0.1), (1.001, 0.1)):
+                cell = np.clip(np.ceil((least * np.abs(block) + more) / step), 1, most)
+                occupied |= {int(place) for place in np.unique(np.where(block < 0, -cell, cell))}
+            fastest = max(fastest, float(np.abs(block).max(initial=0)))
+        if fastest <= self.reach:
+            return self.narrowed_to(fastest)
+        reach = max(abs(cell) for cell in occupied if abs(cell) <= max(1, self.reach / step))
+        while {reach + 1, -reach - 1} <= occupied:
+            reach += 1
+        further: list[tuple[int, int]] = []
+        for cell in sorted(cell for cell in occupied if abs(cell) > reach):
+            low, high = (cell - 1, cell) if cell > 0 else (cell, cell + 1)
+            if further and low <= further[-1][1] + 1:
+                low = further.pop()[0]
+            further.append((low, high))
+        return dataclasses.replace(
+            self, reach=step * reach, beyond=tuple((step * low, step * high) for low, high in further)
+        )
 
     def locate(self, projected: Projected) -> Stencil:
         """B-spline weights in the Doppler shift."""
-        fraction = projected.velocity / SPEED_OF_LIGHT
-        square = fraction * fraction
-        # The inverse hyperbolic tangent: its next term is below 3e-15 up to 1500 km/s.
-        shift = fraction * (1 + square * (1 / 3 + square / 5)) * (SPEED_OF_LIGHT / self.spacing)
-        stencil = bspline(shift + self.half, self.size, self.degree)
-        # The outermost spline is never complete: beyond the reach light is lost at once, not little by little.
-        inside = jnp.abs(shift) < self.half - (1 if self.degree == 3 else 0) + 1e-3
-        return Stencil(stencil.index, jnp.where(inside[:, None], stencil.weight, 0), stencil.size)
+        runs, position = self.runs, self.nodes(projected)
+        skipped, here = 0, jnp.clip(position, *runs[0]) - runs[0][0]
+        for (_, last), (first, end) in pairwise(runs):
+            # Between two runs, the nearer one.
+            skipped += first - last - 1 - 2 * self.padding
+            there = jnp.clip(position, first, end) - (runs[0][0] + skipped)
+            here = jnp.where(position < (first + last) / 2, here, there)
+        stencil = bspline(here + self.padding, self.size, self.degree)
+        possible = jnp.abs(projected.velocity) < SPEED_OF_LIGHT
+        return Stencil(stencil.index, jnp.where(possible[:, None], stencil.weight, 0), stencil.size)
+
+    def represented(self, projected: Projected) -> Bool[Array, " particle"]:
+        """Whether the velocity of each particle lies in a run, but for rounding."""
+        position = self.nodes(projected)
+        found = jnp.zeros(position.shape, bool)
+        for first, last in self.runs:
+            found |= (position > first - ROUNDING) & (position < last + ROUNDING)
+        return found
+
+    def nodes(self, projected: Projected) -> Float[Array, " particle"]:
+        """The Doppler shift of each particle in units of the spacing; beyond all nodes, one further than the last."""
+        most = math.tanh(self.outermost + self.spacing / SPEED_OF_LIGHT)
+        fraction = jnp.clip(projected.velocity / SPEED_OF_LIGHT, -most, most)
+        return jnp.arctanh(fraction) * (SPEED_OF_LIGHT / self.spacing)
 
     def respond(
         self,
-        spectra: Float[Array, "basis rest"],
+        spectra: Float[Array, "term basis rest"],
         rest: Wavelengths,
         wavelengths: Wavelengths,
         redshift: Float[Array, ""],
     ) -> Float[Array, "velocity basis wave"]:
         """Coefficients of the spline through the shifted spectra."""
-        outermost = self.half + self.margin
-        nodes = np.arange(-outermost, outermost + 1) * (self.spacing / SPEED_OF_LIGHT)
+        more = self.padding + self.margin
+        place = [np.arange(first - more, last + more + 1) for first, last in self.runs]
+        nodes = jnp.asarray(np.concatenate(place) * (self.spacing / SPEED_OF_LIGHT), spectra.dtype)
         systemic = jnp.log1p(redshift)
-        columns = spline_coefficients(spectra).T
+        columns = [spline_coefficients(term).T for term in spectra]
+        shares = chebyshev.weights(nodes / self.outermost, len(columns))
 
-        def seen(node: Float[Array, ""]) -> Float[Array, "wave basis"]:
-            return pixels_at_rest(rest, wavelengths, systemic + node).gather(columns)
+        @jax.checkpoint
+        def seen(node: tuple[Float[Array, ""], Float[Array, " term"]]) -> Float[Array, "wave basis"]:
+            shift, share = node
+            here = sum((share[i] * column for i, column in enumerate(columns)), start=jnp.zeros_like(columns[0]))
+            return pixels_at_rest(rest, wavelengths, systemic + shift, self.outermost).gather(here)
 
-        values = jax.lax.map(seen, jnp.asarray(nodes, spectra.dtype))
-        matrix = jnp.asarray(spline_values(self.size, self.margin, self.degree), spectra.dtype)
-        return jnp.einsum("vn,nwb->vbw", matrix, values, precision=jax.lax.Precision.HIGHEST)
+        values = jax.lax.map(seen, (nodes, shares))
+        matrix, row, column = np.zeros((self.size, nodes.size)), 0, 0
+        for run in place:
+            block = spline_values(run.size - 2 * self.margin, self.margin, self.degree)
+            matrix[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        return jnp.einsum(
+            "vn,nwb->vbw", jnp.asarray(matrix, spectra.dtype), values, precision=jax.lax.Precision.HIGHEST
+        )
+
+    def reached(self, rest: Wavelengths, wavelengths: Wavelengths, redshift: Float[Array, ""]) -> Bool[Array, " wave"]:
+        """Whether they do from the fastest nodes, coming and going."""
+        systemic = jnp.log1p(redshift)
+        coming, going = (reached_at_rest(rest, wavelengths, systemic + sign * self.outermost) for sign in (-1, 1))
+        return coming & going

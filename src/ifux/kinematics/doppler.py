@@ -1,20 +1,45 @@
 """A detector's pixels in the rest frame of a moving star."""
 
+import math
+
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import Wavelengths, refractivity
 from ifux.numerics.rebin import integrate
 from ifux.numerics.stencil import Stencil
 
 
-def pixels_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""]) -> Stencil:
+def pixels_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""], fastest: float) -> Stencil:
     r"""The stencil from the spline coefficients of a rest-frame spectrum to mean flux densities in detector pixels.
 
     $$\lambda_\mathrm{observed} = \lambda_\mathrm{rest}\, e^{s}, \quad s = \ln(1 + z) + u$$
 
-    holds in vacuum; either grid may be in air. The edges at zero shift are exact constants, and only their
-    displacement is a traced number: single precision is enough.
+    holds in vacuum; either grid may be in air. `fastest` bounds |u|, and with it the support of the stencil.
+    """
+    whole, part = edges_at_rest(rest, wavelengths, shift)
+    # A thousandth leaves room for the step between air and vacuum.
+    widest = 1.001 * math.exp(fastest) * wavelengths.step / rest.step
+    stencil = integrate(jnp.asarray(whole, jnp.int32), part, rest.size, widest)
+    return Stencil(stencil.index, stencil.weight * (rest.step / wavelengths.step), stencil.size)
+
+
+def reached_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""]) -> Bool[Array, " wave"]:
+    """Whether each detector pixel lies on the rest-frame grid, but for a fiftieth of its width."""
+    whole, part = edges_at_rest(rest, wavelengths, shift)
+    place = jnp.asarray(whole, part.dtype) + part
+    slack = 0.02 * wavelengths.step / rest.step
+    return (place[:-1] > -slack) & (place[1:] < rest.size + slack)
+
+
+def edges_at_rest(
+    rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""]
+) -> tuple[np.ndarray, Float[Array, " edge"]]:
+    """Edges of detector pixels on the rest-frame grid, in units of its pixels: a whole number and the rest.
+
+    The edges at zero shift are exact constants, and only their displacement is a traced number: single precision is
+    enough.
     """
     edges = wavelengths.vacuum_edges()
     at_zero = (edges - rest.edges()[0]) / rest.step
@@ -27,9 +52,4 @@ def pixels_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Arr
         n = refractivity(vacuum * (1 + shrink))
         into_air = n / (1 + n)
     displacement = vacuum / rest.step * (shrink - (1 + shrink) * into_air)
-    # Half a percent leaves room for blueshifts of up to 1500 km/s.
-    widest = 1.005 * wavelengths.step / rest.step
-    stencil = integrate(
-        jnp.asarray(whole, jnp.int32), jnp.asarray(at_zero - whole, dtype) + displacement, rest.size, widest
-    )
-    return Stencil(stencil.index, stencil.weight * (rest.step / wavelengths.step), stencil.size)
+    return whole, jnp.asarray(at_zero - whole, dtype) + displacement

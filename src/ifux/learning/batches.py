@@ -5,10 +5,11 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from ifux.door import outgrown, see, sight
 from ifux.learning.prior import Prior
-from ifux.telescope import Observation
+from ifux.telescope import Coverage, Observation
 
 
 @final
@@ -38,12 +39,35 @@ class Batches(eqx.Module):
         """The batch of a step; compiled once for all."""
         return made(self, jnp.asarray(step, jnp.int32))
 
+    def shortcomings(self, step: int) -> list[str]:
+        """What `ifux.door.shortcomings` finds in the mocks of a step, on their average."""
+        if not isinstance(self.prior.freed.model, Observation):
+            return []
+        fractions, fastest = looked_at(self, jnp.asarray(step, jnp.int32))
+        return outgrown(sight(fractions, fastest))
+
 
 @eqx.filter_jit
 def made(batches: Batches, step: Int[Array, ""]) -> Batch:
     """All mocks side by side."""
-    keys = jax.random.split(jax.random.fold_in(batches.key, step), batches.size)
-    return Batch(*eqx.filter_vmap(mock, in_axes=(None, 0))(batches.prior, keys))
+    return Batch(*eqx.filter_vmap(mock, in_axes=(None, 0))(batches.prior, keys_of(batches, step)))
+
+
+def keys_of(batches: Batches, step: Int[Array, ""]) -> Key[Array, " mock"]:
+    """One for each mock of a step."""
+    return jax.random.split(jax.random.fold_in(batches.key, step), batches.size)
+
+
+@eqx.filter_jit
+def looked_at(batches: Batches, step: Int[Array, ""]) -> tuple[Coverage, Float[Array, ""]]:
+    """What is represented of the galaxies, on their average, and the largest speed along the line of sight [km/s]."""
+
+    def one(key: PRNGKeyArray) -> tuple[Coverage, Float[Array, ""]]:
+        observation = batches.prior(batches.prior.sample(key=jax.random.split(key)[0]))
+        return see(observation.telescope, observation.galaxy.particles())
+
+    fractions, speeds = jax.lax.map(one, keys_of(batches, step))
+    return jax.tree.map(jnp.mean, fractions), speeds.max()
 
 
 def mock(prior: Prior[Observation], key: PRNGKeyArray) -> tuple[Float[Array, " parameter"], Float[Array, "y x wave"]]:

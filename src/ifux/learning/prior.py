@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -14,8 +15,12 @@ from ifux.errors import InputError
 from ifux.fitting import AbstractDistribution, Freed, free
 from ifux.fitting.fisher import labels
 from ifux.fitting.free import Parameters
+from ifux.telescope import Observation, Telescope
 
 M = TypeVar("M", bound=eqx.Module)
+
+FAR = 4.0
+"""Free numbers within which a value is drawn, but for one in 16,000."""
 
 
 @final
@@ -41,15 +46,23 @@ class Prior(eqx.Module, Generic[M]):
 
         Raises:
             InputError: a name has no distribution, selects no array of real numbers, or one out of range, or a leaf has
-                two names.
+                two names; or the library of a telescope does not reach its wavelengths at all redshifts that may be
+                drawn.
         """
         freed = free(model, **names)[1]
-        for name, distribution in freed.bijections.items():
+        telescope = model.telescope if isinstance(model, Observation) else model
+        for name, (where, distribution) in names.items():
             if not isinstance(distribution, AbstractDistribution):
                 raise InputError(
                     f"Prior.of: {name} needs a distribution such as Uniform(0.0, 1.0), and has {distribution!r}, "
                     "whose free numbers are not standard normal."
                 )
+            if isinstance(telescope, Telescope) and where(model) is telescope.target.redshift:
+                low, high = np.asarray(distribution.forward(jnp.asarray([-FAR, FAR], telescope.target.redshift.dtype)))
+                try:
+                    telescope.check_reached((float(low), float(high)))
+                except InputError as error:
+                    raise InputError(f"Prior.of: {name}: {error}") from error
         return Prior(freed)
 
     @property

@@ -12,8 +12,10 @@ import optax
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
+from ifux.door import warn_of
 from ifux.errors import InputError
 from ifux.io.checkpoint import digest, resumed, save
+from ifux.learning.batches import Batches
 
 M = TypeVar("M")
 
@@ -64,6 +66,9 @@ def train(
 ) -> Trained[M]:
     """Teaches a network with one batch after the other.
 
+    It warns of what the first and the last of `Batches` show that the telescope was not made for, such as a PSF that
+    outgrows its kernel.
+
     Args:
         loss: Of the network, a `Batch` and the `arguments`.
         network: Any module.
@@ -85,6 +90,7 @@ def train(
     step = train_step(loss, optimiser)
     state, history = optimiser.init(eqx.filter(network, eqx.is_inexact_array)), []
     origin = digest() if checkpoint is None else digest(loss, network, batches, arguments)
+    told = warn_of(shortcomings_of(batches, 0))
     if checkpoint is not None and Path(checkpoint).exists():
         (network, state), history = resumed(Path(checkpoint), (network, state), origin, "training")
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="training") as bar:
@@ -104,4 +110,10 @@ def train(
                 save(Path(checkpoint), (network, state), history, origin)
     if checkpoint is not None:
         save(Path(checkpoint), (network, state), history, origin)
+    warn_of(shortcomings_of(batches, steps - 1), told)
     return Trained(network, np.array(history))
+
+
+def shortcomings_of(batches: Callable[[int], Any], step: int) -> list[str]:
+    """Of `Batches`, in words; of other functions nothing is known."""
+    return batches.shortcomings(step) if isinstance(batches, Batches) else []

@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -23,9 +24,12 @@ class AbstractLSF(AbstractLimited):
         spectra: Float[Array, "basis rest"],
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
-        redshift: Float[Array, ""],
-    ) -> Float[Array, "basis rest"]:
-        """Rest-frame spectra of a library with resolution `fwhm` [angstrom], at the instrument's resolution."""
+        redshift: Float[Array, " node"],
+    ) -> Float[Array, "node basis rest"]:
+        """Rest-frame spectra of a library with resolution `fwhm` [angstrom], at the instrument's resolution.
+
+        The resolution is that at the wavelengths at which the spectra are observed from each of several redshifts.
+        """
 
     @abstractmethod
     def excess(
@@ -39,9 +43,9 @@ class AbstractGaussianLSF(AbstractLSF):
 
     $$\sigma^2 = \left[\sigma_\mathrm{telescope} / (1 + z)\right]^2 - \sigma_\mathrm{library}^2$$
 
-    in the rest frame, at every wavelength. It is evaluated at the systemic redshift, and so wrong by a fraction
-    $v/c$ of itself for a star that moves at $v$. Where the library is coarser than the telescope it stays as it is:
-    `ifux.door.coarse_library` tells.
+    in the rest frame, at every wavelength, where the redshift is that of the star with its velocity: its light is
+    observed at another wavelength, and its spectrum stretched. Where the library is coarser than the telescope it stays
+    as it is: `ifux.door.coarse_library` tells.
     """
 
     @abstractmethod
@@ -61,8 +65,8 @@ class AbstractGaussianLSF(AbstractLSF):
         spectra: Float[Array, "basis rest"],
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
-        redshift: Float[Array, ""],
-    ) -> Float[Array, "basis rest"]:
+        redshift: Float[Array, " node"],
+    ) -> Float[Array, "node basis rest"]:
         """Convolution with a Gaussian of varying width."""
-        variance = jnp.maximum(self.excess(rest, fwhm, redshift), 0) / rest.step**2
-        return blur_line(spectra, variance)
+        excess = jax.vmap(lambda z: self.excess(rest, fwhm, z))(redshift)
+        return blur_line(spectra, jnp.maximum(excess, 0) / rest.step**2)

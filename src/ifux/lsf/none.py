@@ -18,10 +18,10 @@ class NoLSF(AbstractLSF):
         spectra: Float[Array, "basis rest"],
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
-        redshift: Float[Array, ""],
-    ) -> Float[Array, "basis rest"]:
+        redshift: Float[Array, " node"],
+    ) -> Float[Array, "node basis rest"]:
         """The spectra themselves."""
-        return spectra
+        return jnp.broadcast_to(spectra, (*redshift.shape, *spectra.shape))
 
     def excess(
         self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]

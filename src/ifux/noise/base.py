@@ -55,6 +55,7 @@ class AbstractGaussianNoise(AbstractNoise):
         variance = self.variance(cube)
         if mask is None:
             return -0.5 * jnp.sum((data - cube) ** 2 / variance + jnp.log(2 * math.pi * variance))
-        # Masked data may be anything: they are replaced before they meet the cube.
-        terms = (jnp.where(mask, data, cube) - cube) ** 2 / variance + jnp.log(2 * math.pi * variance)
+        # What is masked may be anything, in the data and in the cube: it is replaced before they meet.
+        residual, variance = jnp.where(mask, data, 0) - jnp.where(mask, cube, 0), jnp.where(mask, variance, 1)
+        terms = residual**2 / variance + jnp.log(2 * math.pi * variance)
         return -0.5 * jnp.sum(jnp.where(mask, terms, 0))

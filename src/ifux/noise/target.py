@@ -17,8 +17,9 @@ FAINTEST = 1e-7
 class TargetSNRNoise(AbstractGaussianNoise):
     """The same noise in every voxel, at the level that gives the brightest spaxel a signal-to-noise ratio per channel.
 
-    The signal of a spaxel is its mean over wavelength. A cube that is dark everywhere has no ratio: its noise is at a
-    level that no light is as faint as, and the likelihood of any data is finite, with its gradient.
+    The signal of a spaxel is its mean over the wavelengths that the library reaches. A cube that is dark everywhere has
+    no ratio: its noise is at a level that no light is as faint as, and the likelihood of any data is finite, with its
+    gradient.
     """
 
     snr: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
@@ -26,5 +27,5 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        level = cube.mean(axis=2).max() / self.snr
+        level = jnp.nanmean(cube, axis=2).max() / self.snr
         return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)

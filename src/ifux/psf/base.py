@@ -26,6 +26,13 @@ class AbstractPSF(AbstractLimited):
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
 
     @abstractmethod
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """The share of a point source's light that lies within the margin, at the worst wavelength.
+
+        `pitch` is the side of a spaxel [arcsec].
+        """
+
+    @abstractmethod
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
     ) -> Float[Array, "term y x channel"]:
@@ -55,6 +62,10 @@ class AbstractKernelPSF(AbstractPSF):
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """That of the sampled kernel, before the rest is spread evenly within it."""
+        return held(self.profile, self.reach, pitch)
+
     def kernel(self, pitch: Float[Array, ""], degree: Degree) -> Float[Array, "v u"]:
         """The kernel for maps deposited with B-splines of this degree; its sum is one."""
         return sampled(self.profile, self.reach, pitch, degree)
@@ -83,27 +94,39 @@ def sampled(
     The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided out of
     its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height
     and a plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where
-    a field holds little else than the wings of its bright parts, that is the largest error of all. Where the quadrature
-    finds light at the very centre alone, the profile is a point: all light in one spaxel, which does not depend on the
-    width any more.
+    a field holds little else than the wings of its bright parts, that is the largest error of all.
     """
     spare = 4
-    half = reach + spare
-    nodes, shares = np.polynomial.legendre.leggauss(5)
-    offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
-    axis = jnp.asarray(offsets, pitch.dtype) * pitch
-    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
-    quadrature = jnp.asarray(shares / 2, pitch.dtype)
-    spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
-    size = 2 * half + 1
-    # A profile narrower than the distance of the nodes is overestimated at the middle one.
-    total, central = spaxels.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
-    point = jnp.zeros_like(spaxels).at[half, half].set(1)
-    found = spaxels / jnp.maximum(total, 1)
-    spaxels = jnp.where(total - central > 4 * jnp.finfo(pitch.dtype).eps * central, found, point)
+    spaxels = over_spaxels(profile, reach + spare, pitch)
+    size = spaxels.shape[0]
     deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
     transform = jnp.fft.rfft2(spaxels)
     sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
     kernel = sharpened[spare:-spare, spare:-spare].astype(pitch.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
     return kernel / kernel.sum()
+
+
+def held(profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""]):
+    """The share of a profile within a square of spaxels."""
+    return over_spaxels(profile, reach, pitch).sum()
+
+
+def over_spaxels(
+    profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], half: int, pitch: Float[Array, ""]
+) -> Float[Array, "v u"]:
+    """The integrals of a profile over spaxels around its centre, by Gauss-Legendre quadrature.
+
+    A profile that is narrower than the distance of the nodes is overestimated at the middle one. Where it has light
+    there alone, it is a point: all light in one spaxel, which does not depend on the width any more.
+    """
+    nodes, shares = np.polynomial.legendre.leggauss(5)
+    offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
+    axis = jnp.asarray(offsets, pitch.dtype) * pitch
+    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
+    quadrature = jnp.asarray(shares / 2, pitch.dtype)
+    spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
+    total, central = spaxels.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
+    point = jnp.zeros_like(spaxels).at[half, half].set(1)
+    found = spaxels / jnp.maximum(total, 1)
+    return jnp.where(total - central > 4 * jnp.finfo(pitch.dtype).eps * central, found, point)

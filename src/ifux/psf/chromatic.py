@@ -1,7 +1,7 @@
 """A point spread function whose width depends on the wavelength."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import equinox as eqx
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ifux.numerics import chebyshev
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import Degree
-from ifux.psf.base import AbstractKernelPSF, AbstractPSF, sampled
+from ifux.psf.base import AbstractKernelPSF, AbstractPSF, held, sampled
 from ifux.typing import real, within
 
 
@@ -68,17 +68,22 @@ class ChromaticPSF(AbstractPSF):
         place = jnp.log(wave / math.sqrt(self.band[0] * self.band[1])) / self.half
         return chebyshev.weights(jnp.clip(place, -1, 1), self.terms).T
 
-    def kernels(self, pitch: Float[Array, ""], degree: Degree) -> list[Float[Array, "v u"]]:
-        """The kernels at the Chebyshev points."""
+    def profiles(self) -> list[Callable[[Float[Array, "..."]], Float[Array, "..."]]]:
+        """The profiles at the Chebyshev points."""
         middle = math.log(math.sqrt(self.band[0] * self.band[1]) / self.reference)
         found = []
         for node in chebyshev.points(self.terms).tolist():
             square = jnp.exp(2 * self.slope * (middle + node * self.half))
-            found.append(sampled(lambda r, s=square: self.psf.profile(r / s) / s, self.psf.reach, pitch, degree))
+            found.append(lambda r, s=square: self.psf.profile(r / s) / s)
         return found
+
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """The least of the kernels' shares."""
+        return jnp.stack([held(profile, self.psf.reach, pitch) for profile in self.profiles()]).min()
 
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
     ) -> Float[Array, "term y x channel"]:
         """The convolutions with the kernels."""
-        return jnp.stack([blur_plane(maps, kernel) for kernel in self.kernels(pitch, degree)])
+        kernels = [sampled(profile, self.psf.reach, pitch, degree) for profile in self.profiles()]
+        return jnp.stack([blur_plane(maps, kernel) for kernel in kernels])

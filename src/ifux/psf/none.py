@@ -22,6 +22,10 @@ class NoPSF(AbstractPSF):
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
+    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+        """All of it."""
+        return jnp.ones_like(pitch)
+
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
     ) -> Float[Array, "term y x channel"]:

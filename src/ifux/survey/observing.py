@@ -28,7 +28,8 @@ STAND_IN = {"kind": "disc-bulge", "count": 8, "rotation_speed": 0, "disc_dispers
 def rehearsed(survey: Survey) -> int:
     """Memory that a worker needs [byte], from the largest case, which is built with a stand-in for its galaxy.
 
-    Its velocity channels reach as far as they may. A cube is held three times: as it is, with noise, and its variance.
+    Its velocity channels reach as far as by default: faster stars need more. A cube is held three times: as it is, with
+    noise, and its variance.
 
     Raises:
         InputError: it cannot be built.
