@@ -102,6 +102,12 @@ class VelocityChannels(AbstractKinematics):
         return sum(last - first + 1 + 2 * self.padding for first, last in self.runs)
 
     @property
+    def shifts(self) -> Float[np.ndarray, " velocity"]:
+        """The Doppler shift of every node, in units of 1/c: nearly its velocity [km/s]."""
+        rows = [np.arange(first - self.padding, last + self.padding + 1) for first, last in self.runs]
+        return np.concatenate(rows) * self.spacing
+
+    @property
     def outermost(self) -> float:
         """The largest Doppler shift |u| of any node at which spectra are looked up."""
         runs = self.runs

@@ -4,7 +4,6 @@ from typing import Literal, final
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
@@ -62,7 +61,7 @@ def distribution(
         (total > 0)[..., None, None, None], grid / jnp.where(total > 0, total, 1)[..., None, None, None], 0
     )
     velocities, populations = share.sum(axis=(-2, -1)), share.sum(axis=-3)
-    nodes = jnp.asarray(np.arange(-kinematics.half, kinematics.half + 1) * kinematics.spacing, weights.dtype)
+    nodes = jnp.asarray(kinematics.shifts, weights.dtype)
     lit = jnp.where(total > 0, 1.0, jnp.nan)
     mean = velocities @ nodes
     # The nodes that share a star spread by (degree + 1) / 12 spacings squared: cubic exactly, lower degrees on average.
