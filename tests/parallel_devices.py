@@ -105,6 +105,33 @@ def test_gradients_are_those_of_one_device(double, order, count):
     agree(slope, gradient, 1e-10)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_shard_map_of_somebody_else_needs_no_special_care(double, order):
+    """With JAX's check of what varies over the mesh: two galaxies a device, cubes and every gradient."""
+    telescope, devices = order(), several(2)
+    rest = eqx.filter(telescope, eqx.is_array, inverse=True)
+    galaxies = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.1 * leaf]), stars())
+
+    def cube(arrays, galaxy):
+        return eqx.combine(arrays, rest)(jax.tree.map(lambda leaf: leaf[0], galaxy))[None]
+
+    def on_two(telescope, galaxies):
+        given, out = (P(), P("device")), P("device")
+        return jax.shard_map(cube, mesh=devices, in_specs=given, out_specs=out)(arrays_of(telescope), galaxies)
+
+    def on_one(telescope, galaxies):
+        each = (jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], galaxies) for i in range(2))
+        return jnp.concatenate([cube(arrays_of(telescope), galaxy) for galaxy in each])
+
+    found, expected = (seen(way)(telescope, galaxies) for way in (on_two, on_one))
+    agree(found[0], expected[0], 1e-12)
+    agree(found[1], expected[1], 1e-10)
+
+
+def arrays_of(telescope):
+    return eqx.filter(telescope, eqx.is_array)
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_mixtures_of_the_stars_go_with_them(double, shared):
     """[alpha/Fe] is a leaf that particles may have: filling up for the devices must give it to the dark ones too."""
