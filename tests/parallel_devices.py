@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import stages
 from jax.sharding import NamedSharding
@@ -18,9 +19,11 @@ from ifux import (
     ConstantNoise,
     GaussianPSF,
     GridSSP,
+    InputError,
     LowRankSSP,
     MoffatPSF,
     NoLSF,
+    Observation,
     ScreenDust,
     SquareSpaxels,
     TargetSNRNoise,
@@ -28,6 +31,7 @@ from ifux import (
     Wavelengths,
     parallel,
 )
+from ifux.learning import Batches, Isotropic, Prior, misfit, train
 from ifux.numerics import contract
 
 
@@ -103,6 +107,33 @@ def test_gradients_are_those_of_one_device(double, order, count):
     found, slope = seen(lambda t, p: parallel.observe(t, p, devices, key=KEY))(telescope, particles)
     agree(found, cube, 1e-12)
     agree(slope, gradient, 1e-10)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_shard_map_of_somebody_else_needs_no_special_care(double, order):
+    """With JAX's check of what varies over the mesh: two galaxies a device, cubes and every gradient."""
+    telescope, devices = order(), several(2)
+    rest = eqx.filter(telescope, eqx.is_array, inverse=True)
+    galaxies = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.1 * leaf]), stars())
+
+    def cube(arrays, galaxy):
+        return eqx.combine(arrays, rest)(jax.tree.map(lambda leaf: leaf[0], galaxy))[None]
+
+    def on_two(telescope, galaxies):
+        given, out = (P(), P("device")), P("device")
+        return jax.shard_map(cube, mesh=devices, in_specs=given, out_specs=out)(arrays_of(telescope), galaxies)
+
+    def on_one(telescope, galaxies):
+        each = (jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], galaxies) for i in range(2))
+        return jnp.concatenate([cube(arrays_of(telescope), galaxy) for galaxy in each])
+
+    found, expected = (seen(way)(telescope, galaxies) for way in (on_two, on_one))
+    agree(found[0], expected[0], 1e-12)
+    agree(found[1], expected[1], 1e-10)
+
+
+def arrays_of(telescope):
+    return eqx.filter(telescope, eqx.is_array)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -202,6 +233,37 @@ def test_communication_for_gradients_does_not_depend_on_the_number_of_particles(
 
     few, many = (sent(slope, (telescope, parallel.share(stars(count), devices))) for count in (100, 20_000))
     assert few == many > 0
+
+
+@eqx.filter_jit
+def misfit_and_slope(prior, numbers, data, mesh):
+    return eqx.filter_value_and_grad(lambda numbers: misfit(prior, numbers, data, mesh=mesh))(numbers)
+
+
+def test_a_batch_is_the_same_on_one_device_and_on_four(double):
+    """Mocks, a misfit with its gradient, and a step of a training, for batches that are laid over the devices."""
+    prior = Prior.of(
+        Observation(blurred_weights(), stars(5)),
+        inclination=(lambda o: o.telescope.orientation.inclination, Isotropic(20.0, 80.0)),
+    )
+
+    def loss(guess, batch, prior):
+        return misfit(prior, batch.numbers + guess[None, :], batch.data)
+
+    found = []
+    for count in (1, 2, 4):
+        devices = several(count)
+        batch = Batches(prior, 4, KEY, devices)(2)
+        assert len(batch.data.sharding.device_set) == count
+        trained = train(
+            loss, jnp.zeros(1), lambda step, b=batch: b, prior, optimiser=optax.sgd(0.1), steps=1, mesh=devices
+        )
+        answers = batch.numbers + 0.2
+        found.append((batch, misfit_and_slope(prior, answers, batch.data, devices), trained.network, trained.history))
+    agree(found[1], found[0], 1e-10)
+    agree(found[2], found[0], 1e-10)
+    with pytest.raises(InputError, match="5 mocks cannot be shared evenly by 2 devices"):
+        Batches(prior, 5, KEY, several(2))(0)
 
 
 def test_second_call_does_not_compile():

@@ -628,6 +628,59 @@ def test_blocks_add_up_to_the_whole(double, block):
         assert np.allclose(gradient[name], slope[name], rtol=0, atol=1e-12)
 
 
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["in turn", "in tiles", "sparse"])
+@pytest.mark.parametrize("before", [0, 10**6, 10**8])
+def test_equal_points_in_one_place_are_all_counted(way, before):
+    """As many points as there may be, in single precision: those before are given, those after are added in blocks.
+
+    One after the other, each of the points on top of 10^8 would be rounded to a multiple of six points, or to nothing.
+    """
+    amount, more, block = np.float32(1.2345e5), 100_000, 5000
+    start = jnp.full((2, 2, 3), before * float(amount), jnp.float32)
+    stencil = Stencil(jnp.zeros((block, 1), jnp.int32), jnp.ones((block, 1), jnp.float32), 2)
+    masses, mixture = jnp.full(block, amount), jnp.ones((block, 3), jnp.float32)
+    channel = Stencil(stencil.index, stencil.weight, 1)
+    corner = jnp.zeros((block, 3), jnp.int32)
+    factors = masses[:, None], stencil.weight, stencil.weight, mixture
+
+    def add(total, _):
+        if way == "in tiles":
+            return Sum(*tiles.add_in_tiles(windows.outer, total.parts, total.count, corner, *factors)), None
+        kinds = stencils.dense(mixture) if way == "sparse" else mixture
+        return deposit.deposit(total, (stencil, stencil, channel), kinds, masses), None
+
+    total = jax.jit(lambda: jax.lax.scan(add, Sum.onto(start), length=more // block)[0])()
+    parts = np.asarray(total.parts, np.float64).reshape(2, 2, 2, 3).sum(axis=2)
+    found = parts[0, 0] - np.asarray(start, np.float64)[0, 0]
+    assert np.allclose(found, more * float(amount), rtol=1e-5, atol=0)
+    assert np.allclose(total.value()[0, 0], (before + more) * float(amount), rtol=1e-5)
+    assert np.array_equal(total.value()[1], start[1])
+
+
+def test_tangents_keep_their_digits_too():
+    """The derivative of a sum by a factor that all points share, forward and backward."""
+    points, block = 2**20, 4096
+    masses = jnp.full(points, 0.1, jnp.float32)
+    corner, one = jnp.zeros((block, 3), jnp.int32), jnp.ones((block, 1), jnp.float32)
+
+    def total(scale):
+        def add(total, masses):
+            factor = jnp.sin(scale) * masses
+            return windows.add_product(total, corner, factor[:, None], one, one, one)
+
+        start = Sum.onto(jnp.zeros((1, 1, 1), jnp.float32))
+        return blocks.accumulate(add, start, masses, block).value()[0, 0, 0]
+
+    scale = jnp.float32(0.7)
+    expected = points * float(np.float32(0.1)) * np.cos(float(scale))
+    forward = jax.jit(lambda scale: jax.jvp(total, (scale,), (jnp.ones_like(scale),))[1])(scale)
+    assert float(forward) == pytest.approx(expected, rel=1e-5)
+    assert float(jax.jit(jax.grad(total))(scale)) == pytest.approx(expected, rel=2e-6)
+
+
 # --- normal numbers ---------------------------------------------------------------------------------------------------
 
 

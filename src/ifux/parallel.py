@@ -90,8 +90,7 @@ def weights(
     def part(arrays, particles):
         return eqx.combine(arrays, rest).weights(particles, block=block)[None]
 
-    # The deposit's primitives do not say over which axes of a mesh their results vary: it must not be checked.
-    parts = jax.shard_map(part, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False)
+    parts = jax.shard_map(part, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS))
     return parts(arrays, particles).sum(axis=0)
 
 
@@ -170,8 +169,6 @@ class SharedPSF(AbstractPSF):
             return eqx.combine(arrays, rest).blur(maps, pitch, degree)
 
         specs = (P(), P(None, None, AXIS), P())
-        parts = jax.shard_map(
-            part, mesh=self.mesh, in_specs=specs, out_specs=P(None, None, None, AXIS), check_vma=False
-        )
+        parts = jax.shard_map(part, mesh=self.mesh, in_specs=specs, out_specs=P(None, None, None, AXIS))
         blurred = parts(arrays, maps, pitch)[..., :channels]
         return jax.lax.with_sharding_constraint(blurred, NamedSharding(self.mesh, P())) if self.whole else blurred

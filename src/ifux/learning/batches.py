@@ -5,9 +5,11 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from ifux.door import outgrown, see, sight
+from ifux.learning.each import each
 from ifux.learning.prior import Prior
 from ifux.telescope import Coverage, Observation
 
@@ -27,13 +29,17 @@ class Batches(eqx.Module):
     """Endless batches of mocks, each with a galaxy, a view and noise of its own. Nothing is kept, on disk or elsewhere.
 
     The batch of a step is a function of the key and of the step: a loop that goes on at a step sees what it would have
-    seen. What the prior leaves alone is computed once for the batch: templates, say, where only the galaxy varies.
+    seen. What the prior leaves alone is computed once for the batch: templates, say, where only the galaxy varies. With
+    a mesh, each device makes its share of the mocks, and the batch is laid out over the devices; it is the same batch
+    for any number of them, but for rounding.
     """
 
     prior: Prior[Observation]
     size: int = eqx.field(static=True)
     """Mocks in a batch."""
     key: PRNGKeyArray
+    mesh: Mesh | None = eqx.field(static=True, default=None)
+    """Devices that share the work, as `ifux.parallel.mesh` has them."""
 
     def __call__(self, step: int | Int[Array, ""]) -> Batch:
         """The batch of a step; compiled once for all."""
@@ -49,8 +55,8 @@ class Batches(eqx.Module):
 
 @eqx.filter_jit
 def made(batches: Batches, step: Int[Array, ""]) -> Batch:
-    """All mocks side by side."""
-    return Batch(*eqx.filter_vmap(mock, in_axes=(None, 0))(batches.prior, keys_of(batches, step)))
+    """All mocks, in turn or side by side as suits the device."""
+    return Batch(*each(mock, batches.prior, keys_of(batches, step), mesh=batches.mesh))
 
 
 def keys_of(batches: Batches, step: Int[Array, ""]) -> Key[Array, " mock"]:

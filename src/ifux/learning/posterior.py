@@ -6,10 +6,12 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.fitting import pulls
 from ifux.learning.batches import Batch
+from ifux.learning.each import each
 from ifux.learning.head import AbstractHead
 from ifux.learning.prior import Prior
 from ifux.telescope import Observation
@@ -65,12 +67,17 @@ def squares(posterior: Posterior, batch: Batch) -> Float[Array, ""]:
 
 
 def misfit(
-    prior: Prior[Observation], numbers: Float[Array, "mock parameter"], data: Float[Array, "mock y x wave"]
+    prior: Prior[Observation],
+    numbers: Float[Array, "mock parameter"],
+    data: Float[Array, "mock y x wave"],
+    *,
+    mesh: Mesh | None = None,
 ) -> Float[Array, ""]:
     r"""How badly the telescope reproduces the data from answers: the mean over mocks of $\tfrac12 \log(\chi^2/n)$.
 
     Zero where all that is left is noise. Gradients go through the whole telescope; by the logarithm, one mock that is
-    far off does not outweigh the rest.
+    far off does not outweigh the rest. With a mesh, each device has its share of the mocks; in the loss of a `train`
+    that has one, they are shared already.
     """
 
     def one(prior, numbers, data):
@@ -78,4 +85,4 @@ def misfit(
         cube = observation()
         return 0.5 * jnp.log(jnp.mean(pulls(data, cube, observation.telescope.noise.variance(cube)) ** 2))
 
-    return jnp.mean(eqx.filter_vmap(one, in_axes=(None, 0, 0))(prior, numbers, data))
+    return jnp.mean(each(one, prior, numbers, data, mesh=mesh))

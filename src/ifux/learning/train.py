@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
@@ -16,6 +17,7 @@ from ifux.door import warn_of
 from ifux.errors import InputError
 from ifux.io.checkpoint import digest, resumed, save
 from ifux.learning.batches import Batches
+from ifux.learning.each import mean_over
 
 M = TypeVar("M")
 
@@ -31,7 +33,9 @@ class Trained(Generic[M]):
     """The loss of every batch, before the step."""
 
 
-def train_step(loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation) -> Step:
+def train_step(
+    loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation, *, mesh: Mesh | None = None
+) -> Step:
     """One step, compiled once: `network, state, value = step(network, state, batch, *arguments)`.
 
     Every array of real numbers in the network is learnt; what is not to be,
@@ -41,11 +45,12 @@ def train_step(loss: Callable[..., Float[Array, ""]], optimiser: optax.GradientT
         loss: Of the network, the batch, and any further arguments, which are traced and not closed over.
         optimiser: Of optax, clipping and schedules included. Its state begins with
             `optimiser.init(eqx.filter(network, eqx.is_inexact_array))`.
+        mesh: Devices that share the mocks of a batch evenly; the loss must then be a mean over mocks.
     """
 
     @eqx.filter_jit
     def step(network, state, batch, *arguments):
-        value, gradient = eqx.filter_value_and_grad(loss)(network, batch, *arguments)
+        value, gradient = eqx.filter_value_and_grad(mean_over(mesh, loss))(network, batch, *arguments)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes kinds of integers
             updates, state = optimiser.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
         return eqx.apply_updates(network, updates), state, value
@@ -60,6 +65,7 @@ def train(
     *arguments: Any,
     optimiser: optax.GradientTransformation,
     steps: int,
+    mesh: Mesh | None = None,
     checkpoint: str | Path | None = None,
     every: int = 100,
     progress: bool = False,
@@ -76,6 +82,8 @@ def train(
         *arguments: What else the loss wants, such as the prior.
         optimiser: Of optax.
         steps: How many, with those before a checkpoint.
+        mesh: Devices that share the mocks of a batch evenly, best those that made them: `Batches(..., mesh=mesh)`. The
+            loss must then be a mean over mocks. A training ends where it would have on one device, but for rounding.
         checkpoint: A file that the state is saved in, whole or not at all. If it exists, the loop goes on from there,
             and ends where it would have ended, bit for bit. It keeps a digest of the network at the start, of the
             `arguments` and of the batches where these are a module, and another training is refused. Functions are told
@@ -87,7 +95,7 @@ def train(
         InputError: the loss is not a finite number, or the checkpoint is of another training: of another start, loss,
             other batches or arguments, or another kind of optimiser.
     """
-    step = train_step(loss, optimiser)
+    step = train_step(loss, optimiser, mesh=mesh)
     state, history = optimiser.init(eqx.filter(network, eqx.is_inexact_array)), []
     origin = digest() if checkpoint is None else digest(loss, network, batches, arguments)
     told = warn_of(shortcomings_of(batches, 0))

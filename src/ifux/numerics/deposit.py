@@ -11,7 +11,7 @@ from ifux.numerics.stencil import Stencil, dense
 from ifux.numerics.sums import Sum
 from ifux.numerics.windows import add_product, settle
 
-SPARSE = 1024
+SPARSE = 512
 """Points with a sparse mixture that are added before one looks where many are, on a CPU."""
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
 
-MOST = 1024
-"""Points that a place takes before its parts are settled: equal ones are off by 7e-9 of their sum each, at worst."""
+MOST = 512
+"""Points that a place takes before its parts are settled: a sum of equal ones is off by 1e-8 a point, at worst."""
 EVERY = 8
 """One of so many points is counted, for all of them."""
 

@@ -22,7 +22,7 @@ from ifux.numerics.varying import alike
 product_p, tangent_p, adjoint_p, settle_p = (
     Primitive(name) for name in ("add_product", "add_product_tangent", "add_product_adjoint", "settle_sum")
 )
-FEW = 512
+FEW = 256
 """Points that are added before one looks again where many are, if many of them meet in one place."""
 TURN = 4
 """Points in a turn of a loop."""
