@@ -22,4 +22,6 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        return jnp.full_like(cube, (jnp.nanmean(cube, axis=2).max() / self.snr) ** 2)
+        reached = ~jnp.isnan(cube[0, 0])
+        signal = jnp.where(reached[None, None], cube, 0).sum(axis=2) / jnp.maximum(reached.sum(dtype=cube.dtype), 1)
+        return jnp.full_like(cube, (signal.max() / self.snr) ** 2)
