@@ -101,7 +101,7 @@ def test_training_warns_at_its_start_and_at_its_end_once():
     with pytest.warns(UserWarning, match="beyond the kernel") as caught:
         train(loss, real([0.0]), batches, optimiser=optax.sgd(0.1), steps=1)
     assert [str(warning.message) for warning in caught] == [sentence]
-    narrow = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(0.8, 1.2)))
+    narrow = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(0.8, 1.3)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train(loss, real([0.0]), Batches(narrow, 3, KEY), optimiser=optax.sgd(0.1), steps=1)

@@ -179,19 +179,19 @@ class Telescope(eqx.Module):
         templates are not a number are so in the cube, and have no part in any gradient.
         """
         self, weights, templates = ready((self, weights, templates))
-        reached = ~jnp.isnan(templates[0])
-        templates = jnp.where(reached[None], templates, 0)
+        missing = jnp.isnan(templates[0])
+        templates = jnp.where(missing[None], 0, templates)
         share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
         pitch, degree = self.spaxels.pitch, self.spaxels.degree
         if lit is not None:
             cube = contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
         elif (blur or self.cheaper_to_blur) == "weights":
-            maps = self.psf.blur(weights, pitch, degree)
-            cube = contract(maps, share[:, None, :] * templates[None, :, :])
+            maps, spectra = self.psf.blur(weights, pitch, degree), share[:, None, :] * templates[None, :, :]
+            return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra))
         else:
             blurred = self.psf.blur(contract(weights[None], templates[None]), pitch, degree)
             cube = jnp.einsum("tyxw,tw->yxw", blurred, share, precision=HIGHEST)
-        return jnp.where(reached[None, None], cube, jnp.nan)
+        return jnp.where(missing[None, None], jnp.nan, cube)
 
     @property
     def kinds(self) -> int:

@@ -27,5 +27,7 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        level = jnp.nanmean(cube, axis=2).max() / self.snr
+        reached = ~jnp.isnan(cube[0, 0])
+        signal = jnp.where(reached[None, None], cube, 0).sum(axis=2) / jnp.maximum(reached.sum(dtype=cube.dtype), 1)
+        level = signal.max() / self.snr
         return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)
