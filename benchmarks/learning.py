@@ -1,14 +1,16 @@
 """How many cubes a second does a training get, and how many with their gradients?
 
     python benchmarks/learning.py [--batch 32] [--particles 10000] [--spaxels 32] [--channels 1000] [--runs 5]
+        [--devices 2]
 
 Parametric galaxies through a telescope like MUSE (spaxels of 0.2 arcsec, Gaussian PSF and LSF, noise), with the
 embedded library at the default tolerance, mapped by `ifux.learning`: every cube has a galaxy, a view and noise of its
-own. One JSON line where the galaxies alone vary and the templates are computed once for the batch, one where the dust
-varies too and every mock has templates of its own: cubes a second of the batch and of the batch with the gradient of a
-misfit by the parameters of every mock, after a warm-up with the device synchronised; what the compiler says of the
-memory; the error of one cube against double precision, and of one of 500 particles against the specification in
-`tests/`, over the peak of the spaxel's spectrum.
+own, and each of several devices (on a CPU, that many of its cores) its share of the batch. One JSON line where the
+galaxies alone vary and the templates are computed once for the batch, one where the dust varies too and every mock has
+templates of its own: cubes a second of the batch and of the batch with the gradient of a misfit by the parameters of
+every mock, after a warm-up with the device synchronised; what the compiler says of the memory; the error of one cube
+against double precision, and of one of 500 particles against the specification in `tests/`, over the peak of the
+spaxel's spectrum.
 """
 
 import argparse
@@ -26,6 +28,7 @@ import numpy as np
 from forward import memory, seconds
 
 import ifux
+from ifux import parallel
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 from ifux.learning import Batches, Isotropic, LogUniform, Prior, Uniform, misfit
@@ -111,16 +114,19 @@ def worst(cube: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("batch", 32), ("particles", 10_000), ("spaxels", 32), ("channels", 1000), ("runs", 5)):
+    defaults = {"batch": 32, "particles": 10_000, "spaxels": 32, "channels": 1000, "runs": 5, "devices": 1}
+    for name, default in defaults.items():
         arguments.add_argument(f"--{name}", type=int, default=default)
     chosen = arguments.parse_args()
+    jax.config.update("jax_num_cpu_devices", chosen.devices)
+    devices = parallel.mesh(jax.devices()[: chosen.devices])
     found = {"double precision": against_double(chosen), "specification": against_specification(chosen)}
     gradient = eqx.filter_jit(
-        lambda prior, numbers, data: jax.value_and_grad(lambda numbers: misfit(prior, numbers, data))(numbers)
+        lambda prior, numbers, data: jax.value_and_grad(lambda n: misfit(prior, n, data, mesh=devices))(numbers)
     )
     for dusty in (False, True):
         prior = prior_of(chosen, dusty)
-        batches = Batches(prior, chosen.batch, jax.random.key(2))
+        batches = Batches(prior, chosen.batch, jax.random.key(2), devices)
         forward = eqx.filter_jit(lambda batches, step: batches(step))
         batch, step = batches(0), jnp.asarray(1)
         times = {
@@ -134,7 +140,7 @@ def main() -> None:
         line = {
             "benchmark": "learning",
             "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
-            "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+            "device": f"{devices.size} x {jax.devices()[0].device_kind}",
             "machine": platform.machine(),
             "batch": chosen.batch,
             "particles": chosen.particles,
