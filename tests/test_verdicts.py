@@ -149,7 +149,7 @@ def test_several_starts_leave_a_false_minimum(bits):
     start, model = free(Numbers(-0.5), one=(ONE, Normal(0.0, 1.0)))
     single, _ = least_squares(square, model, start, data, variance)
     assert flat(model, single)[0] == pytest.approx(-0.8, abs=0.05)
-    assert not single.verdict.converged and "try other starts" in single.verdict.why
+    assert not single.verdict.converged and "a false minimum" in single.verdict.why
     fit, known = least_squares(square, model, start, data, variance, starts=6, key=KEY)
     assert abs(flat(model, fit)[0] - 0.8) < 4 * known.errors["one"]
     assert fit.verdict.converged and len(fit.minima) <= 6
@@ -217,6 +217,7 @@ def test_errors_are_widened_where_chi_squared_says_so(double):
     fit, narrow = least_squares(linear, model, start, data, variance)
     same, wide = least_squares(linear, model, start, data, variance, widen=True)
     assert same.verdict.excess == fit.verdict.excess and fit.verdict.deviations > 5
+    assert same.verdict.converged and not fit.verdict.converged
     assert fit.verdict.excess == pytest.approx(9, rel=0.7)
     assert wide.errors["one"] == pytest.approx(narrow.errors["one"] * np.sqrt(fit.verdict.excess), rel=1e-3)
     assert wide.errors["three"] == pytest.approx(1e-4, rel=1e-3)
@@ -302,3 +303,18 @@ def test_intervals_of_equal_weights_are_quantiles():
 def test_isotropic_inclinations_may_be_a_prior(double):
     start, model = free(Numbers(50.0), one=(ONE, Interval(10.0, 90.0), Isotropic(20.0, 80.0)))
     assert np.isfinite(float(model.log_prior(start)))
+
+
+def parabola(numbers):
+    """Ten numbers of which nine follow the square of the first."""
+    return jnp.append(numbers.one[:1], numbers.one[1:] - 0.3 * numbers.one[0] ** 2)[None, None]
+
+
+def test_importance_weights_follow_a_bent_valley_to_its_ends(double):
+    """What is far along the valley is far off the axis in nine directions: draws about the minimum never meet it."""
+    data = jnp.zeros((1, 1, 10))
+    start, model = free(Numbers(np.zeros(10)), one=(ONE, Real()))
+    fit, _ = least_squares(parabola, model, start, data, jnp.ones_like(data))
+    drawn = importance(parabola, model, fit, data, jnp.ones_like(data), key=KEY, effective=1500, draws=1500)
+    assert drawn.uncertainty.errors["one[0]"] == pytest.approx(1, abs=0.1)
+    assert np.allclose(drawn.intervals()["one[0]"], stats.norm.ppf([0.16, 0.84]), atol=0.12)

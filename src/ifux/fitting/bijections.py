@@ -56,7 +56,7 @@ class Positive(AbstractBijection):
 
 @final
 class Interval(AbstractBijection):
-    r"""A number between two limits.
+    r"""A number between two limits. That all values between them are alike is said by `Uniform`, and counts in a fit.
 
     $$y = a + (b - a) / (1 + e^{-x})$$
     """

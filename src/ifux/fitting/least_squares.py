@@ -128,7 +128,7 @@ def least_squares(
         starts: At most, `parameters` among them. They are tried one after the other: on a CPU side by side is slower.
         key: For the draws of the further starts.
         widen: Whether to take the variance of the noise for as much larger as chi squared is than expected, if it is,
-            in the errors.
+            in the errors; a large chi squared is then no reason to doubt the minimum.
         steps: At most, from each start.
         tolerance: A descent ends when the loss promises to fall by less. At a thousandth, no combination of parameters
             is further from the minimum than a twentieth of its standard deviation.
@@ -173,6 +173,7 @@ def least_squares(
         agreed=agreed(minima),
         settled=best.settled,
         reason=best.reason,
+        widened=widen,
     )
     known = best.information / (max(1.0, verdict.excess) if widen else 1.0) + np.diag(best.prior)
     fit = LeastSquares(best.parameters, best.loss, best.history, best.reason, verdict, tuple(minima))

@@ -88,6 +88,7 @@ def judged(
     agreed: bool,
     settled: bool,
     reason: str,
+    widened: bool,
 ) -> Verdict:
     """The verdict on the best of some descents.
 
@@ -102,6 +103,7 @@ def judged(
         agreed: Whether two of them have found the best minimum.
         settled: Whether the best has ended in a minimum.
         reason: Why it ended.
+        widened: Whether more noise than was said is taken for the reason of a large chi squared.
     """
     rounding = float(np.finfo(ravel_pytree(parameters)[0].dtype).eps)
     total = information + np.diag(prior)
@@ -115,8 +117,9 @@ def judged(
     spread = tuple(loss - losses[0] for loss in losses[1:])
     if not settled:
         converged, why = False, reason
-    elif not spread and far > EXCESS:
-        converged, why = False, f"chi squared is {far:.0f} deviations above its expectation: try other starts"
+    elif far > EXCESS and not widened:
+        reasons = "a false minimum, data that the model cannot make, or more noise than was said"
+        converged, why = False, f"chi squared is {far:.0f} deviations above its expectation: {reasons}"
     elif not spread:
         converged, why = True, "a minimum, found from one start"
     elif agreed:
