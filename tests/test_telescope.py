@@ -375,7 +375,7 @@ def test_stars_of_any_speed_have_channels(double):
     assert spanning.kinematics.size < 25 and telescope.kinematics.size == 23
     assert float(covered(telescope, fast).channels) == pytest.approx(1 / 3)
     assert float(covered(spanning, fast).channels) == 1
-    wide = telescope.spanning(stars({"velocity": 7000.0})).kinematics
+    wide = telescope.spanning(stars({"velocity": 7050.0})).kinematics
     assert wide.beyond == ((7000.0, 7100.0),)
     alone = upright(ssp=long, kinematics=VelocityChannels(7300.0))
     cube, expected = observed(spanning, fast), observed(alone, fast)

@@ -3,6 +3,7 @@
 from typing import final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -27,7 +28,12 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
-        reached = ~jnp.isnan(cube[0, 0])
-        signal = jnp.where(reached[None, None], cube, 0).sum(axis=2) / jnp.maximum(reached.sum(dtype=cube.dtype), 1)
+        # A CPU leaves numbers out of a sum ten times as slowly as it adds all of them.
+        signal = jax.lax.cond(
+            jnp.isnan(cube[0, 0]).any(),
+            lambda cube: jnp.nanmean(cube, axis=2),
+            lambda cube: cube.mean(axis=2),
+            cube,
+        )
         level = signal.max() / self.snr
         return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)
