@@ -3,6 +3,7 @@
 import json
 import re
 
+import h5py
 import numpy as np
 import pytest
 
@@ -145,8 +146,8 @@ def test_what_is_stated_goes_before_the_file(data):
         ({"cosmology": {"h": 0.7}}, "cosmology is a name of astropy's, or a table"),
         ({"redshift": "low"}, "redshift must be a number above -1"),
         ({"units": {"lengths": "kpc"}}, "units is a table"),
+        ({"believe": "yes"}, "believe is true or false, got 'yes'"),
         ({"units": {"length": "Mpc/h"}}, "units.length: 'Mpc/h' is no unit that converts to kpc"),
-        ({"believe": 1}, "believe is true or false"),
     ):
         with pytest.raises(InputError, match=sentence):
             read_galaxy(path, **wrong)
@@ -154,6 +155,41 @@ def test_what_is_stated_goes_before_the_file(data):
 
 def test_the_unit_of_one_dataset_is_stated_by_its_name(data):
     check(read_galaxy(data("cases/swift-coordinates-without-cgs.hdf5"), units={"Coordinates": "Mpc"}))
+
+
+def without(path, copy, *entries):
+    """A copy of a file without entries of its header, or without all attributes of its stars."""
+    copy.write_bytes(path.read_bytes())
+    with h5py.File(copy, "r+") as file:
+        for name in entries:
+            for node in [file["Header"]] if name != "units" else file["PartType4"].values():
+                for entry in [name] if name != "units" else [*node.attrs]:
+                    del node.attrs[entry]
+    return copy
+
+
+def test_whatever_is_missing_an_option_gives(data, tmp_path):
+    """Of a kind with the cases, and not among them."""
+    copy, time = tmp_path / "copy.hdf5", ("Time", "Redshift")
+    for name in ("tng-counts-in-two-axes", "eagle-names-in-plural", "gadget-two-masses"):
+        entries = (*time, "Omega0", "OmegaLambda", "HubbleParam")
+        path = without(data(f"cases/{name}.hdf5"), copy, *entries)
+        with pytest.raises(InputError, match=r"states no time of the snapshot.* state redshift="):
+            read_galaxy(path)
+        with pytest.raises(InputError, match=r"states no cosmology.* state cosmology="):
+            read_galaxy(path, redshift=0.25)
+        check(read_galaxy(path, redshift=0.25, cosmology=COSMOLOGY))
+    path = without(data("cases/swift-no-omega.hdf5"), copy, "units")
+    stated = {"length": "Mpc", "velocity": "km/s", "mass": "1e10 Msun"}
+    for count in range(3):
+        with pytest.raises(InputError, match="and swift has none of its own: add it, or state units="):
+            read_galaxy(path, cosmology=COSMOLOGY, units=dict([*stated.items()][:count]))
+    check(read_galaxy(path, cosmology=COSMOLOGY, units=stated))
+    path = without(data("cases/eagle-no-attributes.hdf5"), copy, "BoxSize")
+    with pytest.raises(InputError, match=r'half-mass radius \[kpc\] is 0\.00234, .* state units={"length": "Mpc"}'):
+        read_galaxy(path)
+    for stated in (MPC, {"format": "eagle"}):
+        check(read_galaxy(path, **stated))
 
 
 def test_whoever_knows_is_believed(data):
@@ -183,7 +219,7 @@ def test_configuration_and_command_line_state_what_a_file_lacks(data, tmp_path, 
 
 def test_inspect_takes_the_format_that_is_stated(data, capsys):
     path = data("cases/gizmo-isolated.hdf5")
-    assert cli.main(["inspect", str(path), "--option", "format=simba", "--option", 'cosmology="Planck15"']) == 2
+    assert cli.main(["inspect", str(path), "--option", "format=simba"]) == 2
     assert cli.main(["inspect", str(path), "--option", "format=gadget-hdf5"]) == 0
     assert cli.main(["inspect", str(data("cases/cube-whole.fits")), "--option", "format=eagle"]) == 2
     assert "is not an HDF5 file" in capsys.readouterr().err

@@ -255,7 +255,7 @@ def gasoline(tmp_path):
 @pytest.mark.parametrize("order", "<>")
 def test_tipsy_is_recognised_and_agrees_with_its_units(gasoline, order):
     path, found = gasoline(order=order)
-    galaxy = read_galaxy(path, centre="as-is")
+    galaxy = read_galaxy(path, centre="as-is", believe=True)
     stars, gas = found["stars"].astype(float), found["gas"].astype(float)
     length, mass = 50 * u.kpc, 1e12 * u.Msun
     time = np.sqrt(length**3 / (const.G * mass))
@@ -289,20 +289,20 @@ def test_masses_as_formed_come_from_their_own_file(gasoline):
     path, _ = gasoline()
     formed = np.linspace(1, 2, 30 + COUNT).astype("f4")
     path.with_name(f"{path.name}.massform").write_bytes(struct.pack(">i", formed.size) + formed.astype(">f4").tobytes())
-    galaxy = read_galaxy(path, centre="as-is")
+    galaxy = read_galaxy(path, centre="as-is", believe=True)
     assert any("massform" in note for note in galaxy.notes)
     assert np.allclose(galaxy.stars.mass, formed[30:] * 1e12, rtol=1e-5)
 
 
 def test_units_that_pynbody_guesses_are_noted(gasoline, tmp_path):
     path, _ = gasoline(parameters=None)
-    assert any("No readable param file" in note for note in read_galaxy(path).notes)
+    assert any("No readable param file" in note for note in read_galaxy(path, believe=True).notes)
     with pytest.raises(InputError, match="paramfile names a file"):
         read_galaxy(path, paramfile=str(tmp_path / "none.param"))
     other = tmp_path / "deep" / "units.txt"
     other.parent.mkdir()
     other.write_text("dKpcUnit = 2\ndMsolUnit = 1e10\n")
-    galaxy = read_galaxy(path, centre="as-is", paramfile=str(other))
+    galaxy = read_galaxy(path, centre="as-is", paramfile=str(other), believe=True)
     assert galaxy.stars.mass.sum() == pytest.approx(1e10 * tipsy()[1]["stars"][:, 0].sum(), rel=1e-4)
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import numpy as np
+from jaxtyping import Array, Float
+
 from ifux.particles import Gas, Particles, Stars
 
 S = TypeVar("S", bound=Stars)
@@ -49,9 +52,9 @@ class Galaxy(Generic[S]):
         lines = [f"{self.format} galaxy {self.source}".rstrip()]
         lines += [f"  redshift {self.redshift:.5f}, {self.stars.count} star particles"]
         if isinstance(self.stars, Particles):
-            lines += [f"  formed mass {float(self.stars.mass.sum()):.4e} Msun"] if self.stars.count else []
+            lines += [f"  formed mass {total(self.stars.mass):.4e} Msun"] if self.stars.count else []
         if self.gas is not None and self.gas.count:
-            mass, rate = float(self.gas.mass.sum()), float(self.gas.star_formation_rate.sum())
+            mass, rate = total(self.gas.mass), total(self.gas.star_formation_rate)
             lines += [f"  {self.gas.count} gas particles, {mass:.4e} Msun, forming {rate:.4g} Msun/yr of stars"]
         if self.cosmology is not None:
             lines += [f"  H0 {100 * self.cosmology.hubble:.6g} km/s/Mpc, matter {self.cosmology.matter:.6g}"]
@@ -59,3 +62,8 @@ class Galaxy(Generic[S]):
         lines += [f"  changed {count}: {reason}" for reason, count in self.changed.items() if count]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def total(values: Float[Array, " particle"]) -> float:
+    """A sum in double precision on the host."""
+    return float(np.sum(np.asarray(values, dtype=np.float64)))

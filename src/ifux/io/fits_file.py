@@ -3,7 +3,8 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
+from gzip import GzipFile
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,15 @@ def opened_fits(path: str | Path) -> Iterator[Any]:
     extension that is shorter than its header states, or something behind the last one that is no extension.
     """
     path = regular(path)
-    with unpacked(path) as raw:
+    with unpacked(path) as file:
+        # astropy seeks as the headers say, for ever in a stream that is packed
+        raw = BytesIO(file.read()) if isinstance(file, GzipFile) else file
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with fits.open(raw, lazy_load_hdus=False) as file:
-                    check(file, raw)
-                    yield file
+                with fits.open(raw, lazy_load_hdus=False) as extensions:
+                    check(extensions, raw)
+                    yield extensions
         except InputError:
             raise
         except Exception as error:  # astropy raises exceptions of a dozen kinds over damaged bytes

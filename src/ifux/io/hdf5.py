@@ -189,12 +189,12 @@ def column(group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = s
     stated = text(dataset, "unit", "none")
     try:
         factor = units.Unit(stated).to(units.Unit(unit))
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"{dataset.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
             "state one in its attribute `unit`."
         ) from error
-    return numbers(dataset, rows) * factor
+    return np.asarray(numbers(dataset, rows) * factor)
 
 
 def fixed(text: str | tuple[str, ...]) -> np.ndarray:

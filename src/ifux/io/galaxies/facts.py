@@ -18,14 +18,14 @@ import h5py
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
-from ifux.io.galaxies.layout import Unit
+from ifux.io.galaxies.layout import KMS, KPC, MSUN, Unit
 from ifux.io.galaxies.quantity import factor
 from ifux.io.hdf5 import find, number
 
 FACTS = ("cosmology", "redshift", "units")
 
-DIMENSIONS = {"length": "kpc", "velocity": "km/s", "mass": "Msun"}
-"""What units are stated of, and what each must convert to."""
+DIMENSIONS = {"length": KPC, "velocity": KMS, "mass": MSUN}
+"""What units are stated of, and ours of them."""
 
 HEADER = {
     "length": (("UnitLength_In_CGS", "UnitLength_in_cm"), "cm"),
@@ -94,10 +94,10 @@ class Facts:
             return None
         product = 1.0
         for key, power in unit.powers.items():
-            own = self.unit(key, {"length": "cm", "velocity": "cm/s", "mass": "g"}[key]) or base.get(key)
-            if own is None:
+            stated, own = self.unit(key, DIMENSIONS[key].word), base.get(key)
+            if stated is None and own is None:
                 return None
-            product *= own**power
+            product *= (own if stated is None else stated * DIMENSIONS[key].cgs) ** power  # pyright: ignore[reportOptionalOperand]
         return product
 
     def notes(self) -> list[str]:

@@ -78,7 +78,12 @@ class Header:
     @property
     def cosmological(self) -> bool:
         """Whether times are scale factors."""
-        return bool(self.matter) and abs(self.time / self.scale - 1) < 1e-3
+        return bool(self.matter) and self.scaled
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the time is a scale factor, or one is known by the redshift."""
+        return self.redshift != 0 or abs(self.time / self.scale - 1) < 1e-3
 
     def short_of(self, facts: Facts) -> "Header":
         """The header with what is stated in the place of what it says."""
@@ -184,7 +189,7 @@ def scales_of(raw: Raw, facts: Facts, physical: bool) -> tuple[Scales, list[str]
     header, notes = raw.header, []
     given = {**raw.units, **facts.units}
     stated = {
-        name: factor(given.get(name, usual), DIMENSIONS[name], f"{raw.path}: units.{name}")
+        name: factor(given.get(name, usual), DIMENSIONS[name].word, f"{raw.path}: units.{name}")
         for name, usual in UNITS.items()
     }
     hubble, scale = (1.0, 1.0) if physical else (header.hubble or 1.0, header.scale)
@@ -299,8 +304,7 @@ def moving(raw: Raw, species: int, scales: Scales) -> dict[str, np.ndarray]:
 def since(formation: np.ndarray, raw: Raw, scales: Scales) -> Float[np.ndarray, " particle"]:
     """Ages of stars that tell when they formed [Gyr]; negative for those that formed after the snapshot."""
     header = raw.header
-    scaled = abs(header.time / header.scale - 1) < 1e-3
-    if not header.cosmological and scaled and (header.matter is None or header.redshift):
+    if not header.cosmological and header.scaled and (header.matter is None or header.redshift):
         raise InputError(f"{raw.path} states no cosmology, but the ages of its stars need it: {COSMOLOGY}.")
     if not header.cosmological:
         return rested((header.time - formation) * scales.time, 1e-5 * max(abs(header.time), 1e-3) * scales.time)

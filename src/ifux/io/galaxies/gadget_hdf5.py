@@ -19,7 +19,7 @@ import numpy as np
 
 from ifux.errors import InputError
 from ifux.io.galaxies.chunks import chunks, first_chunk
-from ifux.io.galaxies.facts import header_units
+from ifux.io.galaxies.facts import asking, header_units
 from ifux.io.galaxies.format import GalaxyFormat
 from ifux.io.galaxies.gadget import OPTIONS, Header, Raw, assembled
 from ifux.io.galaxies.group import stating
@@ -32,10 +32,10 @@ NAMES = {
     "position": ("Coordinates",),
     "velocity": ("Velocities", "Velocity"),
     "mass": ("Masses", "Mass"),
-    "formed": ("InitialMass", "InitialMasses"),
+    "formed": ("InitialMass", "InitialMasses", "GFM_InitialMass"),
     "ids": ("ParticleIDs",),
-    "formation": ("StellarFormationTime",),
-    "metallicity": ("Metallicity", "SmoothedMetallicity", "Metallicities"),
+    "formation": ("StellarFormationTime", "GFM_StellarFormationTime", "BirthTimes"),
+    "metallicity": ("Metallicity", "SmoothedMetallicity", "Metallicities", "GFM_Metallicity", "MetalMassFractions"),
     "potential": ("Potential",),
     "density": ("Density",),
     "energy": ("InternalEnergy",),
@@ -53,7 +53,7 @@ def recognises(path: Path) -> bool:
         return False
     with opened(path) as file:
         header = find(file, "Header")
-        if not isinstance(header, h5py.Group) or number(header, "Redshift") is None:
+        if not isinstance(header, h5py.Group):
             return False
         groups = [group for species in range(1, len(SPECIES)) if (group := particles(file, species)) is not None]
         moving = [group for group in groups if all(dataset(group, role) for role in ("position", "velocity"))]
@@ -65,6 +65,8 @@ def read(path: Path, **options) -> Snapshot:
     with ExitStack() as stack:
         files = [stack.enter_context(opened(chunk)) for chunk in chunks(path)]
         first = header_of(files[0])
+        if "redshift" not in first and options.get("redshift") is None:
+            first["redshift"] = redshift_of(first, str(path))
         totals = [counts(file) for file in files]
         header = Header(**first, counts=tuple(map(sum, zip(*totals, strict=True))))
 
@@ -73,8 +75,8 @@ def read(path: Path, **options) -> Snapshot:
             found = [part for part in parts if part is not None]
             if not found or len(found) < len(parts):
                 return None
-            if len({part.shape[1:] for part in found}) > 1:
-                raise InputError(f"{path}: {role} of PartType{species} has another shape in each file.")
+            if not all(part.ndim for part in found) or len({part.shape[1:] for part in found}) > 1:
+                raise InputError(f"{path}: {role} of PartType{species} has no rows, or other ones in each file.")
             return np.concatenate(found)
 
         more = number(require_group(files[0], "Header", "it is there"), "NumFilesPerSnapshot") or 1
@@ -99,6 +101,16 @@ def header_of(file: h5py.File) -> dict:
     if table is not None and table.dtype.kind in "iuf":
         masses[: table.size] = [float(mass) for mass in table.flat][: len(SPECIES)]
     return fields | {"masses": tuple(masses)}
+
+
+def redshift_of(fields: dict, where: str) -> float:
+    """The redshift of a header that does not state it: by the scale factor, or zero of an isolated run."""
+    matter, time = fields["matter"], fields.get("time", 0.0)
+    if matter == 0:
+        return 0.0
+    if matter is None or not 0 < time <= 1:
+        raise InputError(f"{where} states no time of the snapshot, Redshift: {asking('redshift', '0.5')}.")
+    return 1 / time - 1
 
 
 def counts(file: h5py.File) -> tuple[int, ...]:

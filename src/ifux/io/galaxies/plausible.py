@@ -88,7 +88,7 @@ def check_galaxy(snapshot: Snapshot, options: tuple[str, ...]) -> Snapshot:
         if stars.count < FEWEST and name not in ALONE:
             continue
         if not low / MARGIN <= value <= high * MARGIN:
-            few = "; of a whole snapshot give a centre and a radius" * (more == LARGE and value > high)
+            few = "; of a whole snapshot give a centre and a radius" if more == LARGE and value > high else ""
             remedy = told(less if value < low else more, options)
             raise InputError(
                 f"{snapshot.source}: the {name} is {value:.4g}, and of galaxies {low:g} to {high:g}{few}: where a unit "

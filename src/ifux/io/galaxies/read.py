@@ -57,7 +57,7 @@ def read_galaxy(
     velocity_radius: float | int | None = None,
     subhalo: int | Sequence | np.ndarray | None = None,
     ids: Sequence | np.ndarray | str | Path | None = None,
-    believe: bool = False,
+    believe: object = False,
     **options,
 ) -> Galaxy[Particles]:
     """The stars and the gas of a galaxy from a file of any known format, centred and at rest.
@@ -96,10 +96,10 @@ def read_galaxy(
         raise InputError(f"{path}: a galaxy of format {entry.name} {takes}, not {unknown}.")
     if not isinstance(believe, bool):
         raise InputError(f"{path}: believe is true or false, got {believe!r}.")
-    snapshot = entry.read(path, **options)
     centre = entry.default_centre if centre is None else centre
     asked = None if believe or entry is IFUX else entry.options
-    return settled(snapshot, centre, radius, velocity_radius, subhalo, ids, asked)
+    with np.errstate(all="ignore"):
+        return settled(entry.read(path, **options), centre, radius, velocity_radius, subhalo, ids, asked)
 
 
 def existing(path: str | Path) -> Path:

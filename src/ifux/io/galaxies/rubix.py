@@ -138,12 +138,12 @@ def column(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."]:
     stated = text(dataset, "unit")
     try:
         scale = units.Quantity(1.0, units.Unit(stated)).to_value(unit) if stated else 1.0
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"{group.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
             "correct its attribute `unit`."
         ) from error
-    return numbers(dataset) * scale
+    return np.asarray(numbers(dataset) * scale)
 
 
 def optional(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."] | None:

@@ -58,9 +58,11 @@ LAYOUT = Layout(
 
 
 def recognises(file: h5py.File) -> bool:
-    """The unit attributes of SWIFT on any dataset of the stars or the gas."""
+    """The unit attributes of SWIFT on any dataset of the stars or the gas, or its name for when stars formed."""
     groups = [find(file, name) for name in (LAYOUT.stars.group, LAYOUT.gas.group)]
-    return any(isinstance(group, h5py.Group) and marked(group, LAYOUT.attributes or ()) for group in groups)
+    return find(file, "PartType4/BirthScaleFactors") is not None or any(
+        isinstance(group, h5py.Group) and marked(group, LAYOUT.attributes or ()) for group in groups
+    )
 
 
 def read(file: h5py.File, **stated: object) -> Snapshot:

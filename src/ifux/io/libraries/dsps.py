@@ -19,7 +19,7 @@ from pathlib import Path
 import h5py
 
 from ifux.io.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.format import check_size, hdf5_format
+from ifux.io.libraries.format import check_size, hdf5_format, listed
 from ifux.io.libraries.options import Resolution, ask, assembled, positive
 from ifux.io.libraries.rubix import per_angstrom
 from ifux.library import SSPLibrary
@@ -46,7 +46,9 @@ def read(
     path = file.filename
     datasets = [require_dataset(file, name, REMEDY) for name in NAMES]
     check_size(path, datasets[-1].shape)
-    metallicity, age, wavelength = (numbers(dataset) for dataset in datasets[:3])
+    metallicity, age, wavelength = (
+        listed(path, name, numbers(dataset)) for name, dataset in zip(NAMES, datasets[:3], strict=False)
+    )
     if solar_metallicity is None and (metallicity > -1).any():
         ask(path, solar_metallicity=None)
     unit = 1.0 if solar_metallicity is None else positive(path, "solar_metallicity", solar_metallicity)

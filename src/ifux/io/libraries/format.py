@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.hdf5 import is_hdf5, opened
@@ -46,6 +47,13 @@ def hdf5_format(
             return read(file, **chosen)
 
     return LibraryFormat(name, recognises_path, read_path, options)
+
+
+def listed(path: str | Path, name: str, values: np.ndarray) -> Float[np.ndarray, " node"]:
+    """The nodes of an axis, which are a list of finite numbers."""
+    if values.ndim != 1 or not np.all(np.isfinite(values)):
+        raise InputError(f"{path}: {name} of shape {values.shape} must be a list of finite numbers.")
+    return values
 
 
 def check_axes(

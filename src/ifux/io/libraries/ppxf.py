@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.format import LibraryFormat
+from ifux.io.libraries.format import LibraryFormat, listed
 from ifux.io.libraries.options import Resolution, ask, assembled, mass_fractions
 from ifux.library import SSPLibrary
 
@@ -85,6 +85,8 @@ def read(
         raise InputError(f"{path} is no library of pPXF, or is truncated or damaged: {reason}.") from error
     if flux.ndim != 3:
         raise InputError(f"{path}: templates has shape {flux.shape}, but its axes are wavelength, age and metallicity.")
+    for name, axis in (("wavelength", wavelength), ("age", age), ("metallicity", labels)):
+        listed(path, name, axis)
     if widths is not None and widths.shape not in ((), wavelength.shape):
         raise InputError(f"{path}: fwhm has shape {widths.shape}, but there are {wavelength.size} wavelengths.")
     if widths is not None:

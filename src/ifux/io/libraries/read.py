@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ifux.errors import InputError
 from ifux.io.hdf5 import beginning, is_hdf5, members, opened, regular
 from ifux.io.libraries.bruzual_charlot import BRUZUAL_CHARLOT
@@ -45,7 +47,8 @@ def read_ssp(path: str | Path, *, format: str | None = None, **options) -> SSPLi
             f"{path}: a library of format {entry.name} takes the options {[*entry.options]}, not {unknown}."
         )
     try:
-        return entry.read(path, **options)
+        with np.errstate(all="ignore"):
+            return entry.read(path, **options)
     except InputError:
         raise
     except ValueError as error:

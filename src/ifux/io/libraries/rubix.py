@@ -29,7 +29,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.format import check_size, hdf5_format
+from ifux.io.libraries.format import check_size, hdf5_format, listed
 from ifux.io.libraries.options import Resolution, assembled
 from ifux.library import SSPLibrary
 
@@ -60,7 +60,7 @@ def read(
     path = file.filename
     datasets = {name: require_dataset(file, name, REMEDY) for name in NAMES}
     check_size(path, datasets["flux"].shape)
-    age, metallicity, wavelength = (numbers(datasets[name]) for name in NAMES[:3])
+    age, metallicity, wavelength = (listed(path, name, numbers(datasets[name])) for name in NAMES[:3])
     logarithmic = bool(metallicity.size and (metallicity < 0).all())
     if logarithmic:
         metallicity = 10.0**metallicity
