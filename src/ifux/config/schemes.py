@@ -61,7 +61,7 @@ def said(family: str, stage: Any) -> Any:
 
 
 def from_1_to_2(description: dict) -> list[str]:
-    """Defaults were left unsaid, and the line spread function was that at the systemic redshift."""
+    """Defaults were unsaid, the line spread function was that at the systemic redshift, stars beyond the reach dark."""
     description["galaxy"] = said("galaxy", description["galaxy"])
     telescope = description["telescope"]
     for family in UNSAID.keys() & telescope.keys():
@@ -72,6 +72,10 @@ def from_1_to_2(description: dict) -> list[str]:
             "the line spread function is now taken at the velocity of the stars: in scheme 1 it was that at the "
             "systemic redshift, and its width wrong by a share v/c of itself, 0.1 % at 300 km/s"
         )
+    changed.append(
+        "stars faster than telescope.kinematics.reach now keep their light, at the velocity of the last channel: in "
+        "scheme 1 they were dark"
+    )
     if named(telescope["noise"]) != "none":
         changed.append(
             "its noise has the random numbers that were drawn from 2026-11-28 on: a cube made before has others of the "

@@ -23,6 +23,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from tqdm import tqdm
 
+from ifux.door import shortcomings, warn_of
 from ifux.errors import InputError
 from ifux.fitting.fisher import Uncertainty, bound
 from ifux.fitting.free import Freed, Parameters
@@ -115,7 +116,9 @@ def least_squares(
     A loss may have several minima, and a descent finds the nearest. With several starts, the others are in turns the
     most probable of many draws from the priors, and places that differ from the best minimum so far in a few numbers
     and are less improbable than it suggests. Four are tried, and then more, until two have ended in the same best
-    minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it.
+    minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it. At the
+    start and at the end it warns of what the numbers have left that the telescope was made for, as
+    `ifux.door.shortcomings` tells it.
 
     Args:
         predict: Makes the noiseless cube of the model that parameters stand for. Give the same function again, and
@@ -147,13 +150,16 @@ def least_squares(
         if bare or key is None:
             lacks = f"give {', '.join(bare)} one" if bare else "give a key"
             raise InputError(f"least_squares: starts are drawn from the priors: {lacks}, or take one start.")
+    told = warn_of(shortcomings(model(parameters)))
     problem = Problem(predict, model, data, variance, mask)
     counted, manner = problem.counted, (steps, tolerance, reach, progress)
     minima: list[Minimum] = []
     pool = screened(problem, parameters, starts, key)
     for number in range(starts):
-        leaps = key is not None and bool(minima) and number % 2 == 1
-        begin = leap(problem, minima[0], jax.random.fold_in(key, number)) if leaps else pool.pop(0)
+        if key is not None and minima and number % 2 == 1:
+            begin = leap(problem, minima[0], jax.random.fold_in(key, number))
+        else:
+            begin = pool.pop(0)
         found = descent(problem, begin, counted, *manner, known=min((m.loss for m in minima), default=-np.inf))
         minima = sorted([*minima, *([] if found is None else [found])], key=lambda minimum: minimum.loss)
         if len(minima) >= LEAST and agreed(minima):
@@ -162,6 +168,7 @@ def least_squares(
         value = objective(problem, parameters).loss
         raise InputError(f"least_squares: the loss is {value} at the start: look at the model and the data there.")
     best = minima[0]
+    warn_of(shortcomings(model(best.parameters)), told)
     verdict = judged(
         model,
         best.parameters,

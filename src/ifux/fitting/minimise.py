@@ -13,7 +13,9 @@ import optax
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
+from ifux.door import shortcomings, warn_of
 from ifux.errors import InputError
+from ifux.fitting.free import Freed
 from ifux.io.checkpoint import digest, resumed, save
 
 
@@ -44,6 +46,9 @@ def minimise(
     progress: bool = False,
 ) -> Fit:
     """Steps parameters down a loss until it no longer falls.
+
+    Where a model that `free` returned is among the arguments, it warns at the start and at the end of what the numbers
+    have left that its telescope was made for, as `ifux.door.shortcomings` tells it.
 
     Args:
         loss: A function of the parameters, and of `arguments`, which are traced and not closed over: data and models
@@ -82,6 +87,7 @@ def minimise(
         return optax.apply_updates(parameters, updates), state, value
 
     now = best = jax.tree.map(jnp.asarray, parameters)
+    told = warn_of(outgrown(now, arguments))
     state, history = optimiser.init(now), []
     origin = digest() if checkpoint is None else digest(loss, now, arguments)
     if checkpoint is not None and Path(checkpoint).exists():
@@ -100,7 +106,14 @@ def minimise(
         raise InputError(f"minimise: the loss is {history[0]} at the start: look at the model and the data there.")
     if checkpoint is not None:
         save(Path(checkpoint), (now, state, best), history, origin)
+    warn_of(outgrown(best, arguments), told)
     return Fit(best, float(np.nanmin(history)), np.array(history), reason)
+
+
+def outgrown(parameters: PyTree[Float[Array, "..."]], arguments: tuple[Any, ...]) -> list[str]:
+    """The shortcomings of models among the arguments, at some parameters."""
+    models = [argument for argument in arguments if isinstance(argument, Freed)]
+    return [sentence for model in models for sentence in shortcomings(model(parameters))]
 
 
 def ended(history: list[float], steps: int, tolerance: float, patience: int) -> str | None:
