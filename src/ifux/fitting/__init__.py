@@ -4,6 +4,7 @@ from ifux.fitting.bijections import AbstractBijection as AbstractBijection
 from ifux.fitting.bijections import Interval as Interval
 from ifux.fitting.bijections import Positive as Positive
 from ifux.fitting.bijections import Real as Real
+from ifux.fitting.descent import Minimum as Minimum
 from ifux.fitting.distributions import AbstractDistribution as AbstractDistribution
 from ifux.fitting.distributions import Isotropic as Isotropic
 from ifux.fitting.distributions import LogNormal as LogNormal
@@ -23,7 +24,6 @@ from ifux.fitting.free import free as free
 from ifux.fitting.importance import Weighted as Weighted
 from ifux.fitting.importance import importance as importance
 from ifux.fitting.least_squares import LeastSquares as LeastSquares
-from ifux.fitting.least_squares import Minimum as Minimum
 from ifux.fitting.least_squares import least_squares as least_squares
 from ifux.fitting.linear import CubeOperator as CubeOperator
 from ifux.fitting.linear import Distribution as Distribution

@@ -25,10 +25,12 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from ifux.fitting.descent import Minimum, surroundings
 from ifux.fitting.fisher import Uncertainty, inverse, labels
 from ifux.fitting.free import Freed, Parameters
-from ifux.fitting.least_squares import LeastSquares, Minimum, losses_at, surroundings
+from ifux.fitting.least_squares import LeastSquares
 from ifux.fitting.problem import Problem
+from ifux.fitting.starts import losses_at
 
 FREEDOM = 8.0
 """Degrees of freedom of the distributions that draws come from: the fewer, the heavier their tails."""
