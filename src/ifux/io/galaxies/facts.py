@@ -15,11 +15,13 @@ from math import isfinite
 from typing import Any
 
 import h5py
+import numpy as np
+from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
 from ifux.io.galaxies.layout import KMS, KPC, MSUN, Unit
-from ifux.io.galaxies.quantity import factor
+from ifux.io.galaxies.quantity import converted, factor
 from ifux.io.hdf5 import find, number
 
 FACTS = ("cosmology", "redshift", "units")
@@ -82,6 +84,12 @@ class Facts:
     def unit(self, key: str, target: str) -> float | None:
         """How many of a unit the stated one is; None where none is stated."""
         return factor(self.units[key], target, f"{self.where}: units.{key}") if key in self.units else None
+
+    def fractions(self, metallicity: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Mass fractions of metallicities, which may be stated to be in a unit."""
+        if "metallicity" not in self.units:
+            return metallicity
+        return converted(metallicity, self.units["metallicity"], "", f"{self.where}: units.metallicity")
 
     def cgs(self, name: str, unit: Unit, base: Mapping[str, float | None]) -> float | None:
         """CGS factor of a dataset by what is stated of it, or of its dimensions; None where that says too little.

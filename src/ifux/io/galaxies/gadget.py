@@ -32,7 +32,7 @@ from ifux.io.galaxies.expansion import HUBBLE_TIME, Expansion, little_h
 from ifux.io.galaxies.facts import COSMOLOGY, DIMENSIONS, FACTS, Facts
 from ifux.io.galaxies.gas import Gas, cell_radius, temperature
 from ifux.io.galaxies.populations import EXAMPLE, SPECIES, YOUNGEST, Population, populations_of
-from ifux.io.galaxies.quantity import converted, factor
+from ifux.io.galaxies.quantity import factor
 from ifux.io.galaxies.selection import signed
 from ifux.io.galaxies.snapshot import Snapshot
 from ifux.io.galaxies.stars import PRESENT, Stars
@@ -163,7 +163,7 @@ def assembled(raw: Raw, *, populations: object = None, physical: object = False,
         species = stellar(raw, made)
         parts = [star_columns(raw, number, made.get(number), scales, facts) for number in species]
         stars = {name: together([part[name] for part in parts]) for name in parts[0]}
-        gas, lost = (None, []) if GAS in made else gas_of(raw, scales)
+        gas, lost = (None, []) if GAS in made else gas_of(raw, scales, facts)
         size, places = raw.header.box * scales.length, together([part["position"] for part in parts])
         box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
@@ -270,9 +270,7 @@ def star_columns(
                 f'{where} states no metallicities: give populations.PartType{species} a "metallicity" as a mass '
                 "fraction."
             )
-        metals = metals.astype(np.float64)
-        if "metallicity" in facts.units:
-            metals = converted(metals, facts.units["metallicity"], "", f"{raw.path}: units.metallicity")
+        metals = facts.fractions(metals.astype(np.float64))
     formed = None if population else raw.column("formed", species)
     if formed is not None:
         columns["mass"] = formed.astype(np.float64) * scales.mass
@@ -337,7 +335,7 @@ def together(columns: list[np.ndarray | None]) -> np.ndarray | None:
     return np.concatenate(found) if len(found) == len(columns) else None
 
 
-def gas_of(raw: Raw, scales: Scales) -> tuple[Gas | None, list[str]]:
+def gas_of(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[str]]:
     """The gas, and a note where there is some that cannot be used."""
     if not raw.header.counts[GAS]:
         return None, []
@@ -352,6 +350,8 @@ def gas_of(raw: Raw, scales: Scales) -> tuple[Gas | None, list[str]]:
     electrons, notes = given.get("electrons"), []
     columns["density"] = given["density"] * scales.mass / scales.length**3
     columns["temperature"] = temperature(given["energy"] * scales.energy, electrons)
+    if "metallicity" in given:
+        given["metallicity"] = facts.fractions(given["metallicity"])
     for role in ("metallicity", "star_formation_rate"):
         columns[role] = given.get(role, np.zeros(count))
         if role not in given:

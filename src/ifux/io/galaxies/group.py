@@ -12,7 +12,6 @@ from ifux.errors import InputError
 from ifux.io.galaxies.expansion import Expansion
 from ifux.io.galaxies.facts import Facts, asking
 from ifux.io.galaxies.layout import MSUN, NUMBER, Column, Layout, Unit
-from ifux.io.galaxies.quantity import converted
 from ifux.io.galaxies.selection import signed
 from ifux.io.hdf5 import find, members, number, numbers, require_dataset, whole
 
@@ -48,10 +47,7 @@ class ParticleGroup:
     def metallicity(self, column: Column) -> Float[np.ndarray, "..."]:
         """Metallicities, or masses of metals [solar mass] where the column holds these."""
         values = self.read(column, MSUN if column.share else NUMBER, "metallicity")
-        if "metallicity" in self.facts.units and not column.share:
-            where = f"{self.facts.where}: units.metallicity"
-            return converted(values, self.facts.units["metallicity"], "", where)
-        return values
+        return values if column.share else self.facts.fractions(values)
 
     def conversion(self, dataset: h5py.Dataset, column: Column, unit: Unit) -> float:
         """What raw numbers are multiplied by [CGS]; notes where the file contradicts the published units.

@@ -62,9 +62,9 @@ def read_galaxy(
 ) -> Galaxy[Particles]:
     """The stars and the gas of a galaxy from a file of any known format, centred and at rest.
 
-    Masses are those as formed. Ages are those at the time of the snapshot, in the flat LambdaCDM of the file. Positions
-    and velocities are physical, and the periodic box is undone. Particles that cannot be used are left out or changed,
-    and counted by reason in the result. Gas is centred and at rest with the stars.
+    Masses are those as formed. Ages are those at the time of the snapshot, in the flat LambdaCDM of the file, or as
+    stated. Positions and velocities are physical, and the periodic box is undone. Particles that cannot be used are
+    left out or changed, and counted by reason in the result. Gas is centred and at rest with the stars.
 
     Args:
         path: File; of a snapshot in many files its folder, or the file with number zero.
