@@ -182,6 +182,9 @@ def table(found: list[dict]) -> str:
         some = [line for line in found if (line["kind"], line["snr"]) == (kind, snr)]
         whole = [line for line in some if "raised" not in line]
         good = [line for line in whole if line["converged"]]
+        if not good:
+            rows.append([kind, f"{snr:g}", len(some), 0, 0, len(some) - len(whole), *[""] * 8])
+            continue
         inside, normal = (np.array([line[name] for line in good]) for name in ("inside", "inside, normal"))
         pulls, before = (np.array([line[name] for line in good]).std(axis=0) for name in ("pulls", "pulls, normal"))
         names = good[0]["names"]
