@@ -39,7 +39,7 @@ def test_bijections_have_their_inverse_and_increase(double, name):
 
 def scene(**changes):
     """A telescope that sees well, and the stars before it."""
-    return stages.telescope(psf=MoffatPSF(1.2, reach=5), noise=TargetSNRNoise(100.0), **changes), stages.particles(200)
+    return stages.telescope(psf=MoffatPSF(1.2, reach=12), noise=TargetSNRNoise(100.0), **changes), stages.particles(200)
 
 
 def freed(telescope):
@@ -123,6 +123,7 @@ def test_fisher_errors_are_those_of_the_jacobian(double, fitted):
     _, _, _, (model, stars, _, variance), fit = fitted
     found = fisher(model, fit.parameters, lambda t: t(stars), variance)
     values = model.values(fit.parameters)
+    assert found.names == tuple(fit.parameters) == ("seeing", "inclination", "resolution")
     columns = []
     for name in found.names:
         step = 1e-4 * float(values[name])

@@ -25,7 +25,7 @@ from ifux.fitting.free import Freed, Parameters
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The covariance of parameters in their physical units, in the order of their names.
+    """The covariance of parameters in their physical units, in the order in which `free` was given them.
 
     A parameter that nothing constrains has an infinite variance, and no covariances: zeros.
     """
@@ -142,9 +142,8 @@ def stretches(model: Freed, parameters: Parameters) -> Float[np.ndarray, " param
 
 
 def labels(parameters: Parameters) -> tuple[str, ...]:
-    """A name for every number, in the order in which they are laid flat."""
+    """A name for every number, in the order in which they are laid flat: that in which `free` was given them."""
     found = []
-    for name in sorted(parameters):
-        shape = parameters[name].shape
-        found += [name + "".join(f"[{i}]" for i in place) for place in np.ndindex(shape)]
+    for (key,), leaf in jax.tree_util.tree_leaves_with_path(parameters):
+        found += [key.key + "".join(f"[{i}]" for i in place) for place in np.ndindex(leaf.shape)]
     return tuple(found)

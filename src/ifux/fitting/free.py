@@ -1,6 +1,7 @@
 """Which leaves of a model are free, by name, what is known of them before, and how to put them back."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, final
 
@@ -16,7 +17,8 @@ from ifux.fitting.distributions import AbstractDistribution
 M = TypeVar("M", bound=eqx.Module)
 
 Parameters = dict[str, Float[Array, "..."]]
-"""Free numbers by name, each of them any real number."""
+"""Free numbers by name, each of them any real number. Those of `free` stand in the order given, which JAX keeps for an
+`OrderedDict` alone."""
 
 Name = (
     tuple[Callable[[Any], Any], AbstractBijection] | tuple[Callable[[Any], Any], AbstractBijection, AbstractBijection]
@@ -46,11 +48,12 @@ class Freed(eqx.Module, Generic[M]):
 
     def values(self, parameters: Parameters) -> Parameters:
         """The physical values that the parameters stand for, in the units of the leaves."""
-        return {name: bijection.forward(parameters[name]) for name, bijection in self.bijections.items()}
+        return each(lambda name, number: self.bijections[name].forward(number), parameters)
 
     def parameters(self) -> Parameters:
         """The parameters of the model as it was."""
-        return {name: self.bijections[name].inverse(jnp.asarray(where(self.model))) for name, where in self.places}
+        leaves = OrderedDict((name, jnp.asarray(where(self.model))) for name, where in self.places)
+        return each(lambda name, leaf: self.bijections[name].inverse(leaf), leaves)
 
     def deviations(self, parameters: Parameters) -> Parameters:
         """The standard normal numbers of the priors, which measure how far a value is from what was expected.
@@ -59,7 +62,7 @@ class Freed(eqx.Module, Generic[M]):
         the logarithm of the density of these numbers, so that the most probable values are the same whatever the
         bijection that they are fitted by.
         """
-        return {name: self.deviation(name, number) for name, number in parameters.items()}
+        return each(self.deviation, parameters)
 
     def deviation(self, name: str, number: Float[Array, "..."]) -> Float[Array, "..."]:
         """The same for one name."""
@@ -75,12 +78,14 @@ class Freed(eqx.Module, Generic[M]):
         lies outside of the range.
         """
 
-        def number(name: str, now: Float[Array, "..."]) -> Float[Array, "..."]:
-            if name in self.priors:
-                return self.bijections[name].inverse(self.priors[name].forward(deviations[name]))
-            return deviations[name] if self.expected(name) else now
+        now = self.parameters()
 
-        return {name: number(name, now) for name, now in self.parameters().items()}
+        def number(name: str, deviation: Float[Array, "..."]) -> Float[Array, "..."]:
+            if name in self.priors:
+                return self.bijections[name].inverse(self.priors[name].forward(deviation))
+            return deviation if self.expected(name) else now[name]
+
+        return each(number, deviations)
 
     def expected(self, name: str) -> bool:
         """Whether a name has a prior."""
@@ -152,6 +157,11 @@ def free(model: M, **names: Name) -> tuple[Parameters, Freed[M]]:
         tuple((name, given[0]) for name, given in names.items()),
     )
     return jax.tree.map(lambda leaf: jnp.asarray(leaf), freed.parameters()), freed
+
+
+def each(function: Callable[[str, Array], Array], parameters: Parameters) -> Parameters:
+    """What a function makes of every name and its numbers, in the order in which they stand."""
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: function(path[0].key, leaf), parameters)
 
 
 def check(name: str, leaf: Float[Array, "..."], bijection: AbstractBijection) -> None:

@@ -96,7 +96,7 @@ def least_squares(
             parameter that has no prior to draw them from.
     """
     if starts > 1:
-        bare = [name for name in sorted(parameters) if not model.expected(name)]
+        bare = [name for name in parameters if not model.expected(name)]
         if bare or key is None:
             lacks = f"give {', '.join(bare)} one" if bare else "give a key"
             raise InputError(f"least_squares: starts are drawn from the priors: {lacks}, or take one start.")

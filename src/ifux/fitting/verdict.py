@@ -152,8 +152,8 @@ def bounds(model: Freed, parameters: Parameters, variances: Float[np.ndarray, " 
     flat, restore = ravel_pytree(parameters)
     errors = restore(jnp.asarray(np.sqrt(variances), flat.dtype))
     found = {}
-    for name in sorted(parameters):
-        bijection, numbers = model.bijections[name], parameters[name]
+    for name, numbers in parameters.items():
+        bijection = model.bijections[name]
         if isinstance(bijection, Positive):
             below = np.where(np.isfinite(errors[name]) & (np.asarray(errors[name]) > 2), 0.0, 0.5)
         elif isinstance(bijection, Interval):

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ifux.errors import InputError
 from ifux.fitting import AbstractDistribution, Freed, free
 from ifux.fitting.fisher import labels
-from ifux.fitting.free import Parameters
 from ifux.telescope import Observation, Telescope
 
 M = TypeVar("M", bound=eqx.Module)
@@ -68,13 +67,7 @@ class Prior(eqx.Module, Generic[M]):
     @property
     def names(self) -> tuple[str, ...]:
         """A name for every free number, in the order given; for an entry of an array its name and its place."""
-        parameters = self.freed.parameters()
-        return tuple(label for name in self.order for label in labels({name: parameters[name]}))
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The names in the order given, in which a vector holds their numbers."""
-        return tuple(name for name, _ in self.freed.places)
+        return labels(self.freed.parameters())
 
     @property
     def size(self) -> int:
@@ -83,15 +76,7 @@ class Prior(eqx.Module, Generic[M]):
 
     def flat(self) -> tuple[Float[Array, " parameter"], Callable]:
         """The free numbers of the model as it was, and the way back from a vector to names."""
-        vector, back = self.laid(self.freed.parameters())
-        return vector, lambda numbers: dict(zip(self.order, back(numbers), strict=True))
-
-    def laid(self, named: Parameters) -> tuple[Float[Array, " parameter"], Callable]:
-        """Numbers by name as one vector, and the way back to a list in the order of the names.
-
-        JAX lays a dictionary out in the order of the alphabet.
-        """
-        return ravel_pytree([named[name] for name in self.order])
+        return ravel_pytree(self.freed.parameters())
 
     def __call__(self, numbers: Float[Array, " parameter"]) -> M:
         """The model that free numbers stand for."""
@@ -99,7 +84,7 @@ class Prior(eqx.Module, Generic[M]):
 
     def values(self, numbers: Float[Array, " parameter"]) -> Float[Array, " parameter"]:
         """The values that free numbers stand for, in the physical units of the leaves."""
-        return self.laid(self.freed.values(self.flat()[1](numbers)))[0]
+        return ravel_pytree(self.freed.values(self.flat()[1](numbers)))[0]
 
     def sample(self, *, key: PRNGKeyArray) -> Float[Array, " parameter"]:
         """Free numbers at random."""
