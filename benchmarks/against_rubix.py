@@ -51,7 +51,7 @@ from rubix_runner import Calls, serve
 
 import ifux
 from ifux import parallel
-from ifux.door import fastest
+from ifux.checks import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 from ifux.io.cache import cache_folder
@@ -172,8 +172,8 @@ def ifux_calls(folder: Path, tolerance: float) -> Calls:
     library, muse = observatory(tolerance)
     with np.load(folder / "particles.npz") as file:
         particles = ifux.Particles(**file)
-    muse = muse.narrowed_to(fastest(muse.orientation, muse.target, particles))
-    particles = parallel.share(particles, devices)
+    muse = muse.limited_to(fastest(muse.orientation, muse.target, particles))
+    particles = parallel.shard(particles, devices)
     timed = like_rubix(muse)
     seen, _ = library.matched(muse.wavelengths, REDSHIFT, 900.0)
     stages = ifux.SquareSpaxels(PITCH, (SIZE, SIZE), degree=0), ifux.LowRankSSP.from_library(seen, tolerance=1e-5)
@@ -239,12 +239,12 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, dict[str, floa
     The voxel relative to the peak of its spaxel's spectrum; spaxels brighter than a hundredth of the brightest.
     """
     image = ours.mean(axis=2)
-    lit = image > 0.01 * image.max()
+    bright = image > 0.01 * image.max()
     found = {
         "flux": theirs.sum(dtype=float) / ours.sum(dtype=float) - 1,
         "spectrum": theirs.sum(axis=(0, 1)) / ours.sum(axis=(0, 1)) - 1,
-        "image": theirs.mean(axis=2)[lit] / image[lit] - 1,
-        "voxels": np.abs(theirs[lit] - ours[lit]).max(axis=1) / ours[lit].max(axis=1),
+        "image": theirs.mean(axis=2)[bright] / image[bright] - 1,
+        "voxels": np.abs(theirs[bright] - ours[bright]).max(axis=1) / ours[bright].max(axis=1),
     }
     return {
         name: {"median": float(f"{np.median(np.abs(values)):.1e}"), "largest": float(f"{np.abs(values).max():.1e}")}

@@ -29,8 +29,8 @@ import numpy as np
 
 import ifux
 from ifux import parallel
+from ifux.checks import fastest
 from ifux.config.table import BESIDE
-from ifux.door import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -158,8 +158,8 @@ def main() -> None:
     for count in chosen.particles:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
         aligned = muse.aligned_to(particles)
-        fitted = aligned.narrowed_to(fastest(aligned.orientation, aligned.target, particles))
-        shared = particles if devices.size == 1 else parallel.share(particles, devices)
+        fitted = aligned.limited_to(fastest(aligned.orientation, aligned.target, particles))
+        shared = particles if devices.size == 1 else parallel.shard(particles, devices)
         both = ifux.Observation(fitted, shared)
         times = {"whole": seconds(lambda o=both: forward(o, key), chosen.runs)}
         needs = {"whole": memory(forward, both, key)}

@@ -58,7 +58,7 @@ def fit(model, data, mesh, key):
 
 def shared(count: int, mesh) -> ifux.Particles:
     """So many particles, on their devices."""
-    return jax.block_until_ready(parallel.share(DiscBulge.sample(count, key=jax.random.key(1)).particles(), mesh))
+    return jax.block_until_ready(parallel.shard(DiscBulge.sample(count, key=jax.random.key(1)).particles(), mesh))
 
 
 def sent(program, mesh) -> dict[str, int]:

@@ -147,7 +147,7 @@ def test_mixtures_of_the_stars_go_with_them(double, shared):
     some = replace(some, alpha=jnp.linspace(-0.1, 0.5, 11))
     expected = eqx.filter_jit(telescope)(some)
     devices = several(8)
-    given = parallel.share(some, devices) if shared else some
+    given = parallel.shard(some, devices) if shared else some
     agree(parallel.observe(telescope, given, devices), expected, 1e-12)
     assert np.abs(expected - eqx.filter_jit(telescope)(replace(some, alpha=None))).max() > 1e-3 * expected.max()
 
@@ -174,7 +174,7 @@ def test_particles_filled_in_stay_dark_in_a_fit(double):
     """A step along the gradient gives them no mass and moves them nowhere; the others are as before."""
     telescope, particles, cube, gradient = alone(blurred_weights)
     devices = several(8)
-    shared = parallel.share(particles, devices)
+    shared = parallel.shard(particles, devices)
     assert shared.count == 40 and shared.mass.sharding.spec == P("device")
     agree(jax.tree.map(lambda leaf: leaf[:37], shared), particles, 0.0)
     found, slope = seen(lambda t, p: parallel.observe(t, p, devices, key=KEY))(telescope, shared)
@@ -186,7 +186,7 @@ def test_particles_filled_in_stay_dark_in_a_fit(double):
 
 def test_alignment_ignores_what_is_filled_in(double):
     telescope, particles = blurred_weights(), stars()
-    found = telescope.aligned_to(parallel.share(particles, several(8))).orientation
+    found = telescope.aligned_to(parallel.shard(particles, several(8))).orientation
     agree(found, telescope.aligned_to(particles).orientation, 1e-12)
 
 
@@ -203,7 +203,7 @@ def test_communication_is_what_is_promised_for_any_number_of_particles(order):
     def observe(t, p):
         return parallel.observe(t, p, devices)
 
-    few, many = (sent(observe, telescope, parallel.share(stars(count), devices)) for count in (100, 20_000))
+    few, many = (sent(observe, telescope, parallel.shard(stars(count), devices)) for count in (100, 20_000))
     assert few == many
     tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
     y, x = telescope.spaxels.shape(0)
@@ -217,7 +217,7 @@ def test_communication_is_what_is_promised_for_a_cube_in_pieces(monkeypatch):
     """Where the devices divide neither channels nor columns, and the product is computed a few rows at a time."""
     monkeypatch.setattr(contract, "PIECE", 30)
     telescope, devices = blurred_weights(61, 9), several(8)
-    found = sent(lambda t, p: parallel.observe(t, p, devices), telescope, parallel.share(stars(), devices))
+    found = sent(lambda t, p: parallel.observe(t, p, devices), telescope, parallel.shard(stars(), devices))
     tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
     y, x = telescope.spaxels.shape(0)
     promised = 7 / 8 * 4 * (2 * tall * wide * kind + y * x * (kind + -kind % 8) + y * x * 64)
@@ -231,7 +231,7 @@ def test_communication_for_gradients_does_not_depend_on_the_number_of_particles(
     def slope(arguments):
         return jnp.sum(parallel.weights(*arguments, devices) ** 2)
 
-    few, many = (sent(slope, (telescope, parallel.share(stars(count), devices))) for count in (100, 20_000))
+    few, many = (sent(slope, (telescope, parallel.shard(stars(count), devices))) for count in (100, 20_000))
     assert few == many > 0
 
 

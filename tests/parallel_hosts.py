@@ -56,7 +56,7 @@ def main(address: str, processes: int, process: int, galaxy: str, file: str) -> 
     devices = parallel.mesh()
     assert devices.size == 2 * processes
     own = stream_galaxy(galaxy).stars.part(process, processes)
-    particles = parallel.share(next(own.blocks(own.count)), devices)
+    particles = parallel.shard(next(own.blocks(own.count)), devices)
     aligned = telescope().aligned_to(process_allgather(particles, tiled=True))
     found = seen(lambda t, p: parallel.observe(t, p, devices, key=key()))(aligned, particles)
     cube, (of_telescope, of_particles), mass = process_allgather((*found, particles.mass), tiled=True)

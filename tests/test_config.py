@@ -36,10 +36,10 @@ from ifux import (
     config,
     instruments,
 )
+from ifux.checks import coarse_channels, coarse_library, error_between_nodes
 from ifux.config.build import module, parameters
 from ifux.config.document import completed
 from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
-from ifux.door import coarse_channels, coarse_library, error_between_nodes
 from ifux.io import read_galaxy
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
@@ -384,7 +384,7 @@ WRONG = {
     "seed=true": "seed: true is not a whole number",
     "seed=today": 'seed: "today" is not a whole number',
     "compute=fast": 'configuration.compute: "fast" must be like {"contract": "weights"}',
-    "compute.contract=lits": "compute.contract: \"lits\" is not one of ['automatic', 'weights', 'cube', 'lit']",
+    "compute.contract=lit": "compute.contract: \"lit\" is not one of ['automatic', 'weights', 'cube', 'occupied']",
     "compute.chunk=0": "compute.chunk: 0 is not greater than zero",
     "compute.block=1.5": "compute.block: 1.5 is not a whole number",
     "compute.blocks=1": "compute.blocks: the computation takes ['block', 'chunk', 'contract']; did you mean 'block'?",

@@ -15,7 +15,7 @@ FLOORS = {
     "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "lsf": 3, "noise": 3,
     "telescope": 4,
-    "parallel": 5, "galaxies": 5, "maps": 5, "door": 5, "embedded": 5, "instruments": 5, "compute": 5,
+    "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
     "config": 6, "io": 6, "programs": 6, "influence": 6,
     "plan": 7, "plots": 7, "fitting": 7,
     "run": 8, "learning": 8,

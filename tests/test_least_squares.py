@@ -61,7 +61,7 @@ def whole():
         lsf=ifux.GaussianLSF(2.65),
         noise=TargetSNRNoise(30.0),
     )
-    truth = ifux.Observation(telescope.aligned_to(galaxy.particles()).narrowed_to(500.0), galaxy)
+    truth = ifux.Observation(telescope.aligned_to(galaxy.particles()).limited_to(500.0), galaxy)
     clean = observed(truth)
     return truth, telescope.noise.sample(clean, key=jax.random.key(2)), telescope.noise.variance(clean)
 

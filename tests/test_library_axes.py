@@ -201,7 +201,7 @@ def test_mixtures_pass_through_blocks_of_the_model_and_devices(double, own):
     whole = eqx.filter_jit(lambda t, s: t.weights(s))(telescope, stars)
     blocks = eqx.filter_jit(lambda t, s: t.weights(s, block=4))(telescope, stars)
     assert np.allclose(blocks, whole, rtol=1e-12, atol=1e-9 * float(whole.max()))
-    shared = parallel.share(stars, parallel.mesh())
+    shared = parallel.shard(stars, parallel.mesh())
     assert (shared.alpha is None) == (not own)
     filling = parallel.dark(3, stars)
     assert jax.tree.structure(filling) == jax.tree.structure(stars)

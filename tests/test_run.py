@@ -126,10 +126,10 @@ def test_choices_change_the_cube_by_rounding_alone(setting, double):
 @pytest.mark.slow
 def test_dark_spaxels_are_left_out_on_demand(double):
     free = observed("telescope.psf.kind=none", "compute.contract=cube", noiseless=True)
-    forced = observed("telescope.psf.kind=none", "compute.contract=lit", noiseless=True)
+    forced = observed("telescope.psf.kind=none", "compute.contract=occupied", noiseless=True)
     np.testing.assert_allclose(forced.flux, free.flux, rtol=1e-10, atol=1e-10 * free.flux.max())
-    with pytest.raises(InputError, match="'lit' leaves out dark spaxels, but the PSF"):
-        observed("compute.contract=lit")
+    with pytest.raises(InputError, match="'occupied' leaves out dark spaxels, but the PSF"):
+        observed("compute.contract=occupied")
 
 
 def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch):

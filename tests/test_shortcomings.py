@@ -19,7 +19,7 @@ from ifux import (
     TargetSNRNoise,
     Wavelengths,
 )
-from ifux.door import shortcomings, warn_of
+from ifux.checks import shortcomings, warn_of
 from ifux.learning import Batches, Prior, Uniform, train
 from ifux.typing import real
 

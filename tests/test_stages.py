@@ -127,7 +127,7 @@ def test_flat_sky_stays_flat(bits, name, degree):
     psf = stages.PSFS[name]()
     sky = jnp.ones((8 + 2 * psf.margin, 9 + 2 * psf.margin, 2))
     terms = blurred(psf, sky, real(0.4), degree)
-    share = psf.share(real(np.linspace(4800, 5000, 2)))
+    share = psf.term_weights(real(np.linspace(4800, 5000, 2)))
     assert terms.shape[1:] == (8, 9, 2) and share.shape == (terms.shape[0], 2)
     assert np.allclose(share.sum(axis=0), 1, rtol=0, atol=rounding(bits))
     assert np.allclose((terms * share[:, None, None, :]).sum(axis=0), 1, rtol=0, atol=rounding(bits, 5e-6))
@@ -215,7 +215,7 @@ def test_chromatic_psf_is_as_wide_at_every_wavelength_as_the_power_law_says(doub
     wave = np.linspace(4650, 9400, 7)
     point = jnp.zeros((41, 41, 1)).at[20, 20, 0].set(1.0)
     grown = jnp.pad(point, ((20, 20), (20, 20), (0, 0)))
-    images = jnp.einsum("tyx,tw->wyx", blurred(psf, grown, real(0.2), 0)[..., 0], psf.share(real(wave)))
+    images = jnp.einsum("tyx,tw->wyx", blurred(psf, grown, real(0.2), 0)[..., 0], psf.term_weights(real(wave)))
     for image, wavelength in zip(images, wave, strict=True):
         alone = MoffatPSF(0.8 * (wavelength / 5000) ** -0.3, 2.8, reach=20)
         expected = blurred(alone, grown, real(0.2), 0)[0, ..., 0]
@@ -481,7 +481,7 @@ def test_channels_span_the_velocities_of_the_stars():
     usual = VelocityChannels()
     rng = np.random.default_rng(0)
     slow = rng.normal(size=1000) * 100
-    assert usual.spanning([slow]) == usual.narrowed_to(np.abs(slow).max())
+    assert usual.spanning([slow]) == usual.limited_to(np.abs(slow).max())
     assert usual.spanning([np.array([599.0])]).reach == usual.spanning([np.array([-530.0])]).reach == 600
     # a lone star has a range of its own, on its side
     alone = usual.spanning([slow, np.array([1040.0])])

@@ -22,7 +22,7 @@ COUNT = 3000
 def file(tmp_path, monkeypatch):
     """A galaxy in a file; blocks are small, so that there are many."""
     monkeypatch.setattr(run, "embedded_library", lambda: replace(made_up(), illustrative=True))
-    monkeypatch.setattr("ifux.door.BLOCK", 700)
+    monkeypatch.setattr("ifux.checks.BLOCK", 700)
     monkeypatch.setattr("ifux.orientation.alignment.BLOCK", 700)
     path = tmp_path / "galaxy.h5"
     stars = DiscBulge.sample(COUNT, key=jax.random.key(2)).particles()

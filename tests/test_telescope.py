@@ -288,7 +288,7 @@ def test_channels_that_the_library_does_not_reach_are_no_numbers(way):
         ssp = GridSSP.from_library(library)
         telescope = beyond_the_library(redshift=0.035, ssp=ssp, psf=narrow, lsf=NoLSF())
         weights, templates = deposited(telescope, star(velocity=-300.0)), responded(telescope)
-        how = {"lit": 16} if way == "few stars" else {"blur": way}
+        how = {"occupied": 16} if way == "few stars" else {"blur": way}
         cubes.append(np.asarray(telescope.observe(weights, templates, **how)))
     missing = stages.OBSERVED.edges()[:-1] < 4699.5 * 1.035 * np.exp(np.arctanh(750 / 299792.458))
     assert 10 < missing.sum() < 40
@@ -532,7 +532,7 @@ def test_few_particles_light_few_spaxels_and_the_cube_is_the_same(double):
     """Where nothing spreads the light, only spaxels that can hold it are computed."""
     telescope = stages.telescope(psf=NoPSF(), spaxels=SquareSpaxels(0.3, (20, 18), degree=1))
     stars = stages.particles(30)
-    assert telescope.lit(30) == 120 and telescope.lit(60) is None and stages.telescope().lit(1) is None
+    assert telescope.occupied(30) == 120 and telescope.occupied(60) is None and stages.telescope().occupied(1) is None
 
     def loss(everywhere, stars):
         weights, templates = telescope.weights(stars), telescope.templates()
@@ -550,7 +550,7 @@ def test_few_particles_light_few_spaxels_and_the_cube_is_the_same(double):
 def test_channels_no_wider_than_the_stars_need_see_the_same(double):
     telescope, stars = stages.telescope(), stages.particles(50)
     speed = float(jnp.abs(telescope.project(stars).velocity).max())
-    narrow = telescope.narrowed_to(speed)
+    narrow = telescope.limited_to(speed)
     assert narrow.kinematics.size < telescope.kinematics.size
     cube, same = telescope(stars), narrow(stars)
     # the spline through fewer nodes is natural nearer by: its coefficients differ by 0.27 to the power of the margin

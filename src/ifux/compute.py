@@ -10,7 +10,7 @@ from ifux.typing import within
 CHUNK = 2**20
 """Particles that are deposited between two signs of life."""
 
-Contraction = Literal["automatic", "weights", "cube", "lit"]
+Contraction = Literal["automatic", "weights", "cube", "occupied"]
 """The PSF on the weights, on the cube, or no PSF and only the spaxels that can hold light."""
 
 
@@ -25,18 +25,18 @@ class Choices:
     block: int | None = field(default=None, metadata=within(above=0))
     """Particles that a device holds with their stencils; by default as many as suit it."""
 
-    def lit(self, telescope: Telescope, count: int) -> int | None:
+    def occupied(self, telescope: Telescope, count: int) -> int | None:
         """How many spaxels can hold light, if only those are to be computed."""
         if self.contract == "automatic":
-            return telescope.lit(count)
-        if self.contract != "lit":
+            return telescope.occupied(count)
+        if self.contract != "occupied":
             return None
         if telescope.psf.margin:
             raise InputError(
-                "compute.contract: 'lit' leaves out dark spaxels, but the PSF brings light to them: take 'automatic', "
-                "'weights' or 'cube', or no PSF"
+                "compute.contract: 'occupied' leaves out dark spaxels, but the PSF brings light to them: take "
+                "'automatic', 'weights' or 'cube', or no PSF"
             )
-        return telescope.touched(count)
+        return telescope.occupiable(count)
 
     def blur(self) -> Literal["weights", "cube"] | None:
         """What the PSF acts on, if that is to be forced."""

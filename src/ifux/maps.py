@@ -52,9 +52,9 @@ def moments(
 def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:
     """The maps that the moments stand for."""
     mass, light = sums[..., 0], sums[..., 1]
-    lit = light > 0
+    occupied = light > 0
     velocity, square, age, metallicity = (
-        jnp.where(lit, sums[..., i] / jnp.where(lit, light, 1), jnp.nan) for i in range(2, 6)
+        jnp.where(occupied, sums[..., i] / jnp.where(occupied, light, 1), jnp.nan) for i in range(2, 6)
     )
     dispersion = jnp.sqrt(jnp.maximum(square - velocity**2, 0))
     return dict(zip(UNITS, (mass, velocity, dispersion, age, metallicity), strict=True))

@@ -1,7 +1,7 @@
 r"""Many devices and many hosts: particles are split, weights are summed, the cube is split.
 
     devices = parallel.mesh()
-    particles = parallel.share(particles, devices)    # on several hosts, each gives its own
+    particles = parallel.shard(particles, devices)    # on several hosts, each gives its own
     cube = parallel.observe(telescope, particles, devices, key=key)
 
 Every particle is deposited on one device, every map is blurred on one device, and PSF and noise act on the whole cube:
@@ -47,7 +47,7 @@ def mesh(devices: Sequence | None = None) -> Mesh:
     return Mesh(np.asarray(jax.devices() if devices is None else devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def share(particles: Particles, mesh: Mesh) -> Particles:
+def shard(particles: Particles, mesh: Mesh) -> Particles:
     """The particles, split over the devices. On several hosts, each gives some of them, in any number, and gets all.
 
     Filled up with particles without mass, so far and so fast that no telescope sees them: their gradients are zero, and
@@ -102,7 +102,7 @@ def observe(
 
     The noise is the same for any number of devices.
     """
-    cube = contract(telescope, weights(telescope, particles, mesh), mesh, lit=telescope.lit(particles.count))
+    cube = contract(telescope, weights(telescope, particles, mesh), mesh, occupied=telescope.occupied(particles.count))
     return cube if key is None else telescope.noise.sample(cube, key=key)
 
 
@@ -113,21 +113,21 @@ def contract(
     mesh: Mesh,
     *,
     blur: Literal["weights", "cube"] | None = None,
-    lit: int | None = None,
+    occupied: int | None = None,
 ) -> Float[Array, "y x wave"]:
-    """The noiseless cube of a population-kinematic distribution, with `blur` and `lit` as in `Telescope.observe`.
+    """The noiseless cube of a population-kinematic distribution, with `blur` and `occupied` as in `Telescope.observe`.
 
     Split over the devices by wavelength; by x if they do not divide the channels evenly but the columns; if neither, it
     is whole on every device.
     """
     if mesh.size == 1:
-        return telescope.observe(weights, telescope.templates(), blur=blur, lit=lit)
+        return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
     columns = telescope.spaxels.shape(0)[1]
     axis = 1 if telescope.wavelengths.size % mesh.size and columns % mesh.size == 0 else 2
     # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.
     whole = axis == 2 and (blur or telescope.cheaper_to_blur) == "weights"
     shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh, whole))
-    cube = shared.observe(weights, telescope.templates(), blur=blur, lit=lit)
+    cube = shared.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
     return jax.lax.with_sharding_constraint(cube, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
 
 
@@ -152,9 +152,9 @@ class SharedPSF(AbstractPSF):
         """That of the PSF."""
         return self.psf.held(pitch)
 
-    def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
+    def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the PSF."""
-        return self.psf.share(wave)
+        return self.psf.term_weights(wave)
 
     def blur(
         self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree

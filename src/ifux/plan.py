@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
+from ifux.checks import memory
 from ifux.compute import Choices
-from ifux.door import memory
 from ifux.particles import Stars
 from ifux.programs import deposit, expose, nothing
 from ifux.telescope import Telescope
@@ -70,8 +70,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
-    lit, parts = choices.lit(telescope, stars.count), -(-stars.count // size)
-    work = (y * x if lit is None else lit) * telescope.kinds * telescope.wavelengths.size
+    occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
+    work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.wavelengths.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
@@ -87,8 +87,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ("deposit", f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"),
         (
             "contract",
-            f"in {lit} spaxels that can hold light"
-            if lit is not None
+            f"in {occupied} spaxels that can hold light"
+            if occupied is not None
             else f"everywhere, the PSF on the {choices.blur() or telescope.cheaper_to_blur}",
         ),
         ("work", f"{work:.1e} multiplications to contract, in proportion to the velocities"),

@@ -38,8 +38,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     for column, (_, values, label, colours, limits) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column], facecolor="#e9e8e4")
         shown = values if limits is None else np.where(bright, values, np.nan)
-        lit = np.isfinite(shown)
-        low, high = np.percentile(shown[lit], [0, 100] if limits is None else [1, 99]) if lit.any() else (0, 1)
+        finite = np.isfinite(shown)
+        low, high = np.percentile(shown[finite], [0, 100] if limits is None else [1, 99]) if finite.any() else (0, 1)
         if limits == "even":
             high = max(abs(low), abs(high))
             low = -high

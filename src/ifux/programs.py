@@ -30,8 +30,8 @@ def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choic
 @eqx.filter_jit
 def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     """The cube and, with noise, its variance."""
-    lit = choices.lit(telescope, count)
-    cube = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), lit=lit)
+    occupied = choices.occupied(telescope, count)
+    cube = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
     if key is None:
         return cube, None
     return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux import config
+from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
 from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
-from ifux.door import beyond_counting, coarse_channels, coarse_library, look, lost_light
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy

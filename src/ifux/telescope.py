@@ -99,7 +99,7 @@ class Telescope(eqx.Module):
             ValueError: a telescope or a galaxy is a batch of them; `equinox.filter_vmap` maps over it.
         """
         self, particles = ready(self), stars_of(particles)
-        cube = self.observe(self.weights(particles), self.templates(), lit=self.lit(particles.count))
+        cube = self.observe(self.weights(particles), self.templates(), occupied=self.occupied(particles.count))
         return cube if key is None else self.noise.sample(cube, key=key)
 
     def project(self, particles: AbstractGalaxy) -> Projected:
@@ -170,21 +170,21 @@ class Telescope(eqx.Module):
         templates: Float[Array, "kind wave"],
         *,
         blur: Literal["weights", "cube"] | None = None,
-        lit: int | None = None,
+        occupied: int | None = None,
     ) -> Float[Array, "y x wave"]:
         """The noiseless cube of a population-kinematic distribution, linear in it.
 
-        The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. With `lit`, no
-        more spaxels than that hold light, and only those are computed; the rest of the cube is dark. Channels whose
-        templates are not a number are so in the cube, and have no part in any gradient.
+        The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. No more spaxels
+        than `occupied`, if that is given, hold light, and only those are computed; the rest of the cube is dark.
+        Channels whose templates are not a number are so in the cube, and have no part in any gradient.
         """
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
-        share = self.psf.share(jnp.asarray(self.wavelengths.centres(), templates.dtype))
+        share = self.psf.term_weights(jnp.asarray(self.wavelengths.centres(), templates.dtype))
         pitch, degree = self.spaxels.pitch, self.spaxels.degree
-        if lit is not None:
-            cube = contract_where_lit(weights, templates * share.sum(axis=0)[None, :], lit)
+        if occupied is not None:
+            cube = contract_where_occupied(weights, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
             maps, spectra = self.psf.blur(weights, pitch, degree), share[:, None, :] * templates[None, :, :]
             return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra))
@@ -203,13 +203,13 @@ class Telescope(eqx.Module):
         """Whichever has fewer maps."""
         return "weights" if self.kinds <= self.wavelengths.size else "cube"
 
-    def lit(self, count: int) -> int | None:
-        """`touched`, if that is few of all spaxels and no PSF spreads their light; None if not."""
+    def occupied(self, count: int) -> int | None:
+        """`occupiable`, if that is few of all spaxels and no PSF spreads their light; None if not."""
         y, x = self.spaxels.shape(0)
-        touched = self.touched(count)
-        return touched if self.psf.margin == 0 and 2 * touched <= y * x else None
+        occupiable = self.occupiable(count)
+        return occupiable if self.psf.margin == 0 and 2 * occupiable <= y * x else None
 
-    def touched(self, count: int) -> int:
+    def occupiable(self, count: int) -> int:
         """How many spaxels so many particles can light before any PSF."""
         y, x = self.spaxels.shape(0)
         return min(count * (self.spaxels.degree + 1) ** 2, y * x)
@@ -221,12 +221,12 @@ class Telescope(eqx.Module):
         """
         return eqx.tree_at(lambda t: t.orientation, self, self.orientation.aligned_to(stars))
 
-    def narrowed_to(self, speed: float) -> "Telescope":
+    def limited_to(self, speed: float) -> "Telescope":
         """This telescope with no more velocity channels than stars up to a speed along the line of sight need [km/s].
 
         Fewer channels are less work, in proportion. Stars that move faster are held at the last.
         """
-        return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.narrowed_to(speed))
+        return eqx.tree_at(lambda t: t.kinematics, self, self.kinematics.limited_to(speed))
 
     def spanning(self, stars: Stars) -> "Telescope":
         """This telescope with velocity channels as far as the stars go, in the orientation that it has.
@@ -296,12 +296,12 @@ def receding(
     return orientation(particles, scale).velocity
 
 
-def contract_where_lit(
-    weights: Float[Array, "y x kind"], templates: Float[Array, "kind wave"], lit: int
+def contract_where_occupied(
+    weights: Float[Array, "y x kind"], templates: Float[Array, "kind wave"], occupied: int
 ) -> Float[Array, "y x wave"]:
     """The product, in the spaxels whose weights are not zero; there are at most so many."""
     spaxels = weights.reshape(-1, weights.shape[-1])
-    (where,) = jnp.nonzero(jnp.any(spaxels != 0, axis=1), size=lit, fill_value=spaxels.shape[0])
+    (where,) = jnp.nonzero(jnp.any(spaxels != 0, axis=1), size=occupied, fill_value=spaxels.shape[0])
     spectra = jnp.matmul(spaxels.at[where].get(mode="fill", fill_value=0), templates, precision=HIGHEST)
     cube = jnp.zeros((spaxels.shape[0], templates.shape[1]), spectra.dtype).at[where].set(spectra, mode="drop")
     return cube.reshape(*weights.shape[:2], -1)

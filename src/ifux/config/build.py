@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import jax
 import numpy as np
 
+from ifux.checks import beyond_memory, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS
-from ifux.door import beyond_memory, out_of_sight, voxels
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import Wavelengths

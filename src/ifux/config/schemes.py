@@ -63,7 +63,9 @@ def said(family: str, stage: Any) -> Any:
 def from_1_to_2(description: dict) -> list[str]:
     """Defaults were unsaid, the line spread function was that at the systemic redshift, stars beyond the reach dark."""
     description["galaxy"] = said("galaxy", description["galaxy"])
-    telescope = description["telescope"]
+    telescope, compute = description["telescope"], description.get("compute", {})
+    if isinstance(compute, dict) and compute.get("contract") == "lit":
+        compute["contract"] = "occupied"
     for family in UNSAID.keys() & telescope.keys():
         telescope[family] = said(family, telescope[family])
     changed = []

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ifux.door import shortcomings, warn_of
+from ifux.checks import shortcomings, warn_of
 from ifux.errors import InputError
 from ifux.fitting.descent import Minimum, descent, objective
 from ifux.fitting.fisher import Uncertainty, bound
@@ -68,7 +68,7 @@ def least_squares(
     and are less improbable than it suggests. Four are tried, and then more, until two have ended in the same best
     minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it. At the
     start and at the end it warns of what the numbers have left that the telescope was made for, as
-    `ifux.door.shortcomings` tells it.
+    `ifux.checks.shortcomings` tells it.
 
     Args:
         predict: Makes the noiseless cube of the model that parameters stand for. Give the same function again, and

@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ifux.door import shortcomings, warn_of
+from ifux.checks import shortcomings, warn_of
 from ifux.errors import InputError
 from ifux.fitting.free import Freed
 from ifux.io.checkpoint import digest, resumed, save
@@ -48,7 +48,7 @@ def minimise(
     """Steps parameters down a loss until it no longer falls.
 
     Where a model that `free` returned is among the arguments, it warns at the start and at the end of what the numbers
-    have left that its telescope was made for, as `ifux.door.shortcomings` tells it.
+    have left that its telescope was made for, as `ifux.checks.shortcomings` tells it.
 
     Args:
         loss: A function of the parameters, and of `arguments`, which are traced and not closed over: data and models

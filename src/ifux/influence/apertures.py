@@ -54,7 +54,7 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
     The aperture is looked at back through the PSF: one map is blurred, and no cube is made.
     """
     psf, spaxels, wavelengths = telescope.psf, telescope.spaxels, telescope.wavelengths
-    share = psf.share(jnp.asarray(wavelengths.centres(), aperture.dtype))
+    share = psf.term_weights(jnp.asarray(wavelengths.centres(), aperture.dtype))
     sky = jax.ShapeDtypeStruct((*spaxels.shape(psf.margin), 1), aperture.dtype)
     back = jax.linear_transpose(lambda maps: psf.blur(maps, spaxels.pitch, spaxels.degree), sky)
     terms = jnp.eye(share.shape[0], dtype=aperture.dtype)[:, :, None, None, None] * aperture[None, None, :, :, None]
@@ -71,5 +71,5 @@ def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y 
     psf, spaxels = telescope.psf, telescope.spaxels
     sums = moments(telescope, particles, margin=psf.margin)[..., 1:4]
     blurred = psf.blur(sums, spaxels.pitch, spaxels.degree)
-    share = psf.share(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
+    share = psf.term_weights(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
     return jnp.einsum("t,tyxm->yxm", share, blurred, precision=HIGHEST)

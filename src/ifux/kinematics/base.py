@@ -45,7 +45,7 @@ class AbstractKinematics(AbstractLimited):
         """The stretches exp(u) by a velocity for which `respond` wants the spectra, each broadened for its own."""
 
     @abstractmethod
-    def narrowed_to(self, speed: float) -> "AbstractKinematics":
+    def limited_to(self, speed: float) -> "AbstractKinematics":
         """The same grid, no wider than stars up to a speed along the line of sight need [km/s]."""
 
     @abstractmethod

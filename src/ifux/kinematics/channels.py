@@ -128,7 +128,7 @@ class VelocityChannels(AbstractKinematics):
         """
         return np.exp(self.outermost * chebyshev.points(3 if self.span < 15_000 else 7))
 
-    def narrowed_to(self, speed: float) -> "VelocityChannels":
+    def limited_to(self, speed: float) -> "VelocityChannels":
         """The reach in steps of two nodes, so that galaxies of a kind share a compiled program."""
         step = 2 * self.spacing
         kept = tuple((low, high) for low, high in self.beyond if low < speed and high > -speed)
@@ -148,7 +148,7 @@ class VelocityChannels(AbstractKinematics):
                 occupied |= {int(place) for place in np.unique(np.where(block < 0, -cell, cell))}
             fastest = max(fastest, float(np.abs(block).max(initial=0)))
         if fastest <= self.reach:
-            return self.narrowed_to(fastest)
+            return self.limited_to(fastest)
         reach = max(abs(cell) for cell in occupied if abs(cell) <= max(1, self.reach / step))
         while {reach + 1, -reach - 1} <= occupied:
             reach += 1

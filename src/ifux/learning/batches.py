@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from ifux.door import outgrown, see, sight
+from ifux.checks import outgrown, see, sight
 from ifux.learning.each import each
 from ifux.learning.prior import Prior
 from ifux.telescope import Coverage, Observation
@@ -46,7 +46,7 @@ class Batches(eqx.Module):
         return made(self, jnp.asarray(step, jnp.int32))
 
     def shortcomings(self, step: int) -> list[str]:
-        """What `ifux.door.shortcomings` finds in the mocks of a step, on their average."""
+        """What `ifux.checks.shortcomings` finds in the mocks of a step, on their average."""
         if not isinstance(self.prior.freed.model, Observation):
             return []
         fractions, fastest = looked_at(self, jnp.asarray(step, jnp.int32))

@@ -41,7 +41,7 @@ def refine(
     with the telescope T, its Jacobian J by the free numbers x, and their standard normal prior. A step that does not
     lead to a more probable place is not taken, and the next is shorter. The inverse of F + 1 at the end is the
     covariance: Laplace's approximation. The variance is that of the cube at the step. Whether the numbers have left
-    what the telescope was made for, `ifux.door.shortcomings(prior(found.numbers))` tells.
+    what the telescope was made for, `ifux.checks.shortcomings(prior(found.numbers))` tells.
 
     References: Marquardt (1963), SIAM Journal on Applied Mathematics 11, 431.
     """

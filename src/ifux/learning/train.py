@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ifux.door import warn_of
+from ifux.checks import warn_of
 from ifux.errors import InputError
 from ifux.io.checkpoint import digest, resumed, save
 from ifux.learning.batches import Batches

@@ -45,7 +45,7 @@ class AbstractGaussianLSF(AbstractLSF):
 
     in the rest frame, at every wavelength, where the redshift is that of the star with its velocity: its light is
     observed at another wavelength, and its spectrum stretched. Where the library is coarser than the telescope it stays
-    as it is: `ifux.door.coarse_library` tells.
+    as it is: `ifux.checks.coarse_library` tells.
     """
 
     @abstractmethod

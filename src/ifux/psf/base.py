@@ -22,7 +22,7 @@ class AbstractPSF(AbstractLimited):
         """How far light is moved [spaxel]: the sky is deposited on a field wider by this much on every side."""
 
     @abstractmethod
-    def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
+    def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
 
     @abstractmethod
@@ -58,7 +58,7 @@ class AbstractKernelPSF(AbstractPSF):
         """The reach of the kernel."""
         return self.reach
 
-    def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
+    def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 

@@ -63,7 +63,7 @@ class ChromaticPSF(AbstractPSF):
         """Half of the band, in the logarithm of the wavelength."""
         return math.log(self.band[1] / self.band[0]) / 2
 
-    def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
+    def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Lagrange polynomials in the logarithm of the wavelength."""
         place = jnp.log(wave / math.sqrt(self.band[0] * self.band[1])) / self.half
         return chebyshev.weights(jnp.clip(place, -1, 1), self.terms).T

@@ -18,7 +18,7 @@ class NoPSF(AbstractPSF):
         """Light stays where it lands."""
         return 0
 
-    def share(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
+    def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 
 from ifux import config, run
+from ifux.checks import voxels
 from ifux.config.build import check_keys
-from ifux.door import voxels
 from ifux.errors import InputError
 from ifux.io.galaxies.read import galaxy_options
 from ifux.library import SSPLibrary

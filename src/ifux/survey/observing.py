@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ifux import config, run
-from ifux.door import voxels
+from ifux.checks import voxels
 from ifux.errors import InputError
 from ifux.survey.cluster import connected, dispatched
 from ifux.survey.description import Case, Survey

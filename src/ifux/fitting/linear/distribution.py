@@ -62,17 +62,17 @@ def distribution(
     )
     velocities, populations = share.sum(axis=(-2, -1)), share.sum(axis=-3)
     nodes = jnp.asarray(kinematics.shifts, weights.dtype)
-    lit = jnp.where(total > 0, 1.0, jnp.nan)
+    occupied = jnp.where(total > 0, 1.0, jnp.nan)
     mean = velocities @ nodes
     # The nodes that share a star spread by (degree + 1) / 12 spacings squared: cubic exactly, lower degrees on average.
     width = kinematics.spacing**2 * (kinematics.degree + 1) / 12
     variance = velocities @ nodes**2 - mean**2 - width
     return Distribution(
         mass=weights.sum(axis=-1),
-        velocity=lit * mean,
-        dispersion=lit * jnp.sqrt(jnp.maximum(variance, 0)),
-        age=lit * (populations.sum(axis=-2) @ jnp.log10(ssp.age)),
-        metallicity=lit * (populations.sum(axis=-1) @ jnp.log10(ssp.metallicity)),
+        velocity=occupied * mean,
+        dispersion=occupied * jnp.sqrt(jnp.maximum(variance, 0)),
+        age=occupied * (populations.sum(axis=-2) @ jnp.log10(ssp.age)),
+        metallicity=occupied * (populations.sum(axis=-1) @ jnp.log10(ssp.metallicity)),
         velocities=velocities,
         populations=populations,
         nodes=nodes,

@@ -44,7 +44,7 @@ class CubeOperator(eqx.Module):
         """Maps as the PSF shows them on the field, averaged over the wavelengths: no cube knows more of them."""
         telescope = self.telescope
         wave = jnp.asarray(telescope.wavelengths.centres(), self.templates.dtype)
-        share = telescope.psf.share(wave).mean(axis=1)
+        share = telescope.psf.term_weights(wave).mean(axis=1)
         flat = maps.reshape(*maps.shape[:2], -1)
         blurred = telescope.psf.blur(flat, telescope.spaxels.pitch, telescope.spaxels.degree)
         seen = (share[:, None, None, None] * blurred).sum(axis=0)

@@ -50,7 +50,7 @@ def coarse_library(telescope: Telescope) -> str | None:
 
 def coarse_channels(telescope: Telescope) -> str | None:
     """That the velocity nodes are too far apart for the lines, in a sentence; None where they are not."""
-    error = float(error_between_nodes(telescope.narrowed_to(telescope.kinematics.spacing)))
+    error = float(error_between_nodes(telescope.limited_to(telescope.kinematics.spacing)))
     if not error >= VISIBLE:
         return None
     return (
