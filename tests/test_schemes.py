@@ -60,6 +60,11 @@ def test_what_cannot_be_the_same_is_told():
     assert told["survey"] in notes and HEADERS["survey"]["record"]["notes"][0] not in told["survey"]
 
 
+def test_word_that_is_another_today_is_translated():
+    before = configuration("plain") | {"compute": {"contract": "lit"}}
+    assert config.resolved(before)["compute"]["contract"] == "occupied"
+
+
 def test_grid_of_before_keeps_its_velocity_nodes():
     spacing = {name: config.resolved(configuration(name))["telescope"]["kinematics"]["spacing"] for name in HEADERS}
     assert spacing["grid-before"] == 50 and spacing["grid"] == 40
