@@ -95,7 +95,7 @@ WRONG = {
     "snap.hdf5 galaxy.h5 --radius nan": "radius must be a positive length",
     "snap.hdf5 galaxy.h5 --subhalo 1 2": "named by 1 whole number",
     "snap.hdf5 galaxy.h5 --ids absent.txt": "absent.txt does not exist",
-    "snap.hdf5 galaxy.h5 --format gadgeto": "invalid choice",
+    "snap.hdf5 galaxy.h5 --format gadgeto": "'gadgeto' is no galaxy format",
     "snap.hdf5 galaxy.h5 --format simba --option ages=3": "'units'], not ['ages']",
     "snap.hdf5 galaxy.h5 --option ages": "--option ages: an option is like",
     "snap.hdf5 galaxy.h5 --option radius=3": "radius is no option of a format",

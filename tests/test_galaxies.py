@@ -107,7 +107,7 @@ def test_gradients_of_age_and_metallicity_are_recovered(bits):
 
 def test_ages_and_metallicities_stay_within_limits(bits):
     for age, gradient in ((1e-5, -1.0), (1e3, 1.0)):
-        stars = galaxy(2000, 500, disc_age=age, bulge_age=age, disc_age_gradient=gradient, metallicity=age)
+        stars = galaxy(2000, 500, disc_age=age, bulge_age=age, disc_age_gradient=gradient, metallicity=min(age, 1.0))
         stars = particles(stars)
         for values, (low, high) in ((stars.age, AGES), (stars.metallicity, METALLICITIES)):
             assert np.all(np.asarray(values) >= low * (1 - 1e-5))

@@ -57,7 +57,7 @@ def whole():
         kinematics=ifux.VelocityChannels(),
         ssp=ifux.LowRankSSP.from_library(library),
         dust=ifux.ScreenDust(0.3),
-        psf=ifux.ChromaticPSF(MoffatPSF(0.8, reach=6), -0.3),
+        psf=ifux.ChromaticPSF(MoffatPSF(0.8, reach=9), -0.3),
         lsf=ifux.GaussianLSF(2.65),
         noise=TargetSNRNoise(30.0),
     )
@@ -93,7 +93,7 @@ def test_the_whole_telescope_is_found_again_from_either_start(whole):
 
 def scene():
     """A small telescope, its stars, a noisy cube, and a start where two numbers are wrong."""
-    telescope, stars = stages.telescope(psf=MoffatPSF(1.2, reach=5), noise=TargetSNRNoise(30.0)), stages.particles(200)
+    telescope, stars = stages.telescope(psf=MoffatPSF(1.2, reach=12), noise=TargetSNRNoise(30.0)), stages.particles(200)
     data, variance = telescope(stars, key=jax.random.key(4)), telescope.noise.variance(telescope(stars))
     wrong = eqx.tree_at(lambda t: (t.psf.fwhm, t.orientation.inclination), telescope, (real(1.5), real(42.0)))
     freed = free(

@@ -76,7 +76,7 @@ def redshifts(model, low, high):
 
 def test_prior_over_redshifts_that_leave_the_library_is_refused(bits):
     model = observation()
-    with pytest.raises(InputError, match=r"Prior: redshift: .* at redshifts 0\.0150 to 0\.0400 for .*matched"):
+    with pytest.raises(InputError, match=r"Prior.of: redshift: .* at redshifts 0\.0150 to 0\.0400 for .*matched"):
         redshifts(model, 0.015, 0.04)
     assert redshifts(model, 0.018, 0.022).size == 1
     long = stages.library(Wavelengths(4500.0, 1.0, 700, "air"), 2, 2)

@@ -384,9 +384,8 @@ def test_a_cache_that_cannot_be_written_is_said(server, place, desk, monkeypatch
 @pytest.fixture
 def command(place, monkeypatch):
     """`ifux tng` against the server."""
-    import ifux.commands.tng
 
-    monkeypatch.setattr(ifux.commands.tng, "cutout", lambda *names, **options: tng_cutout(*names, **options, **place))
+    monkeypatch.setattr("ifux.io.tng.cutout", lambda *names, **options: tng_cutout(*names, **options, **place))
     return lambda *words: cli.main(["tng", *words])
 
 
