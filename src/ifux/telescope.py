@@ -116,12 +116,13 @@ class Telescope(eqx.Module):
         spaxels one after the other: on a CPU only where the weights do not fit into the cache, and many thousand at a
         time.
         """
-        self, particles = ready(self), stars_of(particles)
+        # What is cast to vary over a mesh before the loop has its cotangent added up over the mesh once, after the loop.
+        self, particles = alike((ready(self), stars_of(particles)))
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
         nothing = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
-        start = Sum.onto(alike(nothing, self, particles))
+        start = Sum.onto(alike(nothing, particles))
 
         def add(weights: Sum, particles: Particles) -> Sum:
             projected = self.orientation(particles, scale)

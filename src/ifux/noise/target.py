@@ -29,11 +29,7 @@ class TargetSNRNoise(AbstractGaussianNoise):
     def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
         """The squared ratio of the brightest mean and the signal-to-noise ratio."""
         # A CPU leaves numbers out of a sum ten times as slowly as it adds all of them.
-        signal = jax.lax.cond(
-            jnp.isnan(cube[0, 0]).any(),
-            lambda cube: jnp.nanmean(cube, axis=2),
-            lambda cube: cube.mean(axis=2),
-            cube,
-        )
+        mean = cube.mean(axis=2)
+        signal = jax.lax.cond(jnp.isnan(mean[0, 0]), lambda: jnp.nanmean(cube, axis=2), lambda: mean)
         level = signal.max() / self.snr
         return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)

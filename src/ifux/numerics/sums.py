@@ -36,7 +36,7 @@ class Sum(eqx.Module):
     @staticmethod
     def onto(grid: Float[Array, "tall wide kind"]) -> "Sum":
         """A sum that begins with a grid."""
-        return Sum(jnp.concatenate([grid, jnp.zeros_like(grid)], axis=2), jnp.zeros_like(grid[:, :, 0]))
+        return Sum(jnp.pad(grid, ((0, 0), (0, 0), (0, grid.shape[2]))), jnp.zeros_like(grid[:, :, 0]))
 
     def value(self) -> Float[Array, "tall wide kind"]:
         """The sum."""

@@ -22,6 +22,6 @@ def alike(tree: PyTree, *others: PyTree) -> PyTree:
 
     def cast(leaf):
         missing = tuple(axis for axis in axes if axis not in varies(leaf))
-        return jax.lax.pcast(leaf, missing, to="varying") if missing else leaf
+        return jax.lax.pcast(leaf, missing, to="varying") if missing and isinstance(leaf, jax.Array) else leaf
 
     return jax.tree.map(cast, tree) if axes else tree
