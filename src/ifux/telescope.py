@@ -116,7 +116,7 @@ class Telescope(eqx.Module):
         spaxels one after the other: on a CPU only where the weights do not fit into the cache, and many thousand at a
         time.
         """
-        # What is cast to vary over a mesh before the loop has its cotangent added up over the mesh once, after the loop.
+        # What is cast to vary over a mesh here has its cotangent added up over the mesh once, and not in the loop.
         self, particles = alike((ready(self), stars_of(particles)))
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
