@@ -30,7 +30,6 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
@@ -272,6 +271,8 @@ def _spectral(cube: Cube) -> list[tuple]:
 
 def _plane(header: Any) -> tuple[float, tuple[float, float]]:
     """Side of a spaxel [arcsec], and right ascension and declination of the centre of the field [degree]."""
+    from astropy.wcs import WCS
+
     plane = WCS(header, naxis=2, fix=False)
     centre = plane.wcs_pix2world([[(header["NAXIS1"] + 1) / 2, (header["NAXIS2"] + 1) / 2]], 1)[0]
     # twelve digits undo the rounding of arcsec to degree and back

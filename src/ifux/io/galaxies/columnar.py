@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 import yaml
-from astropy.io import ascii as astropy_ascii
 from astropy.io import fits
 
 from ifux.errors import InputError
@@ -166,6 +165,8 @@ def split_name(name: str) -> tuple[str, str | None]:
 
 def read_csv(path: Path) -> Columns:
     """Columns with their units in their names, between commas; lines that begin with # are left out."""
+    from astropy.io import ascii as astropy_ascii
+
     table: Any = astropy_ascii.read(str(path), format="csv", guess=False, comment="#", fast_reader=True)
     values, units = {}, {}
     for whole in table.colnames:
@@ -198,6 +199,8 @@ def read_ecsv(path: Path) -> Columns:
 
     References: https://github.com/astropy/astropy-APEs/blob/main/APE6.rst.
     """
+    from astropy.io import ascii as astropy_ascii
+
     header, _ = ecsv_header(path)
     delimiter = header.get("delimiter", " ")
     if delimiter not in (" ", ","):

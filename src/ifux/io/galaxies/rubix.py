@@ -24,7 +24,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 from astropy import units
-from astropy.cosmology import Planck15
 from jaxtyping import Float
 
 from ifux.errors import InputError
@@ -106,6 +105,8 @@ def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
 
 def today_after(redshift: float) -> float:
     """Time from a redshift until today in the universe of RUBIX [Gyr]."""
+    from astropy.cosmology import Planck15
+
     planck = Expansion(1.0, Planck15.h, Planck15.Om0)  # pyright: ignore[reportAttributeAccessIssue]
     return planck.now() - float(planck.time(np.array(1 / (1 + redshift))))
 
