@@ -75,7 +75,7 @@ def ended(whole, start):
 
 
 def flat(values):
-    return np.concatenate([np.atleast_1d(np.asarray(values[name], float)) for name in sorted(values)])
+    return np.concatenate([np.atleast_1d(np.asarray(value, float)) for value in values.values()])
 
 
 @pytest.mark.slow

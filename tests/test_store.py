@@ -228,7 +228,7 @@ def test_any_changed_byte_is_refused_or_harmless(file, shelf, at, change, cut, n
 @pytest.mark.slow
 def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tmp_path, capsys, monkeypatch):
     # the programs that the tests keep, not those of an empty cache
-    monkeypatch.setattr("ifux.commands.observe.keep_programs", lambda: None)
+    monkeypatch.setattr("ifux.io.programs.keep_programs", lambda: None)
     stored = import_ssp(file, "mine")
     (tmp_path / "small.json").write_text(json.dumps(OBSERVATION))
     assert cli.main(["observe", "small.json", "--quiet"]) == 0
