@@ -39,7 +39,7 @@ def test_bijections_have_their_inverse_and_increase(double, name):
 
 def scene(**changes):
     """A telescope that sees well, and the stars before it."""
-    return stages.telescope(psf=MoffatPSF(1.2, reach=12), noise=TargetSNRNoise(100.0), **changes), stages.particles(200)
+    return stages.telescope(psf=MoffatPSF(1.2, reach=16), noise=TargetSNRNoise(100.0), **changes), stages.particles(200)
 
 
 def freed(telescope):

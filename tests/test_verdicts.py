@@ -160,7 +160,7 @@ def test_several_starts_leave_a_false_minimum(bits):
 def test_starts_need_priors_and_a_key(double):
     data = linear(Numbers())
     start, model = free(Numbers(), one=(ONE, Normal(1.0, 1.0)), two=(TWO, Real()), three=(THREE, Positive()))
-    with pytest.raises(InputError, match="drawn from the priors: give three, two one"):
+    with pytest.raises(InputError, match="drawn from the priors: give two, three one"):
         least_squares(linear, model, start, data, jnp.ones_like(data), starts=3, key=KEY)
     start, model = free(Numbers(), one=(ONE, Normal(1.0, 1.0)))
     with pytest.raises(InputError, match="give a key, or take one start"):
