@@ -1,9 +1,11 @@
 """Arrays that vary over the axes of a mesh, inside of `jax.shard_map`."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from jaxtyping import PyTree
+
+T = TypeVar("T")
 
 
 def varies(*trees: PyTree) -> frozenset[Any]:
@@ -14,7 +16,7 @@ def varies(*trees: PyTree) -> frozenset[Any]:
     return frozenset().union(*sets)
 
 
-def alike(tree: PyTree, *others: PyTree) -> PyTree:
+def alike(tree: T, *others: PyTree) -> T:
     """A tree every array of which varies over all axes over which any does, or an array of others: what JAX's own
     operations do with their arguments, primitives and the start of a loop leave to their callers.
     """
