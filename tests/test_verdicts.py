@@ -318,3 +318,23 @@ def test_importance_weights_follow_a_bent_valley_to_its_ends(double):
     drawn = importance(parabola, model, fit, data, jnp.ones_like(data), key=KEY, effective=1500, draws=1500)
     assert drawn.uncertainty.errors["one[0]"] == pytest.approx(1, abs=0.1)
     assert np.allclose(drawn.intervals()["one[0]"], stats.norm.ppf([0.16, 0.84]), atol=0.12)
+
+
+def kinked(numbers):
+    """Ten numbers, the first of which counts a tenth as much from some value on, as where a table has its next cell."""
+    first = numbers.one[0]
+    return jnp.append(jnp.where(first < -2, 0.1 * first - 1.8, first), numbers.one[1:])[None, None]
+
+
+def test_importance_weights_follow_a_valley_beyond_a_kink(double):
+    """A fifth of the posterior is where a normal one about the minimum has a fortieth and goes on for twenty errors."""
+    data = jnp.zeros((1, 1, 10))
+    start, model = free(Numbers(np.zeros(10)), one=(ONE, Real()))
+    fit, _ = least_squares(kinked, model, start, data, jnp.ones_like(data))
+    drawn = importance(kinked, model, fit, data, jnp.ones_like(data), key=KEY, effective=1500, draws=1500)
+    shares = [0.05, 0.16, 0.5, 0.84]
+    exact = quantiles(lambda x: -0.5 * np.where(x < -2, 0.1 * x - 1.8, x) ** 2, -60, 6, shares)
+    low, high = drawn.intervals()["one[0]"]
+    found = [drawn.intervals(0.9)["one[0]"][0], low, drawn.intervals(0.0)["one[0]"][0], high]
+    assert exact[0] < -7
+    assert np.allclose(found, exact, rtol=0.1, atol=0.12)
