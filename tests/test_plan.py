@@ -63,10 +63,13 @@ def test_plan_names_shapes_and_choices(session):
     assert "in 8 spaxels that can hold light" in run.planned(few).report()
 
 
-def test_plan_that_does_not_fit_says_what_would():
-    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels")
+def test_plan_that_does_not_fit_says_what_would(monkeypatch):
+    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels", 3e12)
     assert not small.fits and small.sentence() == (
         "the observation does not fit into memory: 2.00 GB at the peak, when light is observed, of 1.00 GB; "
         "take fewer channels"
     )
-    assert small.report().endswith("memory     2.00 GB at the peak, when light is observed, of 1.00 GB")
+    monkeypatch.setattr("ifux.plan.pace", lambda: 1e11)
+    memory, time = small.report().splitlines()[-2:]
+    assert memory == "memory     2.00 GB at the peak, when light is observed, of 1.00 GB"
+    assert time == "time       about 30 s of computing, to a factor of three"

@@ -20,7 +20,7 @@ from ifux import (
     Wavelengths,
 )
 from ifux.checks import shortcomings, warn_of
-from ifux.learning import Batches, Prior, Uniform, train
+from ifux.learning import Batches, Prior, Uniform, refine, train
 from ifux.typing import real
 
 KEY = jax.random.key(0)
@@ -74,6 +74,18 @@ def redshifts(model, low, high):
     return Prior.of(model, redshift=(lambda o: o.telescope.target.redshift, Uniform(low, high)))
 
 
+def test_refinement_warns_of_where_it_ends():
+    model = observation(noise=TargetSNRNoise(20.0), target=FixedTarget(0.02, 90.0))
+    prior = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(1.0, 80.0)))
+    data = prior(real([-2.0]))()
+    with pytest.warns(UserWarning, match="beyond the kernel") as caught:
+        refine(prior, real([0.0]), data, 1)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jax.jit(lambda numbers: refine(prior, numbers, data, 1).numbers)(real([0.0]))
+
+
 def test_prior_over_redshifts_that_leave_the_library_is_refused(bits):
     model = observation()
     with pytest.raises(InputError, match=r"Prior.of: redshift: .* at redshifts 0\.0150 to 0\.0400 for .*matched"):
@@ -101,6 +113,8 @@ def test_training_warns_at_its_start_and_at_its_end_once():
     with pytest.warns(UserWarning, match="beyond the kernel") as caught:
         train(loss, real([0.0]), batches, optimiser=optax.sgd(0.1), steps=1)
     assert [str(warning.message) for warning in caught] == [sentence]
+    with pytest.warns(UserWarning, match="beyond the kernel"):
+        batches(0)
     narrow = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(0.8, 1.3)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,22 +1,33 @@
-"""What an observation will do, and the memory that it will need, before it is done."""
+"""What an observation will do, and the memory and the time that it will need, before it is done."""
 
+import math
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 
 from ifux.checks import memory
 from ifux.compute import Choices
-from ifux.particles import Stars
+from ifux.numerics.stencil import Stencil
+from ifux.particles import Particles, Stars
 from ifux.programs import deposit, expose, nothing
 from ifux.telescope import Telescope
+
+ADDED, SCATTERED, RESPONDED, WRITTEN = 40, 5000, 5000, 300
+"""What an addition to a window of the grid takes, one to a sparse row of it, a value of a template, and one of the
+cube or of its variance, in multiplications of a product of matrices. Read on a CPU, where they vary by a factor of two
+with the shapes.
+"""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Shapes, choices and memory of an observation."""
+    """Shapes, choices, memory and time of an observation."""
 
     facts: tuple[tuple[str, str], ...]
     """What a report shows, by name."""
@@ -26,6 +37,8 @@ class Plan:
     """Memory of the device, if it tells [byte]."""
     remedy: str
     """What would need less."""
+    work: float
+    """What it takes in all, in multiplications of a product of matrices."""
 
     @property
     def peak(self) -> int:
@@ -39,7 +52,8 @@ class Plan:
 
     def report(self) -> str:
         """What `ifux observe --dry-run` prints, one fact a line."""
-        return "\n".join(f"{name:10} {fact}" for name, fact in (*self.facts, ("memory", self.need())))
+        time = f"about {rounded(self.work / pace())} s of computing, to a factor of three"
+        return "\n".join(f"{name:10} {fact}" for name, fact in (*self.facts, ("memory", self.need()), ("time", time)))
 
     def need(self) -> str:
         """The memory at the peak, and when that is."""
@@ -99,7 +113,42 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         "shorter reach",
         "cube": "take fewer channels or fewer spaxels",
     }[larger]
-    return Plan(facts, steps, memory(), remedy)
+    written = (2 if noisy else 1) * y * x * telescope.wavelengths.size
+    return Plan(facts, steps, memory(), remedy, work + effort(telescope, block, stars.count, written))
+
+
+def effort(telescope: Telescope, block: Particles, count: int, written: int) -> float:
+    """What particles, templates and numbers that are written take beside the contraction [multiplications]."""
+
+    def split(telescope: Telescope, block: Particles) -> tuple[tuple[Stencil, ...], Any]:
+        projected = telescope.project(block)
+        places = (*telescope.spaxels.axes(projected, telescope.psf.margin), telescope.kinematics.locate(projected))
+        return places, telescope.ssp.coefficients(projected)
+
+    places, mixture = eqx.filter_eval_shape(split, telescope, block)
+    windows = count * math.prod(stencil.index.shape[1] for stencil in places)
+    sparse = isinstance(mixture, Stencil)
+    each = SCATTERED * mixture.index.shape[1] if sparse else ADDED * mixture.shape[1]
+    added = windows * each * telescope.dust.size
+    return added + RESPONDED * telescope.kinds * telescope.wavelengths.size + WRITTEN * written
+
+
+def rounded(value: float) -> str:
+    """A number with one digit that counts."""
+    return f"{float(f'{value:.1g}'):g}"
+
+
+def pace() -> float:
+    """Multiplications a second of a product of matrices on the device, the best of three."""
+    matrix = jnp.ones((1024, 1024), jnp.float32)
+
+    def tried() -> float:
+        begun = time.perf_counter()
+        jnp.matmul(matrix, matrix, precision=jax.lax.Precision.HIGHEST).block_until_ready()
+        return time.perf_counter() - begun
+
+    tried()
+    return matrix.shape[0] ** 3 / min(tried() for _ in range(3))
 
 
 def needs(function: Any, *arguments: Any) -> Any:

@@ -1,9 +1,9 @@
 r"""The valley about a minimum, followed to where its ground is high.
 
 The curvature at a minimum is that of its floor alone. A valley may bend, and where a model is interpolated in a table
-its slopes have kinks: a posterior whose mode lies in one is wider, on one side, than that curvature says, by any factor.
-So the loss is asked at a few distances on all axes; and where it is not as expected, its ground, the smallest loss
-across the axis, is followed outward:
+its slopes have kinks: a posterior whose mode lies in one, or near one, is wider on one side than that curvature says,
+by any factor. So the loss is asked at a few distances on all axes; and where it is not as expected, its ground, the
+smallest loss across the axis, is followed outward:
 
 $$\delta = s\,\frac{\Sigma h}{\sqrt{h^T \Sigma h}}, \qquad
 \delta' = \Sigma \left(g - h\,\frac{h^T \Sigma g}{h^T \Sigma h}\right)$$

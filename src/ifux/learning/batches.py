@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from ifux.checks import outgrown, see, sight
+from ifux.checks import outgrown, see, sight, warn_of
 from ifux.learning.each import each
 from ifux.learning.prior import Prior
 from ifux.telescope import Coverage, Observation
@@ -42,7 +42,9 @@ class Batches(eqx.Module):
     """Devices that share the work, as `ifux.parallel.mesh` has them."""
 
     def __call__(self, step: int | Int[Array, ""]) -> Batch:
-        """The batch of a step; compiled once for all."""
+        """The batch of a step; compiled once for all. Of the first, it warns as `ifux.checks.shortcomings` tells."""
+        if isinstance(step, int) and step == 0:
+            warn_of(self.shortcomings(0))
         return made(self, jnp.asarray(step, jnp.int32))
 
     def shortcomings(self, step: int) -> list[str]:

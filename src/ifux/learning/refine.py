@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ifux.checks import shortcomings, warn_of
 from ifux.learning.prior import Prior
 from ifux.telescope import Observation
 
@@ -29,7 +30,6 @@ class Refined(eqx.Module):
         return self.numbers[None, :] + jnp.matmul(pulls, lower.T, precision=HIGHEST)
 
 
-@eqx.filter_jit
 def refine(
     prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Float[Array, "y x wave"], steps: int = 8
 ) -> Refined:
@@ -40,11 +40,23 @@ def refine(
 
     with the telescope T, its Jacobian J by the free numbers x, and their standard normal prior. A step that does not
     lead to a more probable place is not taken, and the next is shorter. The inverse of F + 1 at the end is the
-    covariance: Laplace's approximation. The variance is that of the cube at the step. Whether the numbers have left
-    what the telescope was made for, `ifux.checks.shortcomings(prior(found.numbers))` tells.
+    covariance: Laplace's approximation. The variance is that of the cube at the step. At the start and at the end it
+    warns where the numbers have left what the telescope was made for, but not inside of a `jit` or a `vmap`: there,
+    `ifux.checks.shortcomings(prior(found.numbers))` tells afterwards.
 
     References: Marquardt (1963), SIAM Journal on Applied Mathematics 11, 431.
     """
+    told = warn_of(shortcomings(prior(numbers)))
+    found = stepped(prior, numbers, data, steps)
+    warn_of(shortcomings(prior(found.numbers)), told)
+    return found
+
+
+@eqx.filter_jit
+def stepped(
+    prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Float[Array, "y x wave"], steps: int
+) -> Refined:
+    """The steps, compiled once."""
 
     def whitened(numbers):
         observation = prior(numbers)

@@ -98,9 +98,11 @@ def train(
     step = train_step(loss, optimiser, mesh=mesh)
     state, history = optimiser.init(eqx.filter(network, eqx.is_inexact_array)), []
     origin = digest() if checkpoint is None else digest(loss, network, batches, arguments)
-    told = warn_of(shortcomings_of(batches, 0))
     if checkpoint is not None and Path(checkpoint).exists():
         (network, state), history = resumed(Path(checkpoint), (network, state), origin, "training")
+    told = shortcomings_of(batches, 0)
+    if history:
+        warn_of(told)
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="training") as bar:
         while len(history) < steps:
             following = step(network, state, batches(len(history)), *arguments)
