@@ -35,7 +35,7 @@ BROAD = 0.01
 def coarse_library(telescope: Telescope) -> str | None:
     """Where the library's resolution is worse than the telescope's, in a sentence; None where it is not."""
     ssp, redshift = telescope.ssp, telescope.target.redshift
-    excess = np.asarray(telescope.lsf.excess(ssp.rest, ssp.fwhm, redshift), np.float64)
+    excess = np.asarray(excess_of(telescope), np.float64)
     observed = ssp.rest.centres() * (1 + float(redshift))
     edges = telescope.wavelengths.edges()
     coarse = (excess < 0) & (observed > edges[0]) & (observed < edges[-1])
@@ -46,6 +46,12 @@ def coarse_library(telescope: Telescope) -> str | None:
         f"the library is coarser than the telescope's line spread function from {observed[coarse][0]:.0f} to "
         f"{observed[coarse][-1]:.0f} angstrom: the best FWHM it allows there at this redshift is {best:.3f} angstrom"
     )
+
+
+@eqx.filter_jit
+def excess_of(telescope: Telescope) -> Float[Array, " rest"]:
+    """Variance of lines that the library leaves to the telescope [angstrom^2]."""
+    return telescope.lsf.excess(telescope.ssp.rest, telescope.ssp.fwhm, telescope.target.redshift)
 
 
 def coarse_channels(telescope: Telescope) -> str | None:
@@ -203,14 +209,20 @@ def warn_of(sentences: Collection[str], told: Collection[str] = ()) -> list[str]
 
 def out_of_sight(target: AbstractTarget) -> str | None:
     """Why a target cannot be observed, in a sentence; None where it can."""
-    flux, scale = float(target.flux_per_luminosity()), float(target.arcsec_per_kpc())
+    flux, scale, distance = (float(value) for value in seen_from_here(target))
     if 0 < flux < np.inf and 0 < scale < np.inf:
         return None
     return (
         f"at redshift {float(target.redshift):g} it is at a luminosity distance of "
-        f"{float(target.luminosity_distance()):g} Mpc, where light and size are not finite numbers; "
+        f"{distance:g} Mpc, where light and size are not finite numbers; "
         'give another redshift, or {"kind": "fixed"} with a distance in Mpc'
     )
+
+
+@eqx.filter_jit
+def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    """Flux of one solar luminosity, apparent size of a length, luminosity distance."""
+    return target.flux_per_luminosity(), target.arcsec_per_kpc(), target.luminosity_distance()
 
 
 def voxels(stages: Mapping[str, Any], wavelengths: Wavelengths, *, basis: int = 1) -> int:
@@ -243,6 +255,9 @@ def memory() -> int | None:
 
 def beyond_counting(telescope: Telescope) -> str | None:
     """Why the weights cannot be counted in 32 bits, in a sentence; None where they can."""
+    tall, wide = telescope.spaxels.shape(telescope.psf.margin)
+    if tall * wide * telescope.kinds < 2**31:
+        return None
     none = np.zeros(1, np.float32)
     try:
         eqx.filter_eval_shape(

@@ -20,6 +20,9 @@ UNITS = {
 }
 """Unit, as FITS spells it, and meaning of each map."""
 
+MOMENTS = 6
+"""Sums that maps are made of."""
+
 
 def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) -> dict[str, Float[Array, "y x"]]:
     """Maps of the particles themselves on the telescope's spaxels, without PSF, dust or noise.
@@ -45,7 +48,7 @@ def moments(
         place = *telescope.spaxels.axes(projected, margin), dense(one[:, None])
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
-    nothing = jnp.zeros((*telescope.spaxels.shape(margin), 6), projected.mass.dtype)
+    nothing = jnp.zeros((*telescope.spaxels.shape(margin), MOMENTS), projected.mass.dtype)
     return accumulate(add, Sum.onto(alike(nothing, telescope, projected)), projected, block).value()
 
 

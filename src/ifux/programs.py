@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ifux import parallel
 from ifux.compute import Choices
-from ifux.maps import moments
+from ifux.maps import MOMENTS, moments
 from ifux.particles import Particles
 from ifux.telescope import Telescope
 
@@ -16,8 +16,9 @@ def nothing(
     telescope: Telescope, stars: Particles
 ) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
     """What is added up over particles, before the first."""
-    shapes = eqx.filter_eval_shape(lambda t, p: (t.weights(p), moments(t, p)), telescope, stars)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    kind, margin = stars.mass.dtype, telescope.psf.margin
+    weights = jnp.zeros((*telescope.spaxels.shape(margin), telescope.kinds), kind)
+    return weights, jnp.zeros((*telescope.spaxels.shape(0), MOMENTS), kind)
 
 
 @eqx.filter_jit

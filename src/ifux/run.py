@@ -98,7 +98,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
     """The galaxy of a description: from a file, or from a parametric model, which stands at the target's redshift."""
     if description["kind"] != "file":
-        stars = config.galaxy_model(description).particles()
+        stars = eqx.filter_jit(lambda galaxy: galaxy.particles())(config.galaxy_model(description))
         return Galaxy(stars, redshift, source=description["kind"], format="parametric")
     options = {key: value for key, value in description.items() if key != "kind"}
     check_keys(options, [*galaxy_options(), "stream"], "galaxy", "a galaxy from a file")

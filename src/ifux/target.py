@@ -55,8 +55,9 @@ class FlatLambdaCDM(AbstractLimited):
         massive = (1 + (0.3173 * self.neutrino_mass / energy) ** 1.83) ** 0.54644808743
         return photons * (1 + 0.22710731766 * (3.046 / 3) * (2 + massive))
 
+    @eqx.filter_jit
     def comoving_distance(self, redshift: Float[Array, ""]) -> Float[Array, ""]:
-        """Line-of-sight comoving distance [Mpc], by Gauss-Legendre quadrature in log(1 + z)."""
+        """Line-of-sight comoving distance [Mpc], by Gauss-Legendre quadrature in log(1 + z); traced once for all."""
         nodes, shares = np.polynomial.legendre.leggauss(24)
         end = jnp.log1p(redshift)
         z = jnp.expm1(end * jnp.asarray((nodes + 1) / 2, end.dtype))
