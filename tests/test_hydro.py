@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ifux.errors import InputError
 from ifux.io import describe, read_galaxy, write_galaxy
-from ifux.io.galaxies.elements import alpha_enhancement
-from ifux.io.galaxies.galaxy import settled
-from ifux.io.galaxies.read import GALAXY_FORMATS, galaxy_format
+from ifux.io.snapshots.elements import alpha_enhancement
+from ifux.io.snapshots.galaxy import settled
+from ifux.io.snapshots.read import GALAXY_FORMATS, galaxy_format
 
 KPC, MSUN = 3.085678e21 * u.cm, 1.989e43 * u.g
 GRAVITY = {"length": KPC, "mass": MSUN, "a": 1, "h": -1, "speed": 0.5}

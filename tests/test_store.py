@@ -16,12 +16,12 @@ from web_server import WebServer, content
 
 from ifux import InputError, cli, config, run, survey
 from ifux.io import fetch_ssp, import_ssp, library_folder, read_ssp, stored_names, stored_ssp, write_ssp
-from ifux.io import public as shop
-from ifux.io import store as storing
-from ifux.io.download import Patience
-from ifux.io.fits import read_configuration
-from ifux.io.public import Public, public_libraries
-from ifux.io.store import record
+from ifux.io.downloads.download import Patience
+from ifux.io.files.cube import read_configuration
+from ifux.io.libraries import public as shop
+from ifux.io.libraries import store as storing
+from ifux.io.libraries.public import Public, public_libraries
+from ifux.io.libraries.store import record
 
 HASTE = Patience(tries=2, base=0.0, timeout=5.0)
 
@@ -228,7 +228,7 @@ def test_any_changed_byte_is_refused_or_harmless(file, shelf, at, change, cut, n
 @pytest.mark.slow
 def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tmp_path, capsys, monkeypatch):
     # the programs that the tests keep, not those of an empty cache
-    monkeypatch.setattr("ifux.io.programs.keep_programs", lambda: None)
+    monkeypatch.setattr("ifux.io.files.cache.keep_programs", lambda: None)
     stored = import_ssp(file, "mine")
     (tmp_path / "small.json").write_text(json.dumps(OBSERVATION))
     assert cli.main(["observe", "small.json", "--quiet"]) == 0

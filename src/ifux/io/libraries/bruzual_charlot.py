@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.compressed import exactly, unpacked
+from ifux.io.files.compressed import exactly, unpacked
 from ifux.io.libraries.format import LibraryFormat, check_size
 from ifux.io.libraries.options import Resolution, ask, assembled
 from ifux.library import SSPLibrary

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import h5py
 
-from ifux.io.hdf5 import find, numbers, require_dataset
+from ifux.io.files.hdf5 import find, numbers, require_dataset
 from ifux.io.libraries.format import check_size, hdf5_format, listed
 from ifux.io.libraries.options import Resolution, ask, assembled, positive
 from ifux.io.libraries.rubix import per_angstrom

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import is_hdf5, opened
+from ifux.io.files.hdf5 import is_hdf5, opened
 from ifux.library import SSPLibrary
 
 LIMIT = 2**30

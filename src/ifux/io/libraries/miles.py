@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import column, find, number, numbers, require_dataset, text
+from ifux.io.files.hdf5 import column, find, number, numbers, require_dataset, text
 from ifux.io.libraries.format import check_axes, check_size, hdf5_format
 from ifux.library import SSPLibrary
 

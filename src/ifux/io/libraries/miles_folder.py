@@ -30,9 +30,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
+from ifux.io.libraries.fits_image import read_image
 from ifux.io.libraries.format import LibraryFormat, check_size
-from ifux.io.libraries.image import read_image
-from ifux.io.libraries.models import gridded
+from ifux.io.libraries.grid import gridded
 from ifux.io.libraries.options import Resolution, assembled, mass_fractions
 from ifux.library import SSPLibrary
 from ifux.units import SPEED_OF_LIGHT

@@ -26,8 +26,8 @@ from typing import Literal
 import h5py
 
 from ifux.errors import InputError
-from ifux.io.files import replacing
-from ifux.io.hdf5 import column, find, fixed, number, require_dataset, text
+from ifux.io.files.hdf5 import column, find, fixed, number, require_dataset, text
+from ifux.io.files.writing import replacing
 from ifux.io.libraries.format import check_axes, check_size, hdf5_format
 from ifux.library import SSPLibrary
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.fits_file import is_fits
+from ifux.io.files.fits import is_fits
+from ifux.io.libraries.fits_image import Image, read_header, read_image, value
 from ifux.io.libraries.format import LibraryFormat
-from ifux.io.libraries.image import Image, read_header, read_image, value
-from ifux.io.libraries.models import gridded
+from ifux.io.libraries.grid import gridded
 from ifux.io.libraries.options import Resolution, ask, assembled, positive
 from ifux.library import SSPLibrary
 

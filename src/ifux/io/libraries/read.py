@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import beginning, is_hdf5, members, opened, regular
+from ifux.io.files.hdf5 import beginning, is_hdf5, members, opened, regular
 from ifux.io.libraries.bruzual_charlot import BRUZUAL_CHARLOT
 from ifux.io.libraries.dsps import DSPS
 from ifux.io.libraries.format import LibraryFormat

@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import find, numbers, require_dataset
+from ifux.io.files.hdf5 import find, numbers, require_dataset
 from ifux.io.libraries.format import check_size, hdf5_format, listed
 from ifux.io.libraries.options import Resolution, assembled
 from ifux.library import SSPLibrary

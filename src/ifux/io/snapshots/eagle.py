@@ -1,0 +1,88 @@
+"""EAGLE: snapshots, and galaxies cut out of them.
+
+Metallicities and abundances are those smoothed over the kernel of the gas. Lengths are Mpc/h comoving, masses 1e10
+solar masses/h, velocities km/s with the square root of a; every dataset says so itself. The subhalo of a particle is
+named by two numbers, its group and its sub-group.
+
+References: The EAGLE team (2017), arXiv:1706.09899.
+"""
+
+import h5py
+
+from ifux.io.files.hdf5 import find, number, text
+from ifux.io.snapshots.format import hdf5_format
+from ifux.io.snapshots.hydro import read_snapshot
+from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.particle_group import marked, stating
+from ifux.io.snapshots.snapshot import Snapshot
+from ifux.io.snapshots.stated import FACTS
+
+GROUPS = ("PartType4", "PartType0")
+SMALLEST = 1000.0
+"""No box of a cosmological run with galaxies in it is as small in kpc, and hardly one as large in Mpc."""
+
+ATTRIBUTES = ("CGSConversionFactor", "aexp-scale-exponent", "h-scale-exponent")
+POSITION = Column("Coordinates", cgs=3.085678e24, a=1.0, h=-1.0)
+VELOCITY = Column("Velocity", cgs=1e5, a=0.5, also=("Velocities",))
+METALLICITY = Column("SmoothedMetallicity", also=("Metallicity", "SmoothedMetallicities", "Metallicities"))
+ELEMENTS = Elements(Column("SmoothedElementAbundance", also=("ElementAbundance",)))
+SUBHALO = (("GroupNumber", "SubGroupNumber"),)
+
+LAYOUT = Layout(
+    name="eagle",
+    attributes=ATTRIBUTES,
+    stars=StarColumns(
+        position=POSITION,
+        velocity=VELOCITY,
+        mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
+        metallicity=METALLICITY,
+        formation=Column("StellarFormationTime", also=("StellarFormationTimes",)),
+        potential=Column("Potential", cgs=1e10, a=-1.0),
+        elements=ELEMENTS,
+        subhalo=SUBHALO,
+    ),
+    gas=GasColumns(
+        position=POSITION,
+        velocity=VELOCITY,
+        mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
+        density=Column("Density", cgs=6.769911e-31, a=-3.0, h=2.0),
+        metallicity=METALLICITY,
+        star_formation_rate=Column("StarFormationRate", cgs=6.30427892e25),
+        temperature=Column("Temperature"),
+        energy=Column("InternalEnergy", cgs=1e10),
+        smoothing_length=Column("SmoothingLength", cgs=3.085678e24, a=1.0, h=-1.0),
+        elements=ELEMENTS,
+        subhalo=SUBHALO,
+    ),
+)
+
+
+def recognises(file: h5py.File) -> bool:
+    """Unit attributes of EAGLE on the stars or the gas; without any, EAGLE's names in a box of Mpc.
+
+    Others took over the attributes: Magneticum keeps eleven element masses in Metallicity, Horizon-AGN says its name or
+    the code units of RAMSES. Others took over the names too, with kpc: these have larger boxes.
+    """
+    group = next((found for name in GROUPS if isinstance(found := find(file, name), h5py.Group)), None)
+    header = find(file, "Header")
+    if group is None or not isinstance(header, h5py.Group):
+        return False
+    elements = find(group, "Metallicity")
+    if (isinstance(elements, h5py.Dataset) and elements.ndim == 2) or number(header, "unit_l") is not None:
+        return False
+    if text(header, "RunLabel").startswith(("Horizon", "Magneticum")):
+        return False
+    if marked(group, ATTRIBUTES):
+        return True
+    named = all(
+        find(group, name) is not None for name in ("SmoothedMetallicity", "StellarFormationTime", "Coordinates")
+    )
+    return named and not stating(group) and 0 < (number(header, "BoxSize") or 0) < SMALLEST
+
+
+def read(file: h5py.File, **stated: object) -> Snapshot:
+    """The stars and the gas of a snapshot or of a cut-out."""
+    return read_snapshot(file, LAYOUT, **stated)
+
+
+EAGLE = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -1,0 +1,178 @@
+"""The galaxy file of RUBIX, which it keeps between its reader and its pipeline.
+
+    /galaxy/             redshift, center, halfmassrad_stars
+    /particles/stars/    coords, velocity, mass, metallicity, age
+    /particles/gas/      coords, velocity, mass, density, metallicity, sfr, internal_energy, temperature,
+                         electron_abundance, metals (particle, 10): H, He, C, N, O, Ne, Mg, Si, Fe, all others
+    /meta/               the header of the snapshot, where it came from IllustrisTNG
+
+Every dataset states its unit in the attribute `unit`; one that is empty or absent is RUBIX's usual one. Positions are
+those of the snapshot.
+
+RUBIX counts ages from today, so those of a snapshot in the past are too old. Where the file keeps the header of the
+snapshot (files that RUBIX made of IllustrisTNG), they are moved to its time in the universe that RUBIX takes, Planck15.
+The option `ages` says it of other files: "today", or "snapshot" for ages that are right.
+
+Masses are those as formed where RUBIX read IllustrisTNG, and those at the time of the snapshot where it read a file
+through pynbody: the file does not say which.
+
+References: Cakir et al. (2024), arXiv:2412.08265; https://github.com/AstroAI-Lab/rubix.
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from astropy import units
+from jaxtyping import Float
+
+from ifux.errors import InputError
+from ifux.galaxy import Cosmology
+from ifux.io.files.hdf5 import find, numbers, require_dataset, require_group, text
+from ifux.io.snapshots.columns import check_shapes
+from ifux.io.snapshots.expansion import Expansion
+from ifux.io.snapshots.format import hdf5_format
+from ifux.io.snapshots.gas import Gas, cell_radius, temperature
+from ifux.io.snapshots.snapshot import Snapshot
+from ifux.io.snapshots.stars import Stars
+
+STARS = {
+    "position": ("coords", "kpc"),
+    "velocity": ("velocity", "km/s"),
+    "mass": ("mass", "Msun"),
+    "age": ("age", "Gyr"),
+    "metallicity": ("metallicity", ""),
+}
+"""Datasets of the stars and their units, by column."""
+
+GAS = {
+    "position": ("coords", "kpc"),
+    "velocity": ("velocity", "km/s"),
+    "mass": ("mass", "Msun"),
+    "density": ("density", "Msun/kpc^3"),
+    "metallicity": ("metallicity", ""),
+    "star_formation_rate": ("sfr", "Msun/yr"),
+}
+"""Those of the gas."""
+
+ELEMENTS = ("H", "He", "C", "N", "O", "Ne", "Mg", "Si", "Fe")
+"""Columns of metals, but for the last."""
+
+REMEDY = "RUBIX writes it; see https://github.com/AstroAI-Lab/rubix"
+
+
+def recognises(file: h5py.File) -> bool:
+    """Stars among particles, under RUBIX's name for their positions."""
+    return isinstance(find(file, "particles/stars/coords"), h5py.Dataset)
+
+
+def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
+    """The stars and the gas."""
+    if ages not in (None, "today", "snapshot"):
+        raise InputError(f"{file.filename}: ages are counted from 'today' or from the 'snapshot', not {ages!r}.")
+    redshift = scalar(file, "galaxy/redshift") or 0.0
+    if not -0.999 < redshift < 1000:
+        raise InputError(f"{file.filename}: galaxy/redshift is {redshift}, which no galaxy has.")
+    group = require_group(file, "particles/stars", REMEDY)
+    columns = {name: column(group, *source) for name, source in STARS.items()}
+    check_shapes(file.filename, columns)
+    notes = ["masses are believed to be those as formed: RUBIX writes them so from IllustrisTNG, not through pynbody"]
+    if (centre := find(file, "galaxy/center")) is not None and isinstance(centre, h5py.Dataset):
+        place = np.ravel(column(require_group(file, "galaxy", REMEDY), "center", "kpc"))
+        notes.append(f"RUBIX put the centre at ({', '.join(f'{value:.3f}' for value in place[:3])}) kpc")
+    counted = ages or ("today" if scalar(file, "meta/HubbleParam") else "snapshot")
+    if redshift > 0:
+        late = today_after(redshift) if counted == "today" else 0.0
+        columns["age"] = columns["age"] - late
+        notes.append(
+            f"ages were counted from today, and are now {late:.4g} Gyr less, counted from redshift {redshift:.4g}"
+            if late
+            else f"ages were believed to be those at redshift {redshift:.4g}; if RUBIX counted them from today, read "
+            "with ages='today'"
+        )
+    gas, remarks = gas_of(file)
+    return Snapshot(
+        stars=Stars(**columns),
+        gas=gas,
+        redshift=redshift,
+        cosmology=universe(file),
+        box=period(file),
+        source=Path(file.filename).name,
+        format="rubix",
+        notes=(*notes, *remarks),
+    )
+
+
+def today_after(redshift: float) -> float:
+    """Time from a redshift until today in the universe of RUBIX [Gyr]."""
+    from astropy.cosmology import Planck15
+
+    planck = Expansion(1.0, Planck15.h, Planck15.Om0)  # pyright: ignore[reportAttributeAccessIssue]
+    return planck.now() - float(planck.time(np.array(1 / (1 + redshift))))
+
+
+def gas_of(file: h5py.File) -> tuple[Gas | None, list[str]]:
+    """The gas, and what is remarkable about it."""
+    group = find(file, "particles/gas")
+    if not isinstance(group, h5py.Group):
+        return None, []
+    columns = {name: column(group, *source) for name, source in GAS.items()}
+    electrons = optional(group, "electron_abundance", "")
+    warm = optional(group, "temperature", "K")
+    heat = column(group, "internal_energy", "erg/g") if warm is None else warm
+    extra = {"temperature" if warm is not None else "internal_energy": heat}
+    extra |= {} if electrons is None else {"electron_abundance": electrons}
+    check_shapes(f"{file.filename}: gas", columns | extra)
+    columns["temperature"] = temperature(heat * 1e-10, electrons) if warm is None else warm
+    columns["smoothing_length"] = cell_radius(columns["mass"], columns["density"])
+    metals = optional(group, "metals", "")
+    elements, notes = {}, []
+    if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
+        elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
+        notes.append("elements of the gas whose column is zero throughout are taken as unknown")
+    return Gas(**columns, electron_abundance=electrons, elements=elements), notes
+
+
+def column(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."]:
+    """A dataset that must be there, in a unit."""
+    dataset = require_dataset(group, name, REMEDY)
+    stated = text(dataset, "unit")
+    try:
+        scale = units.Quantity(1.0, units.Unit(stated)).to_value(unit) if stated else 1.0
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{group.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
+            "correct its attribute `unit`."
+        ) from error
+    return np.asarray(numbers(dataset) * scale)
+
+
+def optional(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."] | None:
+    """A dataset in a unit; None where it is not there."""
+    return column(group, name, unit) if find(group, name) is not None else None
+
+
+def scalar(file: h5py.File, name: str) -> float | None:
+    """The first finite number of a dataset; None where there is none."""
+    dataset = find(file, name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "iuf" or not 0 < (dataset.size or 0) < 1000:
+        return None
+    value = float(numbers(dataset).flat[0])
+    return value if np.isfinite(value) else None
+
+
+def universe(file: h5py.File) -> Cosmology | None:
+    """That of the snapshot's header."""
+    hubble, matter = scalar(file, "meta/HubbleParam"), scalar(file, "meta/Omega0")
+    return Cosmology(hubble, matter) if hubble and matter else None
+
+
+def period(file: h5py.File) -> Float[np.ndarray, "3"] | None:
+    """That of the snapshot's header [kpc], which has it in kpc/h, comoving."""
+    size, scale, hubble = (scalar(file, f"meta/{name}") for name in ("BoxSize", "Time", "HubbleParam"))
+    if not (size and scale and hubble and size > 0 and 0 < scale < 1e3 and 0.01 < hubble < 100):
+        return None
+    return np.full(3, size * scale / hubble)
+
+
+RUBIX = hdf5_format("rubix", recognises, read, options=("ages",))
