@@ -322,7 +322,7 @@ def test_the_command_line(file, shelf, capsys):
         (["import", "library.hdf5", "mine", "--option", "fwhm"], "--option fwhm: an option is like"),
         (["import", "library.hdf5", "mine", "--option", "colour=red"], "--option colour: an option is like"),
         (["import", "library.hdf5", "mine", "--option", "solar_metallicity=much"], "is not a number"),
-        (["import", "library.hdf5", "mine", "--option", "medium=air"], "takes the options"),
+        (["import", "library.hdf5", "mine", "--option", "medium=air"], "takes no options"),
         (["import", "absent", "mine"], "absent does not exist"),
         (["import", "library.hdf5", "../mine"], "is no name for a library"),
         (["info", "absent"], "there is no library 'absent'"),

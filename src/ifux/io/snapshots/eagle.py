@@ -10,9 +10,9 @@ References: The EAGLE team (2017), arXiv:1706.09899.
 import h5py
 
 from ifux.io.files.hdf5 import find, number, text
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.hydro import read_snapshot
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import marked, stating
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stated import FACTS
@@ -85,4 +85,4 @@ def read(file: h5py.File, **stated: object) -> Snapshot:
     return read_snapshot(file, LAYOUT, **stated)
 
 
-EAGLE = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)
+EAGLE = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import regular
-from ifux.io.snapshots.format import GalaxyFormat
 from ifux.io.snapshots.fortran import Record, records
 from ifux.io.snapshots.gadget import GAS, OPTIONS, STARS, Header, Raw, assembled
 from ifux.io.snapshots.populations import SPECIES
@@ -274,4 +274,4 @@ def block_of(
     return None
 
 
-GADGET = GalaxyFormat("gadget", recognises, read, options=OPTIONS)
+GADGET = Format("gadget", recognises, read, options=OPTIONS)

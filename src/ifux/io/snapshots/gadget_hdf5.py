@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import (
     attribute,
     find,
@@ -29,7 +30,6 @@ from ifux.io.files.hdf5 import (
     require_dataset,
     require_group,
 )
-from ifux.io.snapshots.format import GalaxyFormat
 from ifux.io.snapshots.gadget import OPTIONS, Header, Raw, assembled
 from ifux.io.snapshots.layout import KMS, KPC, MSUN
 from ifux.io.snapshots.many_files import chunks, first_chunk
@@ -164,4 +164,4 @@ def values(file: h5py.File, role: str, species: int) -> np.ndarray | None:
     return found[:, 0] if role == "metallicity" and found.ndim == 2 and found.shape[1] else found
 
 
-GADGET_HDF5 = GalaxyFormat("gadget-hdf5", recognises, read, options=OPTIONS)
+GADGET_HDF5 = Format("gadget-hdf5", recognises, read, options=OPTIONS)

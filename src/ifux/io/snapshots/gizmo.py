@@ -17,9 +17,9 @@ from functools import partial
 import h5py
 
 from ifux.io.files.hdf5 import find, number, text
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.hydro import read_snapshot
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import stating
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stated import DIMENSIONS, FACTS, header_units
@@ -110,5 +110,5 @@ def read(file: h5py.File, layout: Layout, units: object = None, **stated: object
     )
 
 
-SIMBA = hdf5_format("simba", of_simba, partial(read, layout=SIMBA_LAYOUT), options=FACTS)
-FIRE = hdf5_format("fire", of_gizmo, partial(read, layout=FIRE_LAYOUT), options=FACTS)
+SIMBA = snapshot_format("simba", of_simba, partial(read, layout=SIMBA_LAYOUT), options=FACTS)
+FIRE = snapshot_format("fire", of_gizmo, partial(read, layout=FIRE_LAYOUT), options=FACTS)

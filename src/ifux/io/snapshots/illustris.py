@@ -10,9 +10,9 @@ References: Nelson et al. (2019), Computational Astrophysics and Cosmology 6, 2.
 import h5py
 
 from ifux.io.files.hdf5 import find, members
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.hydro import read_snapshot
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stated import FACTS
 
@@ -61,4 +61,4 @@ def read(file: h5py.File, **stated: object) -> Snapshot:
     return read_snapshot(file, LAYOUT, **stated)
 
 
-ILLUSTRIS = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)
+ILLUSTRIS = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)

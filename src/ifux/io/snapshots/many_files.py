@@ -1,19 +1,37 @@
 """Snapshots that are spread over many files, such as snap_099.0.hdf5, snap_099.1.hdf5 and so on."""
 
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+import h5py
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.files.format import Format, hdf5_format
 from ifux.io.files.hdf5 import find, is_hdf5, number, opened
 from ifux.io.snapshots.snapshot import Snapshot, added
 
 NAME = re.compile(r"(?P<stem>.+)\.(?P<index>\d+)(?P<suffix>\.hdf5|\.h5)")
 
 T = TypeVar("T")
+
+
+def snapshot_format(
+    name: str,
+    recognises: Callable[[h5py.File], bool],
+    read: Callable[..., Snapshot],
+    options: tuple[str, ...] = (),
+) -> Format[Snapshot]:
+    """A format inside HDF5, from functions of an open file. Snapshots of many files are put together."""
+    single = hdf5_format(name, recognises, read, options)
+    return replace(
+        single,
+        recognises=lambda path: single.recognises(first_chunk(path)),
+        read=lambda path, **stated: joined([single.read(chunk, **stated) for chunk in chunks(path)]),
+    )
 
 
 def first_chunk(path: Path) -> Path:

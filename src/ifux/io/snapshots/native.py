@@ -42,8 +42,8 @@ from ifux.galaxy import Cosmology, Galaxy
 from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import replacing
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.gas import Gas
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
@@ -198,4 +198,4 @@ def growing(group: h5py.Group, name: str, like: Float[Array, "particle ..."], un
     return dataset
 
 
-IFUX = hdf5_format("ifux", recognises, read, default_centre="as-is")
+IFUX = snapshot_format("ifux", recognises, read)

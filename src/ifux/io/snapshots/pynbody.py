@@ -22,8 +22,8 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
+from ifux.io.files.format import Format
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.format import GalaxyFormat
 from ifux.io.snapshots.gas import Gas, cell_radius
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -217,4 +217,4 @@ def period(simulation: Any) -> Float[np.ndarray, "3"] | None:
     return np.full(3, length) if np.isfinite(length) and 0 < length < 1e9 else None
 
 
-PYNBODY = GalaxyFormat("pynbody", recognises, read, options=("paramfile",))
+PYNBODY = Format("pynbody", recognises, read, options=("paramfile",))

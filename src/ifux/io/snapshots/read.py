@@ -9,9 +9,10 @@ import numpy as np
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.files.fits import is_fits
-from ifux.io.files.hdf5 import beginning, find, is_hdf5, members, opened, regular
+from ifux.io.files.format import Format, chosen, recognised
+from ifux.io.files.format import unrecognised as of_no_format
+from ifux.io.files.hdf5 import find, is_hdf5, members, opened, regular
 from ifux.io.snapshots.eagle import EAGLE
-from ifux.io.snapshots.format import GalaxyFormat
 from ifux.io.snapshots.gadget_binary import GADGET
 from ifux.io.snapshots.gadget_hdf5 import GADGET_HDF5
 from ifux.io.snapshots.galaxy import Centre, settled
@@ -23,11 +24,12 @@ from ifux.io.snapshots.native import IFUX
 from ifux.io.snapshots.pynbody import PYNBODY
 from ifux.io.snapshots.rubix import RUBIX
 from ifux.io.snapshots.simspin import SIMSPIN
+from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.swift import SWIFT
 from ifux.io.snapshots.tables import TABLE
 from ifux.particles import Particles
 
-GALAXY_FORMATS: dict[str, GalaxyFormat] = {
+GALAXY_FORMATS: dict[str, Format[Snapshot]] = {
     entry.name: entry
     for entry in (
         IFUX,
@@ -82,21 +84,19 @@ def read_galaxy(
         believe: A galaxy that cannot be one, of a size, a velocity spread, masses, ages or metallicities beyond those
             of galaxies by a factor of 30, is an error that says what to state; true takes it as it is. ifux's own
             files, whose units are stated, are not asked.
-        **options: What the format leaves open: `GalaxyFormat.options`, as its module says.
+        **options: What the format leaves open: `Format.options`, as its module says.
 
     Raises:
         InputError: the file is missing, damaged, no galaxy, incomplete, or nothing in it is left.
     """
     path = existing(path)
-    entry = galaxy_format(path) if format is None else named(format)
+    entry = chosen(path, GALAXY_FORMATS, format, options, "galaxy")
     if entry is None:
         raise InputError(unrecognised(path))
-    if unknown := sorted(set(options) - set(entry.options)):
-        takes = f"takes the options {[*entry.options]}" if entry.options else "takes no options of its own"
-        raise InputError(f"{path}: a galaxy of format {entry.name} {takes}, not {unknown}.")
     if not isinstance(believe, bool):
         raise InputError(f"{path}: believe is true or false, got {believe!r}.")
-    centre = entry.default_centre if centre is None else centre
+    if centre is None:
+        centre = "as-is" if entry is IFUX else "shrinking-sphere"
     asked = None if believe or entry is IFUX else entry.options
     with np.errstate(all="ignore"):
         return settled(entry.read(path, **options), centre, radius, velocity_radius, subhalo, ids, asked)
@@ -117,16 +117,9 @@ def galaxy_options() -> list[str]:
     return [*galaxy_arguments(), *dict.fromkeys(name for entry in GALAXY_FORMATS.values() for name in entry.options)]
 
 
-def galaxy_format(path: Path) -> GalaxyFormat | None:
+def galaxy_format(path: Path) -> Format[Snapshot] | None:
     """The first format that recognises a file by its content."""
-    return next((entry for entry in GALAXY_FORMATS.values() if entry.recognises(path)), None)
-
-
-def named(format: str) -> GalaxyFormat:
-    """The format of that name."""
-    if format not in GALAXY_FORMATS:
-        raise InputError(f"{format!r} is no galaxy format: ifux knows {', '.join(GALAXY_FORMATS)}.")
-    return GALAXY_FORMATS[format]
+    return recognised(path, GALAXY_FORMATS)
 
 
 def unrecognised(path: Path) -> str:
@@ -136,10 +129,11 @@ def unrecognised(path: Path) -> str:
         return f"{path} is a folder in which no galaxy of a known format was found ({known}): name the file itself."
     if is_fits(path):
         TABLE.read(path)  # says what the table lacks, or what is wrong with the file
-    if not is_hdf5(path):
-        return f"{path} is not a galaxy in any known format ({known}): {beginning(path)}, so it is not HDF5."
-    with opened(path) as file:
-        there = members(file)
-        if any(name.startswith("PartType") for name in there) and find(file, "PartType4") is None:
-            return f"{path} holds no stars: there is no PartType4 among {there}; ask for a file with star particles."
-        return f"{path} is HDF5 but not a galaxy in any known format ({known}): it holds {there}."
+    if is_hdf5(path):
+        with opened(path) as file:
+            there = members(file)
+            if any(name.startswith("PartType") for name in there) and find(file, "PartType4") is None:
+                return (
+                    f"{path} holds no stars: there is no PartType4 among {there}; ask for a file with star particles."
+                )
+    return of_no_format(path, GALAXY_FORMATS, "galaxy")

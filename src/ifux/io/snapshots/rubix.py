@@ -31,8 +31,8 @@ from ifux.galaxy import Cosmology
 from ifux.io.files.hdf5 import find, numbers, require_dataset, require_group, text
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import Expansion
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.gas import Gas, cell_radius, temperature
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
 
@@ -175,4 +175,4 @@ def period(file: h5py.File) -> Float[np.ndarray, "3"] | None:
     return np.full(3, size * scale / hubble)
 
 
-RUBIX = hdf5_format("rubix", recognises, read, options=("ages",))
+RUBIX = snapshot_format("rubix", recognises, read, options=("ages",))

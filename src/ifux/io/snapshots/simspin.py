@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.snapshots.format import GalaxyFormat
+from ifux.io.files.format import Format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.table_files import Columns, reading
 from ifux.io.snapshots.tables import stars_of
@@ -113,4 +113,4 @@ def first_text(item: Any) -> str:
     return text.decode(errors="replace") if isinstance(text, bytes) else ""
 
 
-SIMSPIN = GalaxyFormat("simspin", recognises, read, options=("units", "redshift"))
+SIMSPIN = Format("simspin", recognises, read, options=("units", "redshift"))

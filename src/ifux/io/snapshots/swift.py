@@ -11,9 +11,9 @@ References: https://swift.strw.leidenuniv.nl/docs/Snapshots; Schaller et al. (20
 import h5py
 
 from ifux.io.files.hdf5 import find
-from ifux.io.snapshots.format import hdf5_format
 from ifux.io.snapshots.hydro import read_snapshot
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import CGS, marked
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stated import FACTS
@@ -70,4 +70,4 @@ def read(file: h5py.File, **stated: object) -> Snapshot:
     return read_snapshot(file, LAYOUT, **stated)
 
 
-SWIFT = hdf5_format(LAYOUT.name, recognises, read, options=FACTS)
+SWIFT = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import regular
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.format import GalaxyFormat
 from ifux.io.snapshots.populations import Population, population_of
 from ifux.io.snapshots.quantity import converted
 from ifux.io.snapshots.selection import signed
@@ -198,4 +198,4 @@ def when(path: Path, given: object, table: Columns) -> float:
     return float(value)
 
 
-TABLE = GalaxyFormat("table", recognises, read, options=("columns", "units", "redshift", "population"))
+TABLE = Format("table", recognises, read, options=("columns", "units", "redshift", "population"))
