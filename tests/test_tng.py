@@ -125,7 +125,7 @@ def test_a_cutout_is_fetched_once_and_can_be_read(server, place, desk):
 
 @pytest.mark.parametrize("kind", ["stars", "gas"])
 def test_every_column_that_the_reader_knows_is_asked_for(kind):
-    columns = vars(getattr(LAYOUT, kind)).values()
+    columns = [*vars(getattr(LAYOUT, kind)).values(), *vars(LAYOUT).values()]
     names = {column.name for column in columns if isinstance(column, Column)}
     names |= {column.column.name for column in columns if hasattr(column, "column")}
     assert names and names <= set(getattr(tng, kind.upper()))

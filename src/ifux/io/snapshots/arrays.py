@@ -12,8 +12,9 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.galaxy import Centre, settled
-from ifux.io.snapshots.gas import Gas, cell_radius, temperature
-from ifux.io.snapshots.native import GAS, UNITS
+from ifux.io.snapshots.gas import UNITS as GAS
+from ifux.io.snapshots.gas import Gas, gas_of
+from ifux.io.snapshots.native import UNITS
 from ifux.io.snapshots.quantity import in_unit
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -60,21 +61,19 @@ def galaxy_from_arrays(
         ids: As in `read_galaxy`.
     """
     given = {"position": position, "velocity": velocity, "mass": mass, "age": age, "metallicity": metallicity}
-    columns = [in_unit(values, UNITS[name], name) for name, values in given.items()]
-    check_shapes(source, dict(zip(given, columns, strict=True)))
-    optional: dict[str, Any] = {}
-    if potential is not None:
-        optional["potential"] = in_unit(potential, "km2/s2", "potential")
-    if particle_ids is not None:
-        optional["ids"] = signed(np.asarray(particle_ids), f"{source}: particle_ids")
-    check_shapes(source, {"mass": columns[2]} | optional)
-    cells = None if gas is None else gas_from_arrays(gas, source)
-    snapshot = Snapshot(Stars(*columns, **optional), cells, redshift=redshift, source=source)
+    columns = {name: in_unit(values, UNITS[name], name) for name, values in given.items()}
+    depth = None if potential is None else in_unit(potential, "km2/s2", "potential")
+    names = None if particle_ids is None else signed(np.asarray(particle_ids), f"{source}: particle_ids")
+    check_shapes(source, {**columns, "potential": depth, "ids": names})
+    cells, notes = (None, []) if gas is None else gas_from_arrays(gas, source)
+    snapshot = Snapshot(
+        Stars(**columns, potential=depth, ids=names), cells, redshift=redshift, source=source, notes=(*notes,)
+    )
     return settled(snapshot, centre, radius, velocity_radius, ids=ids)
 
 
-def gas_from_arrays(given: Mapping[str, Any], source: str) -> Gas:
-    """Gas from arrays, by the rules that `galaxy_from_arrays` states."""
+def gas_from_arrays(given: Mapping[str, Any], source: str) -> tuple[Gas, list[str]]:
+    """Gas from arrays, and notes on it, by the rules that `galaxy_from_arrays` states."""
     more = ("internal_energy", "electron_abundance", "elements", "particle_ids")
     unknown = [name for name in given if name not in GAS and name not in more]
     if unknown:
@@ -86,22 +85,11 @@ def gas_from_arrays(given: Mapping[str, Any], source: str) -> Gas:
     missing = [name for name in needed if name not in columns and not (name == "temperature" and energy is not None)]
     if missing:
         raise InputError(f"{source}: gas lacks {', '.join(missing)}; of all gas its {', '.join(needed)} must be known.")
-    extra = dict(elements)
-    if energy is not None:
-        extra["internal_energy"] = energy = in_unit(energy, "km2/s2", "gas internal_energy")
-    if electrons is not None:
-        extra["electron_abundance"] = electrons = in_unit(electrons, "", "gas electron_abundance")
-    if ids is not None:
-        extra["particle_ids"] = np.asarray(ids)
-    check_shapes(f"{source}: gas", columns | extra)
-    if "temperature" not in columns and energy is not None:
-        columns["temperature"] = temperature(energy, electrons)
-    columns.setdefault("star_formation_rate", np.zeros(columns["mass"].shape))
-    if "smoothing_length" not in columns:
-        columns["smoothing_length"] = cell_radius(columns["mass"], columns["density"])
-    return Gas(
-        **columns,
-        electron_abundance=electrons,
+    return gas_of(
+        f"{source}: gas",
+        columns,
+        internal_energy=None if energy is None else in_unit(energy, "km2/s2", "gas internal_energy"),
+        electron_abundance=None if electrons is None else in_unit(electrons, "", "gas electron_abundance"),
         elements=elements,
         ids=None if ids is None else signed(np.asarray(ids), f"{source}: gas particle_ids"),
     )

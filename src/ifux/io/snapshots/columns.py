@@ -1,5 +1,6 @@
 """Tables of particles: dataclasses whose fields are arrays with the particles along the first axis."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -31,10 +32,11 @@ def unusable(column: np.ndarray) -> Bool[np.ndarray, " particle"]:
     return np.logical_not(np.all(small, axis=tuple(range(1, small.ndim))))
 
 
-def check_shapes(where: str, columns: dict[str, np.ndarray]):
-    """Raises an error unless all columns speak of the same particles, three coordinates each."""
-    count = columns["mass"].size
-    for name, values in columns.items():
+def check_shapes(where: str, columns: Mapping[str, np.ndarray | None]):
+    """Raises an error unless all columns that are there speak of the same particles, three coordinates each."""
+    there = {name: values for name, values in columns.items() if values is not None}
+    count = there["mass"].size
+    for name, values in there.items():
         shape = (count, 3) if name in ("position", "velocity") else (count,)
         if values.shape != shape:
             raise InputError(f"{where}: {name} has shape {values.shape}, but with {count} masses it must be {shape}.")

@@ -10,49 +10,35 @@ References: The EAGLE team (2017), arXiv:1706.09899.
 import h5py
 
 from ifux.io.files.hdf5 import find, number, text
-from ifux.io.snapshots.hydro import read_snapshot
+from ifux.io.snapshots.hydro import hydro_format
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.many_files import snapshot_format
-from ifux.io.snapshots.particle_group import marked, stating
-from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stated import FACTS
+from ifux.io.snapshots.particle_group import marked, particle_groups, stating
 
-GROUPS = ("PartType4", "PartType0")
 SMALLEST = 1000.0
 """No box of a cosmological run with galaxies in it is as small in kpc, and hardly one as large in Mpc."""
 
 ATTRIBUTES = ("CGSConversionFactor", "aexp-scale-exponent", "h-scale-exponent")
-POSITION = Column("Coordinates", cgs=3.085678e24, a=1.0, h=-1.0)
-VELOCITY = Column("Velocity", cgs=1e5, a=0.5, also=("Velocities",))
-METALLICITY = Column("SmoothedMetallicity", also=("Metallicity", "SmoothedMetallicities", "Metallicities"))
-ELEMENTS = Elements(Column("SmoothedElementAbundance", also=("ElementAbundance",)))
-SUBHALO = (("GroupNumber", "SubGroupNumber"),)
 
 LAYOUT = Layout(
     name="eagle",
     attributes=ATTRIBUTES,
+    position=Column("Coordinates", cgs=3.085678e24, a=1.0, h=-1.0),
+    velocity=Column("Velocity", cgs=1e5, a=0.5, also=("Velocities",)),
+    metallicity=Column("SmoothedMetallicity", also=("Metallicity", "SmoothedMetallicities", "Metallicities")),
+    elements=Elements(Column("SmoothedElementAbundance", also=("ElementAbundance",))),
+    subhalo=(("GroupNumber", "SubGroupNumber"),),
     stars=StarColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
-        metallicity=METALLICITY,
         formation=Column("StellarFormationTime", also=("StellarFormationTimes",)),
         potential=Column("Potential", cgs=1e10, a=-1.0),
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
     ),
     gas=GasColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
         density=Column("Density", cgs=6.769911e-31, a=-3.0, h=2.0),
-        metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=6.30427892e25),
         temperature=Column("Temperature"),
-        energy=Column("InternalEnergy", cgs=1e10),
+        internal_energy=Column("InternalEnergy", cgs=1e10),
         smoothing_length=Column("SmoothingLength", cgs=3.085678e24, a=1.0, h=-1.0),
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
     ),
 )
 
@@ -63,7 +49,7 @@ def recognises(file: h5py.File) -> bool:
     Others took over the attributes: Magneticum keeps eleven element masses in Metallicity, Horizon-AGN says its name or
     the code units of RAMSES. Others took over the names too, with kpc: these have larger boxes.
     """
-    group = next((found for name in GROUPS if isinstance(found := find(file, name), h5py.Group)), None)
+    group = next(iter(particle_groups(file)), None)
     header = find(file, "Header")
     if group is None or not isinstance(header, h5py.Group):
         return False
@@ -80,9 +66,4 @@ def recognises(file: h5py.File) -> bool:
     return named and not stating(group) and 0 < (number(header, "BoxSize") or 0) < SMALLEST
 
 
-def read(file: h5py.File, **stated: object) -> Snapshot:
-    """The stars and the gas of a snapshot or of a cut-out."""
-    return read_snapshot(file, LAYOUT, **stated)
-
-
-EAGLE = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)
+EAGLE = hydro_format(LAYOUT, recognises)

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.io.files.hdf5 import find, members, numbers, require_dataset, whole
-from ifux.io.snapshots.layout import MSUN, Elements
+from ifux.io.snapshots.columns import check_shapes
+from ifux.io.snapshots.layout import MSUN
 from ifux.io.snapshots.particle_group import ParticleGroup
 
 SYMBOLS = {
@@ -25,8 +26,9 @@ SUN = {"O": (8.69, 15.999), "Mg": (7.60, 24.305), "Fe": (7.50, 55.845)}
 """Abundance by number, 12 + log10 relative to hydrogen, and atomic weight."""
 
 
-def abundances(table: ParticleGroup, elements: Elements | None, mass: Float[np.ndarray, " particle"] | None = None):
+def abundances(table: ParticleGroup, mass: Float[np.ndarray, "..."]) -> dict[str, Float[np.ndarray, "..."]]:
     """Mass fractions by chemical symbol, as far as the file tells; masses turn masses of elements into fractions."""
+    elements = table.layout.elements
     name = None if elements is None else table.name(elements.column)
     if elements is None or name is None:
         return {}
@@ -42,9 +44,10 @@ def abundances(table: ParticleGroup, elements: Elements | None, mass: Float[np.n
         )
         return {}
     scale = np.ones(1)
-    if elements.column.share and mass is not None:
+    if elements.column.share:
+        check_shapes(table.where, {"mass": mass, "abundance of elements": values[:, 0]})
         with np.errstate(divide="ignore", invalid="ignore"):
-            scale = table.conversion(dataset, elements.column, MSUN) / mass
+            scale = table.conversion(dataset, elements.column, MSUN) / (mass * MSUN.cgs)
     return {symbol: values[:, place] * scale for place, symbol in enumerate(symbols) if symbol}
 
 

@@ -29,7 +29,7 @@ from ifux.errors import InputError
 from ifux.io.snapshots.centre import periodic
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import HUBBLE_TIME, Expansion, little_h
-from ifux.io.snapshots.gas import Gas, cell_radius, temperature
+from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.populations import EXAMPLE, SPECIES, YOUNGEST, Population, populations_of
 from ifux.io.snapshots.quantity import factor
 from ifux.io.snapshots.selection import signed
@@ -163,7 +163,7 @@ def assembled(raw: Raw, *, populations: object = None, physical: object = False,
         species = stellar(raw, made)
         parts = [star_columns(raw, number, made.get(number), scales, facts) for number in species]
         stars = {name: together([part[name] for part in parts]) for name in parts[0]}
-        gas, lost = (None, []) if GAS in made else gas_of(raw, scales, facts)
+        gas, lost = (None, []) if GAS in made else with_gas(raw, scales, facts)
         size, places = raw.header.box * scales.length, together([part["position"] for part in parts])
         box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
@@ -281,7 +281,7 @@ def star_columns(
         "ids": None if ids is None else signed(ids, f"{where}: ids"),
         "potential": None if potential is None else potential.astype(np.float64) * scales.energy,
     }
-    check_shapes(where, {name: values for name, values in columns.items() if values is not None})
+    check_shapes(where, columns)
     return columns
 
 
@@ -335,33 +335,31 @@ def together(columns: list[np.ndarray | None]) -> np.ndarray | None:
     return np.concatenate(found) if len(found) == len(columns) else None
 
 
-def gas_of(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[str]]:
+def with_gas(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[str]]:
     """The gas, and a note where there is some that cannot be used."""
     if not raw.header.counts[GAS]:
         return None, []
-    roles = ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate")
-    given = {role: values.astype(np.float64) for role in roles if (values := raw.column(role, GAS)) is not None}
-    columns, ids = moving(raw, GAS, scales), raw.column("ids", GAS)
-    check_shapes(f"{raw.path}: PartType0", columns | given | ({} if ids is None else {"ids": ids}))
-    count = columns["mass"].size
-    for needed in ("density", "energy"):
-        if needed not in given:
+    roles = ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate", "ids")
+    given = {role: raw.column(role, GAS) for role in roles}
+    ids = given.pop("ids")
+    rough = {role: None if values is None else values.astype(np.float64) for role, values in given.items()}
+    columns, count = moving(raw, GAS, scales), raw.header.counts[GAS]
+    check_shapes(f"{raw.path}: PartType0", columns | rough)
+    density, energy, metallicity, size = (rough[role] for role in ("density", "energy", "metallicity", "smoothing"))
+    for needed, values in (("density", density), ("energy", energy)):
+        if values is None:
             return None, [f"the {count} gas particles were left out: the file states no {needed} of theirs"]
-    electrons, notes = given.get("electrons"), []
-    columns["density"] = given["density"] * scales.mass / scales.length**3
-    columns["temperature"] = temperature(given["energy"] * scales.energy, electrons)
-    if "metallicity" in given:
-        given["metallicity"] = facts.fractions(given["metallicity"])
-    for role in ("metallicity", "star_formation_rate"):
-        columns[role] = given.get(role, np.zeros(count))
-        if role not in given:
-            notes.append(f"the file states no {role.replace('_', ' ')} of the gas: zero was taken")
-    columns["smoothing_length"] = (
-        given["smoothing"] * scales.length if "smoothing" in given else cell_radius(columns["mass"], columns["density"])
-    )
-    gas = Gas(
-        **columns,  # pyright: ignore[reportArgumentType]
-        electron_abundance=electrons,
+    assert density is not None and energy is not None
+    return gas_of(
+        f"{raw.path}: PartType0",
+        columns
+        | {
+            "density": density * scales.mass / scales.length**3,
+            "metallicity": None if metallicity is None else facts.fractions(metallicity),
+            "star_formation_rate": rough["star_formation_rate"],
+            "smoothing_length": None if size is None else size * scales.length,
+        },
+        internal_energy=energy * scales.energy,
+        electron_abundance=rough["electrons"],
         ids=None if ids is None else signed(ids, f"{raw.path}: PartType0: ids"),
     )
-    return gas, notes

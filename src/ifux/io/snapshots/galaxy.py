@@ -84,7 +84,7 @@ def particles(table: stars.Stars) -> Particles:
 
 def cells(table: gas.Gas) -> Gas:
     """Gas as later stages take it."""
-    columns = {name: getattr(table, name) for name in gas.COLUMNS}
+    columns = {name: getattr(table, name) for name in gas.UNITS}
     return Gas(**columns, electron_abundance=table.electron_abundance, elements=table.elements)
 
 

@@ -1,20 +1,23 @@
 """Gas as it stands in a file, before the galaxy is centred, and what follows from its columns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
 
-COLUMNS = (
-    "position",
-    "velocity",
-    "mass",
-    "density",
-    "temperature",
-    "metallicity",
-    "star_formation_rate",
-    "smoothing_length",
-)
+from ifux.io.snapshots.columns import check_shapes
+
+UNITS = {
+    "position": "kpc",
+    "velocity": "km/s",
+    "mass": "Msun",
+    "density": "Msun/kpc3",
+    "temperature": "K",
+    "metallicity": "",
+    "star_formation_rate": "Msun/yr",
+    "smoothing_length": "kpc",
+}
 """What is known of all gas."""
 
 HYDROGEN = 0.76
@@ -62,6 +65,52 @@ class Gas:
     def count(self) -> int:
         """Number of particles or cells."""
         return self.mass.size
+
+
+def gas_of(
+    where: str,
+    columns: Mapping[str, np.ndarray | None],
+    *,
+    internal_energy: Float[np.ndarray, "..."] | None = None,
+    electron_abundance: Float[np.ndarray, "..."] | None = None,
+    elements: Mapping[str, np.ndarray] | None = None,
+    ids: Int[np.ndarray, " cell"] | None = None,
+    subhalo: Int[np.ndarray, "cell level"] | None = None,
+) -> tuple[Gas, list[str]]:
+    """Gas of the columns that a file has, and notes on what was made of others because it is not there.
+
+    Args:
+        where: File, for sentences.
+        columns: By the names and in the units of `UNITS`. Without a temperature, the internal energy must be known.
+        internal_energy: Per mass [(km/s)^2].
+        electron_abundance: Electrons per hydrogen nucleus.
+        elements: Mass fractions by chemical symbol.
+        ids: Identifiers.
+        subhalo: Numbers of the halo.
+    """
+    known = {name: values for name, values in columns.items() if values is not None}
+    more = {"internal energy": internal_energy, "electron abundance": electron_abundance, "ids": ids}
+    check_shapes(where, known | more | dict(elements or {}))
+    notes = []
+    for name in ("metallicity", "star_formation_rate"):
+        if name not in known:
+            known[name] = np.zeros(known["mass"].size)
+            notes.append(f"the file states no {name.replace('_', ' ')} of the gas: zero was taken")
+    if "temperature" not in known and internal_energy is not None:
+        known["temperature"] = temperature(internal_energy, electron_abundance)
+        if electron_abundance is None:
+            notes.append("electrons of the gas are not counted: above 1e4 K it was taken to be ionised, below neutral")
+    if "smoothing_length" not in known:
+        known["smoothing_length"] = cell_radius(known["mass"], known["density"])
+        notes.append("smoothing lengths of the gas are radii of balls of its cells' volumes, mass over density")
+    gas = Gas(
+        **known,
+        electron_abundance=electron_abundance,
+        elements=dict(elements or {}),
+        ids=ids,
+        subhalo=subhalo,
+    )
+    return gas, notes
 
 
 def temperature(

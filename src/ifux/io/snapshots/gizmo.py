@@ -12,50 +12,38 @@ References: Hopkins, http://www.tapir.caltech.edu/~phopkins/Site/GIZMO_files/giz
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import h5py
 
 from ifux.io.files.hdf5 import find, number, text
-from ifux.io.snapshots.hydro import read_snapshot
-from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.many_files import snapshot_format
-from ifux.io.snapshots.particle_group import stating
+from ifux.io.snapshots.hydro import hydro_format, read_snapshot
+from ifux.io.snapshots.layout import STARS, Column, Elements, GasColumns, Layout, StarColumns
+from ifux.io.snapshots.particle_group import particle_groups, stating
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stated import DIMENSIONS, FACTS, header_units
+from ifux.io.snapshots.stated import DIMENSIONS, header_units
 
-POSITION = Column("Coordinates", cgs=3.085678e21, a=1.0, h=-1.0)
-VELOCITY = Column("Velocities", cgs=1e5, a=0.5, also=("Velocity",))
 MASS = Column("Masses", cgs=1.989e43, h=-1.0, also=("Mass",))
-METALLICITY = Column("Metallicity", part=0)
-ELEMENTS = Elements(Column("Metallicity"), ("", "He", "C", "N", "O", "Ne", "Mg", "Si", "S", "Ca", "Fe"))
-SUBHALO = (("HaloID",),)
 
 FIRE_LAYOUT = Layout(
     name="fire",
+    position=Column("Coordinates", cgs=3.085678e21, a=1.0, h=-1.0),
+    velocity=Column("Velocities", cgs=1e5, a=0.5, also=("Velocity",)),
+    metallicity=Column("Metallicity", part=0),
+    elements=Elements(Column("Metallicity"), ("", "He", "C", "N", "O", "Ne", "Mg", "Si", "S", "Ca", "Fe")),
+    subhalo=(("HaloID",),),
     stars=StarColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("InitialMasses", cgs=1.989e43, h=-1.0, also=("InitialMass", "StellarInitialMass")),
-        present=MASS,
-        metallicity=METALLICITY,
+        present_mass=MASS,
         formation=Column("StellarFormationTime"),
         potential=Column("Potential", cgs=1e10, a=-1.0),
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
     ),
     gas=GasColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=MASS,
         density=Column("Density", cgs=6.769911e-22, a=-3.0, h=2.0),
-        metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=6.30276e25),
-        energy=Column("InternalEnergy", cgs=1e10),
+        internal_energy=Column("InternalEnergy", cgs=1e10),
         electron_abundance=Column("ElectronAbundance"),
         smoothing_length=Column("SmoothingLength", cgs=3.085678e21, a=1.0, h=-1.0),
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
         effective=False,
     ),
 )
@@ -71,32 +59,26 @@ def of_gizmo(file: h5py.File) -> bool:
     header = find(file, "Header")
     if header is not None and number(header, "Omega0") == 0:
         return False
-    for name in ("PartType4", "PartType0"):
-        group = find(file, name)
-        if isinstance(group, h5py.Group):
-            return (
-                (name == "PartType0" or find(group, "StellarFormationTime") is not None)
-                and find(group, "Masses") is not None
-                and isinstance(find(group, "Metallicity"), h5py.Dataset)
-                and find(group, "Coordinates") is not None
-                and not stating(group)
-            )
-    return False
+    group = next(iter(particle_groups(file)), None)
+    names = ("Masses", "Coordinates", *(["StellarFormationTime"] if find(file, STARS) == group else []))
+    return (
+        group is not None
+        and all(find(group, name) is not None for name in names)
+        and isinstance(find(group, "Metallicity"), h5py.Dataset)
+        and not stating(group)
+    )
 
 
 def of_simba(file: h5py.File) -> bool:
     """A snapshot of GIZMO that says it is SIMBA's, or has columns that only SIMBA writes."""
     header = find(file, "Header")
     label = text(header, "RunLabel").lower() if header is not None else ""
-    groups = [find(file, name) for name in ("PartType4", "PartType0")]
-    own = any(
-        isinstance(group, h5py.Group) and find(group, name) is not None for group in groups for name in ONLY_SIMBA
-    )
+    own = any(find(group, name) is not None for group in particle_groups(file) for name in ONLY_SIMBA)
     return of_gizmo(file) and (own or "simba" in label)
 
 
 def read(file: h5py.File, layout: Layout, units: object = None, **stated: object) -> Snapshot:
-    """The stars and the gas of a snapshot, in the units that are stated, by its header or else published."""
+    """A snapshot in the units that are stated, by its header or else published."""
     own = header_units(file, {key: value for key, value in layout.base.items() if value is not None})
     if units is None or isinstance(units, Mapping):
         units = own = own | dict(units or {})
@@ -110,5 +92,5 @@ def read(file: h5py.File, layout: Layout, units: object = None, **stated: object
     )
 
 
-SIMBA = snapshot_format("simba", of_simba, partial(read, layout=SIMBA_LAYOUT), options=FACTS)
-FIRE = snapshot_format("fire", of_gizmo, partial(read, layout=FIRE_LAYOUT), options=FACTS)
+SIMBA = hydro_format(SIMBA_LAYOUT, of_simba, read)
+FIRE = hydro_format(FIRE_LAYOUT, of_gizmo, read)

@@ -11,45 +11,33 @@ import h5py
 
 from ifux.io.files.hdf5 import find, number, text
 from ifux.io.snapshots.eagle import ATTRIBUTES
-from ifux.io.snapshots.hydro import read_snapshot
-from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.many_files import snapshot_format
-from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stated import FACTS
-
-POSITION = Column("Coordinates", cgs=3.08e21)
-VELOCITY = Column("Velocity", cgs=1e5, also=("Velocities",))
-METALLICITY = Column("SmoothedMetallicity")
-ELEMENTS = Elements(Column("SmoothedElementAbundance"))
+from ifux.io.snapshots.hydro import hydro_format
+from ifux.io.snapshots.layout import STARS, Column, Elements, GasColumns, Layout, StarColumns
 
 LAYOUT = Layout(
     name="horizon-agn",
     attributes=ATTRIBUTES,
+    position=Column("Coordinates", cgs=3.08e21),
+    velocity=Column("Velocity", cgs=1e5, also=("Velocities",)),
+    metallicity=Column("SmoothedMetallicity"),
+    elements=Elements(Column("SmoothedElementAbundance")),
     box=Column("BoxSize", cgs=3.0857e24, a=1.0, h=-1.0),
     stars=StarColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("InitialMass", cgs=2e33, also=("InitialMasses",)),
-        metallicity=METALLICITY,
         formation=Column("StellarFormationTime"),
-        elements=ELEMENTS,
     ),
     gas=GasColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("Mass", cgs=2e33, also=("Masses",)),
         density=Column("Density", cgs=2e33 / 3.08e21**3),
-        metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRate", cgs=2e33 / 3.15576e7, certain=True),
         temperature=Column("Temperature"),
-        elements=ELEMENTS,
     ),
 )
 
 
 def recognises(file: h5py.File) -> bool:
     """The name of the run, or the code units of RAMSES in the header beside stars as EAGLE keeps them."""
-    header, stars = find(file, "Header"), find(file, LAYOUT.stars.group)
+    header, stars = find(file, "Header"), find(file, STARS)
     if not isinstance(header, h5py.Group) or not isinstance(stars, h5py.Group):
         return False
     return find(stars, "StellarFormationTime") is not None and (
@@ -57,9 +45,4 @@ def recognises(file: h5py.File) -> bool:
     )
 
 
-def read(file: h5py.File, **stated: object) -> Snapshot:
-    """The stars and the gas of a galaxy."""
-    return read_snapshot(file, LAYOUT, **stated)
-
-
-HORIZON = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)
+HORIZON = hydro_format(LAYOUT, recognises)

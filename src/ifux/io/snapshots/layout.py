@@ -42,6 +42,17 @@ RATE = Unit(MSUN.cgs / 3.15576e7, "Msun/yr")
 """In years of 365.25 days. Simulations state it so, whatever their other units."""
 
 
+UNITS = {
+    "position": KPC, "velocity": KMS, "mass": MSUN, "present_mass": MSUN, "metallicity": NUMBER, "formation": NUMBER,
+    "potential": ENERGY, "density": DENSITY, "star_formation_rate": RATE, "temperature": NUMBER,
+    "internal_energy": ENERGY, "electron_abundance": NUMBER, "smoothing_length": KPC,
+}  # fmt: skip
+"""Ours of each column."""
+
+STARS, GAS = "PartType4", "PartType0"
+"""The groups of the particles."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A dataset and its published units: raw number 1 is `cgs` times a^`a` times h^`h`."""
@@ -72,53 +83,35 @@ class Elements:
 
 @dataclass(frozen=True)
 class StarColumns:
-    """Where stars are kept."""
+    """Where stars are kept, besides what they have in common with the gas."""
 
-    position: Column
-    velocity: Column
     mass: Column
     """As formed."""
-    metallicity: Column
-    """Mass fraction."""
     formation: Column
     """Scale factor at formation."""
-    present: Column | None = None
-    """Mass today, for files that keep no mass as formed."""
-    ids: str = "ParticleIDs"
+    present_mass: Column | None = None
+    """For files that keep no mass as formed."""
     potential: Column | None = None
-    elements: Elements | None = None
-    subhalo: tuple[tuple[str, ...], ...] = ()
-    """Names of the numbers that tell the halo of a particle; alternatives."""
-    group: str = "PartType4"
-    species: int = 4
-    """Place of the stars in the header's counts."""
     unborn: str = "formation time of zero or below"
     """What a particle is whose formation time is zero or below."""
 
 
 @dataclass(frozen=True)
 class GasColumns:
-    """Where gas is kept."""
+    """Where gas is kept, besides what it has in common with the stars."""
 
-    position: Column
-    velocity: Column
     mass: Column
     density: Column
-    metallicity: Column
     star_formation_rate: Column
     temperature: Column | None = None
-    energy: Column | None = None
-    """Internal energy per mass, for files without temperatures."""
+    internal_energy: Column | None = None
+    """Per mass, for files without temperatures."""
     electron_abundance: Column | None = None
     """Electrons per hydrogen nucleus."""
     smoothing_length: Column | None = None
     """None for cells."""
     kernel: str = "radii at which the kernel vanishes"
     """What smoothing lengths are."""
-    ids: str = "ParticleIDs"
-    elements: Elements | None = None
-    subhalo: tuple[tuple[str, ...], ...] = ()
-    group: str = "PartType0"
     effective: bool = True
     """Whether star-forming gas follows an effective equation of state, so that its temperature is that of no phase."""
 
@@ -128,19 +121,23 @@ class Layout:
     """Where a simulation keeps its particles, and in which units."""
 
     name: str
+    position: Column
+    velocity: Column
+    metallicity: Column
+    """Mass fraction."""
     stars: StarColumns
     gas: GasColumns
-    attributes: tuple[str, str, str] | None = None
+    elements: Elements | None = None
+    subhalo: tuple[tuple[str, ...], ...] = ()
+    """Names of the numbers that tell the halo of a particle; alternatives."""
+    attributes: tuple[str, ...] = ()
     """Attributes of a dataset that hold its CGS factor and its exponents of a and of h."""
     physical: str | None = None
     """Attribute of a dataset that is one where its numbers are physical, whatever the exponent of a."""
     box: Column | None = None
     """BoxSize in the header, where its unit is not that of the positions."""
-    labels: tuple[str, ...] = ("SimulationName", "RunLabel", "RunName")
-    """Header entries that name the simulation, the best first."""
 
     @property
     def base(self) -> dict[str, float | None]:
         """Published CGS factors of length, velocity and mass."""
-        stars = self.stars
-        return {"length": stars.position.cgs, "velocity": stars.velocity.cgs, "mass": stars.mass.cgs}
+        return {"length": self.position.cgs, "velocity": self.velocity.cgs, "mass": self.stars.mass.cgs}

@@ -42,7 +42,8 @@ from ifux.galaxy import Cosmology, Galaxy
 from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import replacing
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.gas import Gas
+from ifux.io.snapshots.gas import UNITS as GAS
+from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -55,16 +56,6 @@ VERSIONS = (1, 2)
 UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "metallicity": ""}
 OPTIONAL = {"alpha": "", "potential": "km2/s2"}
 """Columns of stars that a file may have."""
-GAS = {
-    "position": "kpc",
-    "velocity": "km/s",
-    "mass": "Msun",
-    "density": "Msun/kpc3",
-    "temperature": "K",
-    "metallicity": "",
-    "star_formation_rate": "Msun/yr",
-    "smoothing_length": "kpc",
-}
 REMEDY = f"the docstring of {__name__} shows the layout"
 CHUNK = 65536
 """Particles in a chunk."""
@@ -115,16 +106,17 @@ def read_gas(file: h5py.File) -> Gas:
     """The gas, in the order of the file."""
     group = require_group(file, "gas", REMEDY)
     columns = {name: column(group, name, unit, REMEDY) for name, unit in GAS.items()}
-    electrons = None
-    if find(group, "electron_abundance") is not None:
-        electrons = column(group, "electron_abundance", "", REMEDY)
-    elements = {}
-    if isinstance(inner := find(group, "elements"), h5py.Group):
-        elements = {name: column(inner, name, "", REMEDY) for name in members(inner)}
-    more = elements | ({} if electrons is None else {"electron_abundance": electrons})
-    check_shapes(f"{file.filename}: gas", columns | more)
-    ids = identifiers(group, columns["mass"].size)
-    return Gas(**columns, electron_abundance=electrons, elements=elements, ids=ids)
+    counted, inner = find(group, "electron_abundance") is not None, find(group, "elements")
+    gas, _ = gas_of(
+        f"{file.filename}: gas",
+        columns,
+        electron_abundance=column(group, "electron_abundance", "", REMEDY) if counted else None,
+        elements={name: column(inner, name, "", REMEDY) for name in members(inner)}
+        if isinstance(inner, h5py.Group)
+        else {},
+        ids=identifiers(group, columns["mass"].size),
+    )
+    return gas
 
 
 def identifiers(group: h5py.Group, count: int, rows: slice = slice(None)) -> Int[np.ndarray, " particle"] | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -10,8 +11,9 @@ from jaxtyping import Float, Int
 
 from ifux.errors import InputError
 from ifux.io.files.hdf5 import find, members, number, numbers, require_dataset, whole
+from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import Expansion
-from ifux.io.snapshots.layout import MSUN, NUMBER, Column, Layout, Unit
+from ifux.io.snapshots.layout import GAS, MSUN, STARS, UNITS, Column, Layout, Unit
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.stated import Facts, asking
 
@@ -21,33 +23,53 @@ class ParticleGroup:
     """The columns of a group, and what is remarkable about them."""
 
     group: h5py.Group
-    kind: str
-    """What is in the group, for sentences."""
+    kind: Literal["stars", "gas"]
+    """What is in the group."""
     layout: Layout
     expansion: Expansion
     facts: Facts = field(default_factory=Facts)
     notes: list[str] = field(default_factory=list)
+
+    def column(self, role: str) -> Column | None:
+        """Where the layout has a column, by the name of its field; None where it has none."""
+        return getattr(getattr(self.layout, self.kind), role, None) or getattr(self.layout, role, None)
 
     def name(self, column: Column | None) -> str | None:
         """The name under which the group has a column; None where it has none."""
         names = () if column is None else (column.name, *column.also)
         return next((name for name in names if find(self.group, name) is not None), None)
 
-    def read(self, column: Column, unit: Unit, role: str) -> Float[np.ndarray, "..."]:
-        """A column that must be there, in a unit."""
-        remedy = f"the {role} of the {self.kind} of {self.layout.name} is read from there; ask for a complete file"
+    def has(self, role: str) -> bool:
+        """Whether the group has a column."""
+        return self.name(self.column(role)) is not None
+
+    def read(self, role: str, unit: Unit | None = None) -> Float[np.ndarray, "..."]:
+        """A column that must be there, in our unit of it."""
+        column, unit = self.column(role), unit or UNITS[role]
+        assert column is not None
+        words = f"the {role.replace('_', ' ')} of the {self.kind} of {self.layout.name}"
+        remedy = f"{words} is read from there; ask for a complete file"
         dataset = require_dataset(self.group, self.name(column) or column.name, remedy)
         factor = self.conversion(dataset, column, unit) / unit.cgs
         return np.asarray(parted(dataset, numbers(dataset), column) * factor)
 
-    def maybe(self, column: Column | None, unit: Unit, role: str) -> Float[np.ndarray, "..."] | None:
+    def maybe(self, role: str) -> Float[np.ndarray, "..."] | None:
         """A column, or None where it is absent."""
-        return None if column is None or self.name(column) is None else self.read(column, unit, role)
+        return self.read(role) if self.has(role) else None
 
-    def metallicity(self, column: Column) -> Float[np.ndarray, "..."]:
-        """Metallicities, or masses of metals [solar mass] where the column holds these."""
-        values = self.read(column, MSUN if column.share else NUMBER, "metallicity")
-        return values if column.share else self.facts.fractions(values)
+    def metallicity(self, mass: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Metallicities, be they kept as masses of metals, which are then divided by those of the particles."""
+        if not self.layout.metallicity.share:
+            return self.facts.fractions(self.read("metallicity"))
+        metals = self.read("metallicity", MSUN)
+        check_shapes(self.where, {"mass": mass, "metallicity": metals})
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return metals / mass
+
+    @property
+    def where(self) -> str:
+        """File and group, for sentences."""
+        return f"{self.group.file.filename}: {self.group.name}"
 
     def conversion(self, dataset: h5py.Dataset, column: Column, unit: Unit) -> float:
         """What raw numbers are multiplied by [CGS]; notes where the file contradicts the published units.
@@ -57,7 +79,7 @@ class ParticleGroup:
         scale, hubble = self.expansion.scale, self.expansion.hubble
         published = None if column.cgs is None else column.cgs * scale**column.a * hubble**column.h
         names, where = self.layout.attributes, f"{dataset.file.filename}: {dataset.name}"
-        cgs, a, h = (None, None, None) if names is None else (number(dataset, name) for name in names)
+        cgs, a, h = (None, None, None) if not names else (number(dataset, name) for name in names)
         told = None
         if not cgs or len(unit.powers) == 1:
             told = self.facts.cgs(str(dataset.name).rsplit("/", 1)[-1], unit, self.layout.base)
@@ -66,10 +88,10 @@ class ParticleGroup:
                 name = next(iter(unit.powers), dataset.name.rsplit("/", 1)[-1])  # pyright: ignore[reportOptionalMemberAccess]
                 example = asking("units", f'{{"{name}": "{unit.word}"}}')
                 raise InputError(
-                    f"{where} states no unit in its attribute {names and names[0]!r}, and {self.layout.name} has none "
-                    f"of its own: add it, or {example}."
+                    f"{where} states no unit in its attribute {next(iter(names), '')!r}, and {self.layout.name} has "
+                    f"none of its own: add it, or {example}."
                 )
-            if names is not None and column.cgs != 1:
+            if names and column.cgs != 1:
                 self.note(f"{dataset.name} states no unit, so the published one was taken")
             return published
         if self.layout.physical is not None and number(dataset, self.layout.physical) == 1:
@@ -80,7 +102,7 @@ class ParticleGroup:
         except OverflowError:
             stated = math.inf
         if not 0 < stated < math.inf:
-            said = ", ".join(f"{name} = {number(dataset, name)}" for name in names or ())
+            said = ", ".join(f"{name} = {number(dataset, name)}" for name in names)
             raise InputError(
                 f"{where} states {said}, which makes a unit of {stated:g}: units are positive; correct it, or take "
                 "these attributes out."
@@ -111,10 +133,7 @@ class ParticleGroup:
             columns = [column for name in names if (column := self.ids(name)) is not None]
             if len(columns) == len(names):
                 if any(column.size != count for column in columns):
-                    raise InputError(
-                        f"{self.group.file.filename}: {self.group.name}/{names[0]} must have a number for each of "
-                        f"{count} {self.kind}."
-                    )
+                    raise InputError(f"{self.where}/{names[0]} must have a number for each of {count} {self.kind}.")
                 return np.stack(columns, axis=1)
         return None
 
@@ -134,6 +153,11 @@ def parted(dataset: h5py.Dataset, values: Float[np.ndarray, "..."], column: Colu
             f"{width} columns."
         )
     return values[:, column.part] if isinstance(column.part, int) else values[:, column.part].sum(axis=1)
+
+
+def particle_groups(file: h5py.File) -> list[h5py.Group]:
+    """The groups of the stars and of the gas, as far as they are there."""
+    return [group for name in (STARS, GAS) if isinstance(group := find(file, name), h5py.Group)]
 
 
 CGS = "Conversion factor to CGS (not including cosmological corrections)"

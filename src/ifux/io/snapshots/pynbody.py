@@ -24,7 +24,7 @@ from ifux.errors import InputError
 from ifux.galaxy import Cosmology
 from ifux.io.files.format import Format
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.gas import Gas, cell_radius
+from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
@@ -132,8 +132,8 @@ def snapshot_of(simulation: Any, path: Path) -> Snapshot:
     ]
     potential = column(stars, "phi", "km^2 s^-2") if "phi" in names(stars) else None
     ids = np.asarray(stars["iord"]) if "iord" in names(stars) else None
-    check_shapes(str(path), columns | ({} if potential is None else {"potential": potential}))
-    gas, remarks = gas_of(simulation.gas, path)
+    check_shapes(str(path), columns | {"potential": potential})
+    gas, remarks = with_gas(simulation.gas, path)
     scale = fact(simulation, "a")
     hubble, matter = fact(simulation, "h"), fact(simulation, "omegaM0")
     return Snapshot(
@@ -152,31 +152,21 @@ def snapshot_of(simulation: Any, path: Path) -> Snapshot:
     )
 
 
-def gas_of(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
+def with_gas(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
     """The gas, and what is remarkable about it."""
     if not len(gas):
         return None, []
-    columns, notes = {}, []
-    for role, source in GAS.items():
+    there, columns = names(gas), {}
+    optional = {"star_formation_rate": ("sfr", "Msol yr^-1"), "smoothing_length": ("smooth", "kpc")}
+    sources = GAS | {role: source for role, source in optional.items() if source[0] in there}
+    for role, source in sources.items():
         try:
             columns[role] = column(gas, *source)
         except InputError as error:
             if role != "metallicity":
                 return None, [f"{len(gas)} gas particles were left out: {error}"]
-            columns[role] = np.zeros(len(gas))
-            notes.append("the file states no metallicity of the gas: zero was taken")
-    there = names(gas)
-    if "sfr" in there:
-        columns["star_formation_rate"] = column(gas, "sfr", "Msol yr^-1")
-    else:
-        columns["star_formation_rate"] = np.zeros(len(gas))
-        notes.append("the file states no star-formation rate of the gas: zero was taken")
-    columns["smoothing_length"] = (
-        column(gas, "smooth", "kpc") if "smooth" in there else cell_radius(columns["mass"], columns["density"])
-    )
     elements = {symbol: column(gas, name, "") for name, symbol in ELEMENTS.items() if name in there}
-    check_shapes(f"{path}: gas", columns | elements)
-    return Gas(**columns, elements=elements), notes
+    return gas_of(f"{path}: gas", columns, elements=elements)
 
 
 def names(family: Any) -> list[str]:

@@ -31,7 +31,7 @@ from ifux.galaxy import Cosmology
 from ifux.io.files.hdf5 import find, numbers, require_dataset, require_group, text
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import Expansion
-from ifux.io.snapshots.gas import Gas, cell_radius, temperature
+from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
@@ -90,7 +90,7 @@ def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
             else f"ages were believed to be those at redshift {redshift:.4g}; if RUBIX counted them from today, read "
             "with ages='today'"
         )
-    gas, remarks = gas_of(file)
+    gas, remarks = with_gas(file)
     return Snapshot(
         stars=Stars(**columns),
         gas=gas,
@@ -111,26 +111,25 @@ def today_after(redshift: float) -> float:
     return planck.now() - float(planck.time(np.array(1 / (1 + redshift))))
 
 
-def gas_of(file: h5py.File) -> tuple[Gas | None, list[str]]:
+def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     """The gas, and what is remarkable about it."""
     group = find(file, "particles/gas")
     if not isinstance(group, h5py.Group):
         return None, []
     columns = {name: column(group, *source) for name, source in GAS.items()}
-    electrons = optional(group, "electron_abundance", "")
-    warm = optional(group, "temperature", "K")
-    heat = column(group, "internal_energy", "erg/g") if warm is None else warm
-    extra = {"temperature" if warm is not None else "internal_energy": heat}
-    extra |= {} if electrons is None else {"electron_abundance": electrons}
-    check_shapes(f"{file.filename}: gas", columns | extra)
-    columns["temperature"] = temperature(heat * 1e-10, electrons) if warm is None else warm
-    columns["smoothing_length"] = cell_radius(columns["mass"], columns["density"])
-    metals = optional(group, "metals", "")
+    warm, metals = optional(group, "temperature", "K"), optional(group, "metals", "")
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
         notes.append("elements of the gas whose column is zero throughout are taken as unknown")
-    return Gas(**columns, electron_abundance=electrons, elements=elements), notes
+    gas, remarks = gas_of(
+        f"{file.filename}: gas",
+        columns | {"temperature": warm},
+        internal_energy=column(group, "internal_energy", "erg/g") * 1e-10 if warm is None else None,
+        electron_abundance=optional(group, "electron_abundance", ""),
+        elements=elements,
+    )
+    return gas, notes + remarks
 
 
 def column(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."]:

@@ -99,7 +99,7 @@ class Snapshot:
             return self
         reasons: Masks = {
             f"{name} is not a finite number in single precision": unusable(getattr(self.gas, name))
-            for name in gases.COLUMNS
+            for name in gases.UNITS
         }
         for name in ("mass", "density", "temperature", "smoothing_length"):
             reasons[f"{name} is not positive in single precision"] = getattr(self.gas, name) < SMALLEST

@@ -11,47 +11,32 @@ References: https://swift.strw.leidenuniv.nl/docs/Snapshots; Schaller et al. (20
 import h5py
 
 from ifux.io.files.hdf5 import find
-from ifux.io.snapshots.hydro import read_snapshot
+from ifux.io.snapshots.hydro import hydro_format
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.many_files import snapshot_format
-from ifux.io.snapshots.particle_group import CGS, marked
-from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stated import FACTS
-
-POSITION = Column("Coordinates", cgs=None, a=1.0)
-VELOCITY = Column("Velocities", cgs=None)
-MASS = Column("Masses", cgs=None)
-METALLICITY = Column("MetalMassFractions", also=("SmoothedMetalMassFractions",))
-ELEMENTS = Elements(Column("ElementMassFractions", also=("SmoothedElementMassFractions",)))
-SUBHALO = (("HaloCatalogueIndex",), ("GroupNr_bound",), ("SubhaloIDs",))
+from ifux.io.snapshots.particle_group import CGS, marked, particle_groups
 
 LAYOUT = Layout(
     name="swift",
     attributes=(CGS, "a-scale exponent", "h-scale exponent"),
     physical="Value stored as physical",
+    position=Column("Coordinates", cgs=None, a=1.0),
+    velocity=Column("Velocities", cgs=None),
+    metallicity=Column("MetalMassFractions", also=("SmoothedMetalMassFractions",)),
+    elements=Elements(Column("ElementMassFractions", also=("SmoothedElementMassFractions",))),
+    subhalo=(("HaloCatalogueIndex",), ("GroupNr_bound",), ("SubhaloIDs",)),
     stars=StarColumns(
-        position=POSITION,
-        velocity=VELOCITY,
         mass=Column("InitialMasses", cgs=None),
-        metallicity=METALLICITY,
         formation=Column("BirthScaleFactors"),
         potential=Column("Potentials", cgs=None),
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
     ),
     gas=GasColumns(
-        position=POSITION,
-        velocity=VELOCITY,
-        mass=MASS,
+        mass=Column("Masses", cgs=None),
         density=Column("Densities", cgs=None, a=-3.0),
-        metallicity=METALLICITY,
         star_formation_rate=Column("StarFormationRates", cgs=None),
         temperature=Column("Temperatures"),
-        energy=Column("InternalEnergies", cgs=None, a=-2.0),
+        internal_energy=Column("InternalEnergies", cgs=None, a=-2.0),
         smoothing_length=Column("SmoothingLengths", cgs=None, a=1.0),
         kernel="full widths of the kernel at half its maximum",
-        elements=ELEMENTS,
-        subhalo=SUBHALO,
         effective=False,
     ),
 )
@@ -59,15 +44,9 @@ LAYOUT = Layout(
 
 def recognises(file: h5py.File) -> bool:
     """The unit attributes of SWIFT on any dataset of the stars or the gas, or its name for when stars formed."""
-    groups = [find(file, name) for name in (LAYOUT.stars.group, LAYOUT.gas.group)]
     return find(file, "PartType4/BirthScaleFactors") is not None or any(
-        isinstance(group, h5py.Group) and marked(group, LAYOUT.attributes or ()) for group in groups
+        marked(group, LAYOUT.attributes) for group in particle_groups(file)
     )
 
 
-def read(file: h5py.File, **stated: object) -> Snapshot:
-    """The stars and the gas of a snapshot or of a cut-out."""
-    return read_snapshot(file, LAYOUT, **stated)
-
-
-SWIFT = snapshot_format(LAYOUT.name, recognises, read, options=FACTS)
+SWIFT = hydro_format(LAYOUT, recognises)
