@@ -38,7 +38,8 @@ def write(path: Path, count: int) -> None:
     import numpy as np
 
     from ifux.galaxies import DiscBulge
-    from ifux.io.snapshots.native import FORMAT, UNITS, VERSION
+    from ifux.io.snapshots.native import FORMAT, VERSION
+    from ifux.io.snapshots.stars import UNITS
 
     with h5py.File(path, "w") as file:
         file.attrs.update({"format": FORMAT, "version": VERSION, "redshift": 0.03})

@@ -87,9 +87,9 @@ def test_the_folder_is_the_users(monkeypatch, tmp_path):
     assert library_folder() == tmp_path / "data" / "ifux" / "libraries"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(storing.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     assert library_folder() == tmp_path / "home" / ".local" / "share" / "ifux" / "libraries"
-    monkeypatch.setattr(storing.sys, "platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     assert library_folder() == tmp_path / "home" / "Library" / "Application Support" / "ifux" / "libraries"
     assert stored_names() == []
 

@@ -108,6 +108,12 @@ def download(
     return Download(Path(path), digest, size)
 
 
+def sha256_of(path: Path) -> str:
+    """Hash of the content of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fetched(
     address: str,
     *,

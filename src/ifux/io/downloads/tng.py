@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 import h5py
 
 from ifux.errors import InputError
-from ifux.io.downloads.download import PATIENCE, Patience, download, fetched
+from ifux.io.downloads.download import PATIENCE, Patience, download, fetched, sha256_of
 from ifux.io.downloads.keys import Secret, secret
 from ifux.io.files.cache import cache_folder
 from ifux.io.files.hdf5 import find, is_hdf5, opened
@@ -181,13 +181,7 @@ def kind(path: Path) -> str:
 
 def intact(path: Path, note: Path) -> bool:
     """Whether a file in the cache has the hash that is kept beside it."""
-    return path.is_file() and note.is_file() and note.read_bytes().split()[:1] == [digest(path).encode()]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file. That of `ifux.io.libraries.store` comes with all that reads libraries."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return path.is_file() and note.is_file() and note.read_bytes().split()[:1] == [sha256_of(path).encode()]
 
 
 def adopted(path: Path, note: Path, address: str) -> Path:
@@ -196,7 +190,7 @@ def adopted(path: Path, note: Path, address: str) -> Path:
         check_cutout(path, address)
     except InputError:
         raise InputError(f"{path} is no whole cut-out: remove it to have it fetched.") from None
-    return sealed(path, note, digest(path))
+    return sealed(path, note, sha256_of(path))
 
 
 def sealed(path: Path, note: Path, sha256: str) -> Path:

@@ -1,20 +1,28 @@
-"""The user's cache: where it is, and the compiled programs in it."""
+"""The user's folders, and the compiled programs in the one that is a cache."""
 
 import os
 import sys
 from pathlib import Path
 
 
-def cache_folder() -> Path | None:
-    """`$IFUX_CACHE`, or the folder `ifux` in the user's cache; None for a user without a home."""
-    if chosen := os.environ.get("IFUX_CACHE"):
+def user_folder(variable: str, standard: str, usual: str, mac: str, name: str = "ifux") -> Path | None:
+    """A folder of the user's: `variable` of the environment, or a name in `standard`, or in the usual place at home.
+
+    None for a user without a home.
+    """
+    if chosen := os.environ.get(variable):
         return Path(chosen)
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "ifux"
+    if chosen := os.environ.get(standard):
+        return Path(chosen) / name
     try:
-        return Path.home() / ("Library/Caches/ifux" if sys.platform == "darwin" else ".cache/ifux")
+        return Path.home() / (mac if sys.platform == "darwin" else usual) / name
     except RuntimeError:
         return None
+
+
+def cache_folder() -> Path | None:
+    """`$IFUX_CACHE`, or the folder `ifux` in the user's cache; None for a user without a home."""
+    return user_folder("IFUX_CACHE", "XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
 def keep_programs() -> None:

@@ -183,10 +183,15 @@ def attribute(holder: h5py.HLObject, name: str) -> np.ndarray | None:
     return None if value is None or isinstance(value, h5py.Empty) else np.asarray(value)
 
 
-def column(group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = slice(None)) -> Float[np.ndarray, "..."]:
-    """Some rows of a dataset that must be there, or all, converted from the unit that its attribute `unit` states."""
+def column(
+    group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = slice(None), *, usual: str | None = None
+) -> Float[np.ndarray, "..."]:
+    """Some rows of a dataset that must be there, or all, converted from the unit that its attribute `unit` states.
+
+    Without one it is an error, or in the `usual` unit.
+    """
     dataset = require_dataset(group, name, remedy)
-    stated = text(dataset, "unit", "none")
+    stated = text(dataset, "unit", "none") if usual is None else text(dataset, "unit") or usual
     try:
         factor = units.Unit(stated).to(units.Unit(unit))
     except (ValueError, TypeError, OverflowError) as error:

@@ -1,10 +1,12 @@
-"""The embedded library, built once a version and kept in the user's cache."""
+"""Libraries that are computed and kept in the user's cache, and the embedded one, built once a version."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -21,17 +23,24 @@ def embedded_library() -> SSPLibrary:
     Its fluxes have single precision, read from the cache or not. A cache that cannot be read or written costs time,
     never a result.
     """
+    return cached(lambda: f"embedded-{version('ifux')}-{fingerprint()}", fresh, "float32")
+
+
+def cached(
+    name: Callable[[], str], build: Callable[[], SSPLibrary], precision: Literal["float32", "float64"] = "float64"
+) -> SSPLibrary:
+    """A library from the user's cache, built and put there where it is not; a cache that fails costs time alone."""
     folder = cache_folder()
     if folder is None:
-        return fresh()
-    path = folder / f"embedded-{version('ifux')}-{fingerprint()}.hdf5"
+        return build()
+    path = folder / f"{name()}.hdf5"
     try:
         return read_ssp(path, format="ifux")
     except InputError:
-        library = fresh()
+        library = build()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_ssp(path, library, overwrite=True, precision="float32")
+        write_ssp(path, library, overwrite=True, precision=precision)
     except (InputError, OSError):
         pass
     return library

@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.files.cache import cache_folder
-from ifux.io.libraries.native import write_ssp
-from ifux.io.libraries.read import read_ssp
+from ifux.io.libraries.embedded import cached
 from ifux.library import SSPLibrary
 from ifux.units import SPEED_OF_LIGHT
 
@@ -52,20 +50,7 @@ def fsps_library(**parameters: Any) -> SSPLibrary:
         key = json.dumps([str(getattr(fsps, "__version__", "")), libraries(fsps), parameters], sort_keys=True)
     except (TypeError, ValueError) as error:
         raise InputError(f"fsps_library takes names and numbers: {error}.") from error
-    folder = cache_folder()
-    if folder is None:
-        return build(fsps, parameters)
-    path = folder / f"fsps-{hashlib.sha256(key.encode()).hexdigest()[:16]}.hdf5"
-    try:
-        return read_ssp(path, format="ifux")
-    except InputError:
-        library = build(fsps, parameters)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_ssp(path, library, overwrite=True)
-    except (InputError, OSError):
-        pass
-    return library
+    return cached(lambda: f"fsps-{hashlib.sha256(key.encode()).hexdigest()[:16]}", lambda: build(fsps, parameters))
 
 
 def imported() -> Any:

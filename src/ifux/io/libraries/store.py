@@ -10,9 +10,7 @@ The folder is `$IFUX_LIBRARIES`, or `ifux/libraries` in the user's folder for da
 
 import hashlib
 import json
-import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.downloads.download import sha256_of
+from ifux.io.files.cache import user_folder
 from ifux.io.files.writing import refuse, replacing
 from ifux.io.libraries.native import write_ssp
 from ifux.io.libraries.read import library_format, read_ssp
@@ -93,15 +93,11 @@ def library_folder() -> Path:
     Raises:
         InputError: the user has no home.
     """
-    if chosen := os.environ.get("IFUX_LIBRARIES"):
-        return Path(chosen)
-    if chosen := os.environ.get("XDG_DATA_HOME"):
-        return Path(chosen) / "ifux" / "libraries"
-    try:
-        home = Path.home()
-    except RuntimeError as error:
-        raise InputError("there is no home folder to keep libraries in: set IFUX_LIBRARIES to a folder.") from error
-    return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/share") / "ifux" / "libraries"
+    mac = "Library/Application Support"
+    folder = user_folder("IFUX_LIBRARIES", "XDG_DATA_HOME", ".local/share", mac, "ifux/libraries")
+    if folder is None:
+        raise InputError("there is no home folder to keep libraries in: set IFUX_LIBRARIES to a folder.")
+    return folder
 
 
 def checked_name(name: str) -> str:
@@ -273,10 +269,9 @@ def digest(path: Path) -> str:
     """SHA-256 of a file; of a folder, that of the lines `sha256sum *` prints, its sub-folders left out."""
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file())
-        lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)
+        lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
         return hashlib.sha256(lines.encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def plain(value: Any) -> Any:

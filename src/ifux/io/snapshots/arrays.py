@@ -14,11 +14,10 @@ from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.galaxy import Centre, settled
 from ifux.io.snapshots.gas import UNITS as GAS
 from ifux.io.snapshots.gas import Gas, gas_of
-from ifux.io.snapshots.native import UNITS
 from ifux.io.snapshots.quantity import in_unit
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import Stars
+from ifux.io.snapshots.stars import UNITS, Stars
 from ifux.particles import Particles
 
 

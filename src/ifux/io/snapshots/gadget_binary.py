@@ -18,7 +18,7 @@ References: Springel (2005), MNRAS 364, 1105; https://wwwmpa.mpa-garching.mpg.de
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,14 @@ from ifux.io.snapshots.gadget import GAS, OPTIONS, STARS, Header, Raw, assembled
 from ifux.io.snapshots.populations import SPECIES
 from ifux.io.snapshots.snapshot import Snapshot
 
-HEADER = "6i6d2d2i6I2i4d2i6Ii"
-"""Counts, masses, time, redshift, 2 flags, totals, flag and files, box and cosmology, 2 flags, high words, flag."""
+HEADER = np.dtype(
+    [
+        ("counts", "6i4"), ("masses", "6f8"), ("time", "f8"), ("redshift", "f8"), ("forming", "i4"), ("feedback", "i4"),
+        ("totals", "6u4"), ("cooling", "i4"), ("files", "i4"), ("box", "f8"), ("matter", "f8"), ("vacuum", "f8"),
+        ("hubble", "f8"), ("aged", "i4"), ("metals", "i4"), ("high", "6u4"), ("entropy", "i4"),
+    ]
+)  # fmt: skip
+"""What stands in the header: flags are whole numbers by the name of what they announce."""
 
 SIZE = 256
 """Bytes of the header."""
@@ -74,11 +80,7 @@ class Block:
 class Part:
     """One file of a snapshot."""
 
-    path: Path
-    counts: tuple[int, ...]
-    masses: tuple[float, ...]
-    numbers: dict[str, float]
-    """Of the header, as fields of `Header`."""
+    header: Header
     files: int
     """Files of the snapshot."""
     blocks: dict[str, Block]
@@ -90,8 +92,8 @@ class Part:
         block = self.blocks.get(role)
         if block is None or species not in block.species:
             return None
-        before = sum(self.counts[other] for other in block.species if other < species)
-        count = self.counts[species]
+        before = sum(self.header.counts[other] for other in block.species if other < species)
+        count = self.header.counts[species]
         values = block.record.numbers(block.dtype, before * block.width, count * block.width, role)
         return values.reshape(count, block.width) if block.width > 1 else values
 
@@ -119,14 +121,10 @@ def read(path: Path, **options) -> Snapshot:
     """The particle types of a snapshot that are stars, and its gas."""
     parts = [part_of(file) for file in files_of(path)]
     first = parts[0]
-    header = Header(
-        counts=tuple(sum(part.counts[species] for part in parts) for species in ALL),
-        masses=first.masses,
-        **first.numbers,
-    )
+    header = replace(first.header, counts=tuple(sum(part.header.counts[number] for part in parts) for number in ALL))
 
     def column(role: str, species: int) -> np.ndarray | None:
-        found = [part.column(role, species) for part in parts if part.counts[species]]
+        found = [part.column(role, species) for part in parts if part.header.counts[species]]
         there = [values for values in found if values is not None]
         return np.concatenate(there) if there and len(there) == len(found) else None
 
@@ -140,7 +138,7 @@ def read(path: Path, **options) -> Snapshot:
 
 def files_of(path: Path) -> list[Path]:
     """The files of a snapshot: those beside one whose name ends in its number, or the file alone."""
-    _, _, _, total = header_of(path)
+    total = int(header_of(path)[2]["files"])
     match = re.fullmatch(r"(.+\.)(\d+)", path.name)
     if total < 2 or match is None:
         return [path]
@@ -158,47 +156,43 @@ def files_of(path: Path) -> list[Path]:
     return siblings
 
 
-def header_of(path: Path) -> tuple[tuple[int, ...], tuple[float, ...], dict[str, float], int]:
-    """Counts, masses, fields of `Header` and number of files."""
+def header_of(path: Path) -> tuple[str, int, np.void]:
+    """Byte order, format, and what the header says."""
     start = beginning(regular(path))
     if start is None:
         raise InputError(f"{path} is no binary snapshot of Gadget: it does not begin with a header of {SIZE} bytes.")
     order, kind = start
     with path.open("rb") as file:
         file.seek(4 if kind == 1 else 20)
-        content = file.read(struct.calcsize(f"{order}{HEADER}"))
-    if len(content) < struct.calcsize(f"{order}{HEADER}"):
+        content = file.read(HEADER.itemsize)
+    if len(content) < HEADER.itemsize:
         raise InputError(f"{path} ends inside its header: the file is truncated; copy or download it again.")
-    values = struct.unpack(f"{order}{HEADER}", content)
-    counts, masses = values[:6], values[6:12]
-    if min(counts) < 0:
+    said = np.frombuffer(content, HEADER.newbyteorder(order))[0]
+    if said["counts"].min() < 0:
+        counts = (*said["counts"].tolist(),)
         raise InputError(f"{path}: the header counts {counts} particles: the file is damaged, or no snapshot.")
-    names = ("box", "matter", "vacuum", "hubble")
-    numbers = {"time": values[12], "redshift": values[13], **dict(zip(names, values[24:28], strict=True))}
-    return counts, masses, numbers, int(values[23])
+    return order, kind, said
 
 
 def part_of(path: Path) -> Part:
     """A file whose blocks have been found, and not yet read."""
-    counts, masses, numbers, total = header_of(path)
-    order, kind = beginning(path) or ("<", 1)
-    with path.open("rb") as file:
-        file.seek(4 if kind == 1 else 20)
-        flags = struct.unpack(f"{order}{HEADER}", file.read(struct.calcsize(f"{order}{HEADER}")))
+    order, kind, said = header_of(path)
     found = records(path, order)
-    Header(counts, masses, **numbers).check(str(path))
-    named, notes = labelled(path, found) if kind == 2 else unlabelled(path, found, counts, masses, flags)
+    numbers = {name: float(said[name]) for name in ("time", "redshift", "box", "matter", "vacuum", "hubble")}
+    header = Header((*said["counts"].tolist(),), (*said["masses"].tolist(),), **numbers)
+    header.check(str(path))
+    named, notes = labelled(path, found) if kind == 2 else unlabelled(found, header, said)
     blocks: dict[str, Block] = {}
     itemsize = None
     for label, record in named.items():
         if label not in ROLES:
             continue
         role, width = ROLES[label]
-        block = block_of(label, width, record, order, itemsize, counts, masses)
+        block = block_of(label, width, record, order, itemsize, header)
         if block is None and label in ("POS", "VEL", "ID", "MASS"):
             raise InputError(
-                f"{path}: the block {label} has {record.length} bytes, which does not fit the {counts} particles that "
-                "the header counts."
+                f"{path}: the block {label} has {record.length} bytes, which does not fit the {header.counts} "
+                "particles that the header counts."
             )
         if block is None:
             notes.append(f"the block {label} of {record.length} bytes fits no particle types and was not read")
@@ -206,7 +200,7 @@ def part_of(path: Path) -> Part:
         if label == "POS":
             itemsize = block.dtype.itemsize
         blocks[role] = block
-    return Part(path, counts, masses, numbers, total, blocks, tuple(notes))
+    return Part(header, int(said["files"]), blocks, tuple(notes))
 
 
 def labelled(path: Path, found: list[Record]) -> tuple[dict[str, Record], list[str]]:
@@ -224,19 +218,17 @@ def labelled(path: Path, found: list[Record]) -> tuple[dict[str, Record], list[s
     return named, []
 
 
-def unlabelled(
-    path: Path, found: list[Record], counts: tuple[int, ...], masses: tuple[float, ...], flags: tuple
-) -> tuple[dict[str, Record], list[str]]:
+def unlabelled(found: list[Record], header: Header, said: np.void) -> tuple[dict[str, Record], list[str]]:
     """Records of format 1 by what they must be."""
-    star_forming, cooling, aged, metals = flags[14], flags[22], flags[28], flags[29]
+    counts = header.counts
     order = ["HEAD", "POS", "VEL", "ID"]
-    if any(count and not mass for count, mass in zip(counts, masses, strict=True)):
+    if any(count and not mass for count, mass in zip(counts, header.masses, strict=True)):
         order.append("MASS")
     if counts[GAS]:
-        order += ["U", "RHO", *(["NE", "NH"] if cooling else []), "HSML", *(["SFR"] if star_forming else [])]
-    if counts[STARS] and aged:
+        order += ["U", "RHO", *["NE", "NH"] * bool(said["cooling"]), "HSML", *["SFR"] * bool(said["forming"])]
+    if counts[STARS] and said["aged"]:
         order.append("AGE")
-    if metals and counts[GAS] + counts[STARS]:
+    if said["metals"] and counts[GAS] + counts[STARS]:
         order.append("Z")
     named, bytes_ = {}, (4, 8)
     for label, record in zip(order, found, strict=False):
@@ -249,28 +241,20 @@ def unlabelled(
     return named, [f"{rest} blocks without names after {[*named][-1]} were not read"] if rest > 0 else []
 
 
-def block_of(
-    label: str,
-    width: int,
-    record: Record,
-    order: str,
-    itemsize: int | None,
-    counts: tuple[int, ...],
-    masses: tuple[float, ...],
-) -> Block | None:
+def block_of(label: str, width: int, record: Record, order: str, itemsize: int | None, header: Header) -> Block | None:
     """Precision and particle types of a record, as its length tells; None if it tells nothing that can be."""
+    counts = header.counts
     everything = tuple(number for number in ALL if counts[number])
     gas, stars = (tuple(number for number in only if counts[number]) for only in ((GAS,), (STARS,)))
-    weighed = tuple(number for number in everything if not masses[number])
+    weighed = tuple(number for number in everything if not header.masses[number])
     candidates = {"MASS": [weighed], "AGE": [stars], "Z": [gas + stars, stars, gas]}
     candidates |= {name: [everything] for name in ("POS", "VEL", "ID", "POT")}
-    kind = "i" if label == "ID" else "f"
-    sizes = (4, 8) if itemsize in (None, 4) else (8, 4)
-    for size in sizes:
+    kind = "u" if label == "ID" else "f"
+    for size in (4, 8) if itemsize in (None, 4) else (8, 4):
         for species in candidates.get(label, [gas]):
             count = sum(counts[number] for number in species)
             if count and record.length == count * width * size:
-                return Block(record, np.dtype(f"{order}{'u' if kind == 'i' else kind}{size}"), width, species)
+                return Block(record, np.dtype(f"{order}{kind}{size}"), width, species)
     return None
 
 

@@ -79,7 +79,7 @@ def settled(
 
 def particles(table: stars.Stars) -> Particles:
     """Stars as the telescope takes them."""
-    return Particles(*(getattr(table, name) for name in stars.COLUMNS), alpha=table.alpha)
+    return Particles(*(getattr(table, name) for name in stars.UNITS), alpha=table.alpha)
 
 
 def cells(table: gas.Gas) -> Gas:

@@ -47,13 +47,12 @@ from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import Stars
+from ifux.io.snapshots.stars import UNITS, Stars
 
 FORMAT = "ifux galaxy"
 VERSION = 2
 VERSIONS = (1, 2)
 """What can be read."""
-UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "metallicity": ""}
 OPTIONAL = {"alpha": "", "potential": "km2/s2"}
 """Columns of stars that a file may have."""
 REMEDY = f"the docstring of {__name__} shows the layout"

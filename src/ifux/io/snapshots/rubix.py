@@ -23,37 +23,24 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from astropy import units
 from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
-from ifux.io.files.hdf5 import find, numbers, require_dataset, require_group, text
+from ifux.io.files.hdf5 import column, find, numbers, require_group
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import Expansion
+from ifux.io.snapshots.gas import UNITS as GAS_UNITS
 from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import Stars
+from ifux.io.snapshots.stars import UNITS, Stars
 
-STARS = {
-    "position": ("coords", "kpc"),
-    "velocity": ("velocity", "km/s"),
-    "mass": ("mass", "Msun"),
-    "age": ("age", "Gyr"),
-    "metallicity": ("metallicity", ""),
-}
-"""Datasets of the stars and their units, by column."""
+NAMES = {"position": "coords", "star_formation_rate": "sfr"}
+"""Of the datasets that are not called as ours are."""
 
-GAS = {
-    "position": ("coords", "kpc"),
-    "velocity": ("velocity", "km/s"),
-    "mass": ("mass", "Msun"),
-    "density": ("density", "Msun/kpc^3"),
-    "metallicity": ("metallicity", ""),
-    "star_formation_rate": ("sfr", "Msun/yr"),
-}
-"""Those of the gas."""
+GAS = ("position", "velocity", "mass", "density", "metallicity", "star_formation_rate")
+"""What is known of all gas."""
 
 ELEMENTS = ("H", "He", "C", "N", "O", "Ne", "Mg", "Si", "Fe")
 """Columns of metals, but for the last."""
@@ -74,11 +61,11 @@ def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
     if not -0.999 < redshift < 1000:
         raise InputError(f"{file.filename}: galaxy/redshift is {redshift}, which no galaxy has.")
     group = require_group(file, "particles/stars", REMEDY)
-    columns = {name: column(group, *source) for name, source in STARS.items()}
+    columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in UNITS.items()}
     check_shapes(file.filename, columns)
     notes = ["masses are believed to be those as formed: RUBIX writes them so from IllustrisTNG, not through pynbody"]
     if (centre := find(file, "galaxy/center")) is not None and isinstance(centre, h5py.Dataset):
-        place = np.ravel(column(require_group(file, "galaxy", REMEDY), "center", "kpc"))
+        place = np.ravel(column(require_group(file, "galaxy", REMEDY), "center", "kpc", REMEDY, usual="kpc"))
         notes.append(f"RUBIX put the centre at ({', '.join(f'{value:.3f}' for value in place[:3])}) kpc")
     counted = ages or ("today" if scalar(file, "meta/HubbleParam") else "snapshot")
     if redshift > 0:
@@ -116,8 +103,10 @@ def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     group = find(file, "particles/gas")
     if not isinstance(group, h5py.Group):
         return None, []
-    columns = {name: column(group, *source) for name, source in GAS.items()}
-    warm, metals = optional(group, "temperature", "K"), optional(group, "metals", "")
+    units = {name: GAS_UNITS[name] for name in GAS}
+    columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()}
+    warm, metals = dataset(group, "temperature", "K"), dataset(group, "metals", "")
+    energy = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10 if warm is None else None
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
@@ -125,30 +114,16 @@ def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     gas, remarks = gas_of(
         f"{file.filename}: gas",
         columns | {"temperature": warm},
-        internal_energy=column(group, "internal_energy", "erg/g") * 1e-10 if warm is None else None,
-        electron_abundance=optional(group, "electron_abundance", ""),
+        internal_energy=energy,
+        electron_abundance=dataset(group, "electron_abundance", ""),
         elements=elements,
     )
     return gas, notes + remarks
 
 
-def column(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."]:
-    """A dataset that must be there, in a unit."""
-    dataset = require_dataset(group, name, REMEDY)
-    stated = text(dataset, "unit")
-    try:
-        scale = units.Quantity(1.0, units.Unit(stated)).to_value(unit) if stated else 1.0
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(
-            f"{group.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
-            "correct its attribute `unit`."
-        ) from error
-    return np.asarray(numbers(dataset) * scale)
-
-
-def optional(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."] | None:
-    """A dataset in a unit; None where it is not there."""
-    return column(group, name, unit) if find(group, name) is not None else None
+def dataset(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."] | None:
+    """A dataset in a unit, which is RUBIX's own; None where it is not there."""
+    return column(group, name, unit, REMEDY, usual=unit) if find(group, name) is not None else None
 
 
 def scalar(file: h5py.File, name: str) -> float | None:

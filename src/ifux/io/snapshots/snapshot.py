@@ -73,7 +73,7 @@ class Snapshot:
         """The stars that can shine."""
         odd: Masks = {
             f"{name} is not a finite number in single precision": unusable(getattr(self.stars, name))
-            for name in suns.COLUMNS
+            for name in suns.UNITS
         }
         snapshot = self.without(
             odd
@@ -105,31 +105,20 @@ class Snapshot:
             reasons[f"{name} is not positive in single precision"] = getattr(self.gas, name) < SMALLEST
         reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
         snapshot = self.without(gas=reasons)
-        gas, changed = snapshot.gas, {}
+        gas, changed, mended = snapshot.gas, {}, {}
         assert gas is not None
-        for name in ("metallicity", "star_formation_rate"):
-            if (below := getattr(gas, name) < 0).any():
-                gas = replace(gas, **{name: np.where(below, 0.0, getattr(gas, name))})
-                changed[f"gas: {name} below zero set to zero"] = int(below.sum())
-        if gas.electron_abundance is not None:
-            gas, changes = mended(gas, "electron_abundance", {"electron_abundance": gas.electron_abundance})
-            changed |= changes
-        gas, changes = mended(gas, "elements", gas.elements)
-        changed |= changes
-        return replace(snapshot, gas=gas, changed=added(snapshot.changed, changed)) if changed else snapshot
-
-
-def mended(gas: Gas, name: str, columns: dict[str, np.ndarray]) -> tuple[Gas, dict[str, int]]:
-    """Gas with zero where abundances are below it or not finite, and how many of each there were."""
-    changed, mended = {}, {}
-    for label, values in columns.items():
-        wrong = unusable(values) | (values < 0)
-        if wrong.any():
-            changed[f"gas: {label} below zero or not finite set to zero"] = int(wrong.sum())
-        mended[label] = np.where(wrong, 0.0, values)
-    if not changed:
-        return gas, {}
-    return replace(gas, **{name: mended if name == "elements" else mended[name]}), changed
+        abundances = {} if gas.electron_abundance is None else {"electron_abundance": gas.electron_abundance}
+        columns = {name: getattr(gas, name) for name in ("metallicity", "star_formation_rate")} | abundances
+        for name, values in (columns | gas.elements).items():
+            if (wrong := unusable(values) | (values < 0)).any():
+                words = "below zero" if name in gases.UNITS else "below zero or not finite"
+                changed[f"gas: {name} {words} set to zero"] = int(wrong.sum())
+                mended[name] = np.where(wrong, 0.0, values)
+        if not changed:
+            return snapshot
+        elements = {name: mended.pop(name, values) for name, values in gas.elements.items()}
+        gas = replace(gas, **mended, elements=elements)
+        return replace(snapshot, gas=gas, changed=added(snapshot.changed, changed))
 
 
 def kept(reasons: Masks, count: int) -> tuple[Bool[np.ndarray, " particle"], dict[str, int]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-COLUMNS = ("position", "velocity", "mass", "age", "metallicity")
+UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "metallicity": ""}
 """What every file must tell."""
 
 PRESENT = "the file keeps no masses as formed: the present ones were taken, which are up to 0.2 dex lower"

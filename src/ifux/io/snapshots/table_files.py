@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -152,9 +153,7 @@ def read_columns(path: Path) -> Columns:
             "and plain columns by seven numbers or more in each line."
         )
     with reading(path, kind):
-        return {"CSV": read_csv, "ECSV": read_ecsv, "FITS": read_fits, "Parquet": read_parquet, "text": read_text}[
-            kind
-        ](path)
+        return READERS[kind](path)
 
 
 def split_name(name: str) -> tuple[str, str | None]:
@@ -177,12 +176,11 @@ def read_csv(path: Path) -> Columns:
     return Columns(values, units)
 
 
-def ecsv_header(path: Path) -> tuple[dict, int]:
-    """The header as plain data, and its number of lines."""
+def ecsv_header(path: Path) -> dict:
+    """The header as plain data."""
     with path.open("rb") as file:
         lines = file.read(HEAD).decode("utf-8", errors="replace").splitlines()
-    count = next((place for place, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    text = "\n".join(line[2:] for line in lines[1:count])
+    text = "\n".join(line[2:] for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
     try:
         header = yaml.load(text, Loader=Inert)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
@@ -191,7 +189,7 @@ def ecsv_header(path: Path) -> tuple[dict, int]:
         ) from error
     if not isinstance(header, Mapping) or not isinstance(header.get("datatype"), list):
         raise InputError(f"{path}: the header of an ECSV file has a list `datatype` of its columns.")
-    return dict(header), count
+    return dict(header)
 
 
 def read_ecsv(path: Path) -> Columns:
@@ -201,7 +199,7 @@ def read_ecsv(path: Path) -> Columns:
     """
     from astropy.io import ascii as astropy_ascii
 
-    header, _ = ecsv_header(path)
+    header = ecsv_header(path)
     delimiter = header.get("delimiter", " ")
     if delimiter not in (" ", ","):
         raise InputError(f"{path}: columns of ECSV are between blanks or commas, not {delimiter!r}.")

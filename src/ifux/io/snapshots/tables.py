@@ -32,11 +32,8 @@ from ifux.io.snapshots.populations import Population, population_of
 from ifux.io.snapshots.quantity import converted
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import Stars
+from ifux.io.snapshots.stars import UNITS, Stars
 from ifux.io.snapshots.table_files import Columns, fits_names, kind_of, read_columns
-
-UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "metallicity": ""}
-"""What each role must convert to."""
 
 ALIASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "position": (
