@@ -3,8 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from gzip import GzipFile
-from io import BufferedIOBase, BytesIO
+from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def is_fits(path: Path) -> bool:
 
 @contextmanager
 def opened_fits(path: str | Path) -> Iterator[Any]:
-    """The extensions of a FITS file, compressed by gzip or not.
+    """The extensions of a FITS file, compressed or not.
 
     What is wrong with it, found then or later, becomes an `InputError` that names the file: a card that is none, an
     extension that is shorter than its header states, or something behind the last one that is no extension.
@@ -39,7 +38,7 @@ def opened_fits(path: str | Path) -> Iterator[Any]:
     path = regular(path)
     with unpacked(path) as file:
         # astropy seeks as the headers say, for ever in a stream that is packed
-        raw = BytesIO(file.read()) if isinstance(file, GzipFile) else file
+        raw = file if isinstance(file, BufferedReader) else BytesIO(file.read())
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

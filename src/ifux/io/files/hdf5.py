@@ -118,33 +118,22 @@ def require_dataset(group: h5py.Group, name: str, remedy: str) -> h5py.Dataset:
 
 
 def numbers(dataset: h5py.Dataset, rows: slice = slice(None)) -> Float[np.ndarray, "..."]:
-    """Some rows of a dataset, or all, in double precision; what its shape claims is held against the memory first."""
-    if rows == slice(None):
-        bounded(dataset)
-    try:
-        with decoding(str(dataset.name)), np.errstate(invalid="ignore"):
-            return np.asarray(dataset[rows] if dataset.shape else dataset[()], dtype=np.float64)
-    except MemoryError as error:
-        raise InputError(
-            f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into memory."
-        ) from error
+    """Some rows of a dataset, or all, in double precision."""
+    with decoding(str(dataset.name)), np.errstate(invalid="ignore"):
+        return whole(dataset, rows).astype(np.float64, copy=False)
 
 
 def whole(dataset: h5py.Dataset, rows: slice = slice(None)) -> np.ndarray:
-    """Some rows of a dataset, or all, in its own type, such as identifiers."""
-    if rows == slice(None):
-        bounded(dataset)
-    with decoding(str(dataset.name)):
-        return np.asarray(dataset[rows] if dataset.shape else dataset[()])
-
-
-def bounded(dataset: h5py.Dataset):
-    """Raises an error where a dataset claims more than the memory holds."""
-    if (there := memory()) is not None and 8 * int(dataset.size or 0) > there:
-        raise InputError(
-            f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into the memory of "
-            f"{there // 10**9} GB: the file is damaged, or needs a larger machine."
-        )
+    """Some rows of a dataset, or all, in its own type; what its shape claims is held against the memory first."""
+    there = memory()
+    claimed = f"{dataset.file.filename}: {dataset.name} of shape {dataset.shape} does not fit into"
+    if rows == slice(None) and there is not None and 8 * int(dataset.size or 0) > there:
+        raise InputError(f"{claimed} the memory of {there // 10**9} GB: it is damaged, or needs a larger machine.")
+    try:
+        with decoding(str(dataset.name)):
+            return np.asarray(dataset[rows] if dataset.shape else dataset[()])
+    except MemoryError as error:
+        raise InputError(f"{claimed} memory.") from error
 
 
 def memory() -> int | None:

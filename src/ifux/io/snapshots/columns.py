@@ -1,8 +1,8 @@
 """Tables of particles: dataclasses whose fields are arrays with the particles along the first axis."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool
@@ -15,15 +15,17 @@ LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).
 T = TypeVar("T")
 
 
-def selected(table: T, left: Bool[np.ndarray, " particle"]) -> T:
-    """The particles of a table that a mask keeps."""
-
-    def of(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: column[left] for name, column in value.items()}
-        return None if value is None else value[left]
-
-    return replace(table, **{entry.name: of(getattr(table, entry.name)) for entry in fields(table)})  # pyright: ignore[reportArgumentType,reportCallIssue]
+def mapped(rule: Callable[..., np.ndarray], *tables: T) -> T:
+    """A table of what a rule makes of each column of one or several; a column that any of them lacks is left out."""
+    columns = {}
+    for entry in fields(tables[0]):  # pyright: ignore[reportArgumentType]
+        values = [getattr(table, entry.name) for table in tables]
+        if isinstance(values[0], dict):
+            names = [name for name in values[0] if all(name in value for value in values)]
+            columns[entry.name] = {name: rule(*(value[name] for value in values)) for name in names}
+        else:
+            columns[entry.name] = None if any(value is None for value in values) else rule(*values)
+    return replace(tables[0], **columns)  # pyright: ignore[reportCallIssue,reportArgumentType]
 
 
 def unusable(column: np.ndarray) -> Bool[np.ndarray, " particle"]:

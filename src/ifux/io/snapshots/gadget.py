@@ -17,7 +17,7 @@ particle type that stands for stars. Their masses are taken as those formed.
 References: Springel (2005), MNRAS 364, 1105; https://wwwmpa.mpa-garching.mpg.de/gadget/users-guide.pdf.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -329,10 +329,10 @@ def expansion_of(header: Header) -> Expansion | None:
     return Expansion(header.scale, header.hubble, matter)
 
 
-def together(columns: list[np.ndarray | None]) -> np.ndarray | None:
-    """One column of those of several particle types; None unless all have it."""
+def together(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """One column of those of several particle types or files; None unless all have it."""
     found = [column for column in columns if column is not None]
-    return np.concatenate(found) if len(found) == len(columns) else None
+    return np.concatenate(found) if found and len(found) == len(columns) else None
 
 
 def with_gas(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[str]]:

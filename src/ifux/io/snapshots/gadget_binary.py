@@ -27,7 +27,7 @@ from ifux.errors import InputError
 from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import regular
 from ifux.io.snapshots.fortran import Record, records
-from ifux.io.snapshots.gadget import GAS, OPTIONS, STARS, Header, Raw, assembled
+from ifux.io.snapshots.gadget import GAS, OPTIONS, STARS, Header, Raw, assembled, together
 from ifux.io.snapshots.populations import SPECIES
 from ifux.io.snapshots.snapshot import Snapshot
 
@@ -124,9 +124,7 @@ def read(path: Path, **options) -> Snapshot:
     header = replace(first.header, counts=tuple(sum(part.header.counts[number] for part in parts) for number in ALL))
 
     def column(role: str, species: int) -> np.ndarray | None:
-        found = [part.column(role, species) for part in parts if part.header.counts[species]]
-        there = [values for values in found if values is not None]
-        return np.concatenate(there) if there and len(there) == len(found) else None
+        return together([part.column(role, species) for part in parts if part.header.counts[species]])
 
     notes = [note for part in parts for note in part.notes]
     if len(parts) > 1:
@@ -167,7 +165,7 @@ def header_of(path: Path) -> tuple[str, int, np.void]:
         content = file.read(HEADER.itemsize)
     if len(content) < HEADER.itemsize:
         raise InputError(f"{path} ends inside its header: the file is truncated; copy or download it again.")
-    said = np.frombuffer(content, HEADER.newbyteorder(order))[0]
+    said = np.frombuffer(content, HEADER.newbyteorder("<" if order == "<" else ">"))[0]
     if said["counts"].min() < 0:
         counts = (*said["counts"].tolist(),)
         raise InputError(f"{path}: the header counts {counts} particles: the file is damaged, or no snapshot.")

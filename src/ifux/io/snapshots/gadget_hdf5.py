@@ -30,7 +30,7 @@ from ifux.io.files.hdf5 import (
     require_dataset,
     require_group,
 )
-from ifux.io.snapshots.gadget import OPTIONS, Header, Raw, assembled
+from ifux.io.snapshots.gadget import OPTIONS, Header, Raw, assembled, together
 from ifux.io.snapshots.layout import KMS, KPC, MSUN
 from ifux.io.snapshots.many_files import chunks, first_chunk
 from ifux.io.snapshots.particle_group import stating
@@ -83,11 +83,9 @@ def read(path: Path, **options) -> Snapshot:
         def column(role: str, species: int) -> np.ndarray | None:
             parts = [values(file, role, species) for file, total in zip(files, totals, strict=True) if total[species]]
             found = [part for part in parts if part is not None]
-            if not found or len(found) < len(parts):
-                return None
             if not all(part.ndim for part in found) or len({part.shape[1:] for part in found}) > 1:
                 raise InputError(f"{path}: {role} of PartType{species} has no rows, or other ones in each file.")
-            return np.concatenate(found)
+            return together(parts)
 
         more = number(require_group(files[0], "Header", "it is there"), "NumFilesPerSnapshot") or 1
         notes = ()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +12,14 @@ import numpy as np
 from ifux.errors import InputError
 from ifux.io.files.format import Format, hdf5_format
 from ifux.io.files.hdf5 import find, is_hdf5, number, opened
+from ifux.io.snapshots.columns import mapped
+from ifux.io.snapshots.gas import Gas
 from ifux.io.snapshots.snapshot import Snapshot, added
+from ifux.io.snapshots.stars import Stars
 
 NAME = re.compile(r"(?P<stem>.+)\.(?P<index>\d+)(?P<suffix>\.hdf5|\.h5)")
 
-T = TypeVar("T")
+T = TypeVar("T", Stars, Gas)
 
 
 def snapshot_format(
@@ -99,13 +102,4 @@ def joined(parts: list[Snapshot]) -> Snapshot:
 
 def concatenated(tables: list[T]) -> T:
     """One table of several, with the columns that all with particles in them have."""
-    tables = [table for table in tables if getattr(table, "count", 0)] or tables[:1]
-    columns = {}
-    for entry in fields(tables[0]):  # pyright: ignore[reportArgumentType]
-        values = [getattr(table, entry.name) for table in tables]
-        if isinstance(values[0], dict):
-            names = [name for name in values[0] if all(name in value for value in values)]
-            columns[entry.name] = {name: np.concatenate([value[name] for value in values]) for name in names}
-        else:
-            columns[entry.name] = None if any(value is None for value in values) else np.concatenate(values)
-    return replace(tables[0], **columns)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    return mapped(lambda *columns: np.concatenate(columns), *([table for table in tables if table.count] or tables[:1]))

@@ -14,16 +14,13 @@ make_simspin_file() was given tells both, and of the gas.
 References: Harborne et al. (2020), PASA 37, e016; https://github.com/kateharborne/SimSpin.
 """
 
-import bz2
-import gzip
-import lzma
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ifux.errors import InputError
+from ifux.io.files.compressed import start
 from ifux.io.files.format import Format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.table_files import Columns, reading
@@ -32,27 +29,12 @@ from ifux.io.snapshots.tables import stars_of
 STARTS = (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"X\n\x00\x00\x00", b"A\n2\n", b"A\n3\n")
 """How R's `save` and `saveRDS` begin, uncompressed."""
 
-OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
-"""How the three compressions of R begin, and what opens them."""
-
 UNITS = dict.fromkeys("xyz", "kpc") | {f"v{axis}": "km/s" for axis in "xyz"} | {"Initial_Mass": "Msun", "Age": "Gyr"}
 
 
 def recognises(path: Path) -> bool:
     """Whether the content of a file begins as R's do."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        start = file.read(6)
-    for magic, opener in OPENERS:
-        if start.startswith(magic):
-            try:
-                with opener(path, "rb") as file:
-                    start = file.read(6)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-                return False
-            break
-    return start.startswith(STARTS)
+    return path.is_file() and start(path, 6).startswith(STARTS)
 
 
 def read(path: Path, *, units: object = None, redshift: object = None) -> Snapshot:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from ifux.galaxy import Cosmology
 from ifux.io.snapshots import gas as gases
 from ifux.io.snapshots import stars as suns
-from ifux.io.snapshots.columns import SMALLEST, selected, unusable
+from ifux.io.snapshots.columns import SMALLEST, mapped, unusable
 from ifux.io.snapshots.gas import Gas
 from ifux.io.snapshots.stars import Stars
 
@@ -46,15 +46,13 @@ class Snapshot:
     ) -> "Snapshot":
         """The particles that no mask strikes, counting each lost one under the first reason that does."""
         result = self
-        if stars:
-            left, lost = kept(stars, self.stars.count)
-            if lost:
-                result = replace(result, stars=selected(self.stars, left), dropped=added(result.dropped, lost))
-        if gas and self.gas is not None:
-            left, lost = kept(gas, self.gas.count)
-            if lost:
-                lost = {f"gas: {reason}": count for reason, count in lost.items()}
-                result = replace(result, gas=selected(self.gas, left), dropped=added(result.dropped, lost))
+        for name, masks, prefix in (("stars", stars, ""), ("gas", gas, "gas: ")):
+            if masks and (table := getattr(self, name)) is not None:
+                left, lost = kept(masks, table.count)
+                dropped = added(result.dropped, {f"{prefix}{reason}": count for reason, count in lost.items()})
+                if lost:
+                    table = mapped(lambda column, left=left: column[left], table)
+                    result = replace(result, **{name: table}, dropped=dropped)
         return result
 
     def noted(self, *notes: str) -> "Snapshot":

@@ -1,7 +1,8 @@
 """Tables of any program: columns with units, from ECSV, CSV, FITS, Parquet and plain text, as data and nothing else.
 
 Headers in YAML, as astropy puts them into ECSV and Parquet, are read here, because astropy would build whatever objects
-they ask for: these may be arrays whose content is taken for addresses in memory. Only names and units are taken.
+they ask for: these may be arrays whose content is taken for addresses in memory. Only names and units are taken, by a
+loader that builds nothing but texts, lists and tables, whatever their tags are.
 """
 
 import json
@@ -42,22 +43,6 @@ class Columns:
     units: dict[str, str]
     """Of those columns that state one."""
     meta: dict[str, Any] = field(default_factory=dict)
-
-
-class Inert(yaml.SafeLoader):
-    """YAML whose tags build nothing: what astropy would make an object of is a plain table of names."""
-
-
-def plain(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    """The content of a tagged node, without its tag."""
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return str(node.value)
-
-
-Inert.add_multi_constructor("!", plain)
 
 
 @contextmanager
@@ -182,7 +167,7 @@ def ecsv_header(path: Path) -> dict:
         lines = file.read(HEAD).decode("utf-8", errors="replace").splitlines()
     text = "\n".join(line[2:] for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
     try:
-        header = yaml.load(text, Loader=Inert)
+        header = yaml.load(text, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: the header is no YAML as ECSV has it ({' '.join(str(error).split())[:200]})."
@@ -256,7 +241,7 @@ def read_parquet(path: Path) -> Columns:
     values, units, meta = {}, {}, {}
     written = (table.schema.metadata or {}).get(b"table_meta_yaml")
     if written is not None:
-        header = yaml.load(written.decode("utf-8", errors="replace"), Loader=Inert)
+        header = yaml.load(written.decode("utf-8", errors="replace"), Loader=yaml.BaseLoader)
         if isinstance(header, Mapping):
             entries = [entry for entry in header.get("datatype") or [] if isinstance(entry, Mapping)]
             units |= {

@@ -19,6 +19,7 @@ Plain columns have the names in the last comment before them, or in their first 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 
@@ -190,6 +191,9 @@ def column(path: Path, table: Columns, role: str, names: tuple[str, ...], given:
 def when(path: Path, given: object, table: Columns) -> float:
     """The redshift."""
     value = table.meta.get("redshift", 0.0) if given is None else given
+    if given is None and isinstance(value, str):
+        with suppress(ValueError):
+            value = float(value)  # headers in YAML are texts
     if isinstance(value, bool) or not isinstance(value, int | float) or not (isfinite(value) and value > -1):
         raise InputError(f"{path}: the redshift must be a number above -1, got {value!r}.")
     return float(value)
