@@ -34,7 +34,9 @@ def abundances(table: ParticleGroup, mass: Float[np.ndarray, "..."]) -> dict[str
         return {}
     node = find(table.group, name)
     if isinstance(node, h5py.Group):
-        return {SYMBOLS[word]: table_column(table, f"{name}/{word}") for word in members(node) if word in SYMBOLS}
+        remedy = "it must be a column of mass fractions"
+        columns = {word: require_dataset(node, word, remedy) for word in members(node) if word in SYMBOLS}
+        return {SYMBOLS[word]: numbers(column) for word, column in columns.items()}
     dataset = require_dataset(table.group, name, f"element abundances of {table.layout.name} are read from there")
     symbols = elements.symbols or named_columns(table.group.file, name)
     values = numbers(dataset)
@@ -49,11 +51,6 @@ def abundances(table: ParticleGroup, mass: Float[np.ndarray, "..."]) -> dict[str
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = table.conversion(dataset, elements.column, MSUN) / (mass * MSUN.cgs)
     return {symbol: values[:, place] * scale for place, symbol in enumerate(symbols) if symbol}
-
-
-def table_column(table: ParticleGroup, name: str) -> Float[np.ndarray, "..."]:
-    """A column without a unit."""
-    return numbers(require_dataset(table.group, name, "it must be a column of mass fractions"))
 
 
 def named_columns(file: h5py.File, name: str) -> tuple[str, ...]:

@@ -65,9 +65,9 @@ def recognises(path: Path) -> bool:
         header = find(file, "Header")
         if not isinstance(header, h5py.Group):
             return False
-        groups = [group for species in range(1, len(SPECIES)) if (group := particles(file, species)) is not None]
-        moving = [group for group in groups if all(dataset(group, role) for role in ("position", "velocity"))]
-        return bool(moving) and not any(stating(group) for group in moving)
+        roles = ("position", "velocity")
+        moving = [species for species in range(1, 6) if all(dataset(file, species, role) for role in roles)]
+        return bool(moving) and not any(stating(require_group(file, f"PartType{n}", "")) for n in moving)
 
 
 def read(path: Path, **options) -> Snapshot:
@@ -125,8 +125,7 @@ def counts(file: h5py.File) -> tuple[int, ...]:
     """Particles of each type: as many as there are positions, whatever the header says."""
     found = []
     for species in range(len(SPECIES)):
-        group = particles(file, species)
-        there = None if group is None else dataset(group, "position")
+        there = dataset(file, species, "position")
         if there is not None and len(there.shape or ()) != 2:
             raise InputError(f"{file.filename}: {there.name} has shape {there.shape}, not one row a particle.")
         found.append(0 if there is None else there.shape[0])
@@ -135,28 +134,20 @@ def counts(file: h5py.File) -> tuple[int, ...]:
     return tuple(found)
 
 
-def particles(file: h5py.File, species: int) -> h5py.Group | None:
-    """The group of a particle type."""
-    group = find(file, f"PartType{species}")
-    return group if isinstance(group, h5py.Group) else None
-
-
-def dataset(group: h5py.Group, role: str) -> h5py.Dataset | None:
-    """The dataset that plays a role."""
-    found = (node for name in NAMES[role] if isinstance(node := find(group, name), h5py.Dataset))
-    return next(found, None)
+def dataset(file: h5py.File, species: int, role: str) -> h5py.Dataset | None:
+    """The dataset that plays a role for a particle type."""
+    nodes = (find(file, f"PartType{species}/{name}") for name in NAMES[role])
+    return next((node for node in nodes if isinstance(node, h5py.Dataset)), None)
 
 
 def values(file: h5py.File, role: str, species: int) -> np.ndarray | None:
     """Numbers of a dataset; of several columns of metallicity the first, which is all metals."""
-    group = particles(file, species)
-    there = None if group is None else dataset(group, role)
-    if group is None or there is None:
+    there = dataset(file, species, role)
+    if there is None:
         return None
-    name = str(there.name).rsplit("/", 1)[-1]
-    checked = require_dataset(group, name, f"the {role} of PartType{species} is read from there")
+    checked = require_dataset(file, str(there.name), f"the {role} of PartType{species} is read from there")
     if role == "ids":
-        same = checked.shape == dataset(group, "position").shape[:1]  # pyright: ignore[reportOptionalMemberAccess]
+        same = checked.shape == dataset(file, species, "position").shape[:1]  # pyright: ignore[reportOptionalMemberAccess]
         return checked[()] if same and checked.dtype.kind in "iu" else None
     found = numbers(checked)
     return found[:, 0] if role == "metallicity" and found.ndim == 2 and found.shape[1] else found

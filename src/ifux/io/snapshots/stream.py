@@ -9,6 +9,7 @@ from ifux.galaxy import Galaxy
 from ifux.io.files.hdf5 import find, opened, regular, require_dataset, require_group
 from ifux.io.snapshots import native
 from ifux.io.snapshots.galaxy import particles, settled
+from ifux.io.snapshots.snapshot import added
 from ifux.particles import Particles
 
 
@@ -39,18 +40,15 @@ class StarFile:
         """The stars that can be used, at most so many at a time."""
         with opened(self.path) as file:
             before = native.read_stars(file, slice(0))
-            tally = dict(before.dropped), dict(before.changed)
+            dropped, changed = before.dropped, before.changed
             end = self.first + self.count
             for start in range(self.first, end, size):
-                block = native.read_stars(file, slice(start, min(start + size, end))).sane()
-                for total, found, known in zip(
-                    tally, (block.dropped, block.changed), (before.dropped, before.changed), strict=True
-                ):
-                    for reason, number in found.items():
-                        total[reason] = total.get(reason, 0) + number - known.get(reason, 0)
+                block = native.read_stars(file, slice(start, min(start + size, end)))
+                block = replace(block, dropped={}, changed={}).sane()
+                dropped, changed = added(dropped, block.dropped), added(changed, block.changed)
                 if block.stars.count:
                     yield particles(block.stars)
-        for kept, total in zip((self.dropped, self.changed), tally, strict=True):
+        for kept, total in ((self.dropped, dropped), (self.changed, changed)):
             kept.clear()
             kept.update(total)
 

@@ -71,19 +71,9 @@ def recognises(path: Path) -> bool:
     return all(named(names, role) is not None for role in ("position", "mass"))
 
 
-def read(
-    path: Path, *, columns: object = None, units: object = None, redshift: object = None, population: object = None
-) -> Snapshot:
+def read(path: Path, **stated: object) -> Snapshot:
     """The stars of a table."""
-    return stars_of(
-        path,
-        read_columns(regular(path)),
-        "table",
-        columns=columns,
-        units=units,
-        redshift=redshift,
-        population=population,
-    )
+    return stars_of(path, read_columns(regular(path)), "table", **stated)
 
 
 def stars_of(
@@ -101,7 +91,7 @@ def stars_of(
         if value is not None and not isinstance(value, Mapping):
             raise InputError(f'{path}: {option} is a table such as {{"mass": ...}}, got {value!r}.')
     made = None if population is None else population_of(population, f"{path}: population")
-    stated = [role for role in ("age", "metallicity") if made is not None and role in given_by(made)]
+    stated = [] if made is None else [*drawn(made, 1)]
     chosen = choices(path, [*table.values], columns if isinstance(columns, Mapping) else {}, stated)
     given = {"position" if key == "length" else key: unit for key, unit in (units or {}).items()}  # pyright: ignore[reportAttributeAccessIssue]
     unknown = [name for name in given if name not in UNITS and name not in table.values]
@@ -111,7 +101,7 @@ def stars_of(
         )
     found = {role: column(path, table, role, chosen[role], given) for role in UNITS if role in chosen}
     if made is not None:
-        found |= {role: values for role, values in drawn(made, found["mass"].size).items() if role in stated}
+        found |= drawn(made, found["mass"].size)
     check_shapes(str(path), found)
     ids = table.values[chosen["ids"][0]] if "ids" in chosen else None
     notes = [f"{role} from {', '.join(names)}" for role, names in chosen.items() if (*names,) != (role,)]
@@ -123,11 +113,6 @@ def stars_of(
         format=format,
         notes=tuple(notes),
     )
-
-
-def given_by(population: Population) -> list[str]:
-    """What a population states."""
-    return [role for role, values in drawn(population, 1).items() if values is not None]
 
 
 def drawn(population: Population, count: int) -> dict[str, np.ndarray]:
