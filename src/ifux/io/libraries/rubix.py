@@ -71,7 +71,8 @@ def read(file: h5py.File, age_unit: str | None = None, flux_unit: str | None = N
 
 def ages(path: str, age: Float[np.ndarray, "..."], unit: str | None) -> Float[np.ndarray, "..."]:
     """Ages [Gyr]. Without a unit they must look like log10 of years: all between 4 and 11 but for a first 0."""
-    later = age[1:] if age.size and not np.any(age[:1]) else age
+    flat = age.ravel()
+    later = flat[1:] if flat.size and flat[0] == 0 else flat
     if unit is None and later.size and ((later > 4) & (later < 11)).all():
         unit = "log yr"
     if unit not in AGE_UNITS:
