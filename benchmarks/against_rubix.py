@@ -54,7 +54,7 @@ from ifux import parallel
 from ifux.checks import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
-from ifux.io.cache import cache_folder
+from ifux.io.files.cache import cache_folder
 
 RUBIX = "0.0.5"
 SIZE, PITCH = 100, 0.2

@@ -38,7 +38,8 @@ def write(path: Path, count: int) -> None:
     import numpy as np
 
     from ifux.galaxies import DiscBulge
-    from ifux.io.galaxies.native import FORMAT, UNITS, VERSION
+    from ifux.io.snapshots.native import FORMAT, VERSION
+    from ifux.io.snapshots.stars import UNITS
 
     with h5py.File(path, "w") as file:
         file.attrs.update({"format": FORMAT, "version": VERSION, "redshift": 0.03})
@@ -56,7 +57,7 @@ def write(path: Path, count: int) -> None:
 def observe(path: Path, field: int, streaming: bool) -> dict:
     """Seconds and bytes of the observation."""
     from ifux import run
-    from ifux.io.fits import write_cube
+    from ifux.io.files.cube import write_cube
 
     galaxy = {"kind": "file", "path": str(path), **({"stream": True} if streaming else {})}
     description = {**DESCRIPTION, "galaxy": galaxy}

@@ -15,7 +15,7 @@ import stages
 
 from ifux import InputError, real
 from ifux.fitting import Positive, free
-from ifux.io.checkpoint import digest
+from ifux.io.files.checkpoint import digest
 from ifux.learning import train
 
 
@@ -100,7 +100,7 @@ import optax
 import stages
 from ifux import real
 from ifux.fitting import Positive, free, minimise
-from ifux.io.checkpoint import digest
+from ifux.io.files.checkpoint import digest
 
 
 def loss(parameters, model, data):

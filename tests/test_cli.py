@@ -15,11 +15,11 @@ import pytest
 from matplotlib.image import imread
 from stages import library as made_up
 
-import ifux.io.fits
+import ifux.io.files.cube
 from ifux import InputError, cli, config, run
 from ifux.commands import demo, progress
 from ifux.io import read_galaxy, write_galaxy, write_ssp
-from ifux.io.fits import read_configuration, read_cube
+from ifux.io.files.cube import read_configuration, read_cube
 
 COMMAND = [sys.executable, "-c", "import sys; from ifux.cli import main; sys.exit(main())"]
 """What the script `ifux` does."""
@@ -290,7 +290,7 @@ def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing
     if existing:
         (desk / "small.fits").write_text("mine")
     before = written(desk)
-    append = ifux.io.fits._append
+    append = ifux.io.files.cube._append
 
     def interrupted(file, cards, array, dtype):
         append(file, cards, array, dtype)
@@ -298,7 +298,7 @@ def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing
         assert written(desk) != before
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ifux.io.fits, "_append", interrupted)
+    monkeypatch.setattr(ifux.io.files.cube, "_append", interrupted)
     assert cli.main(["observe", "small.json", "--overwrite"]) == 130
     assert "ifux: interrupted; nothing half-written is left behind" in capsys.readouterr().err
     assert written(desk) == before

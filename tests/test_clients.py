@@ -36,7 +36,7 @@ from ifux import (
 from ifux.galaxies import DiscBulge
 from ifux.grids import to_vacuum
 from ifux.io import embedded_library, read_ssp
-from ifux.io.fits import Cube, read_configuration, read_cube, write_cube
+from ifux.io.files.cube import Cube, read_configuration, read_cube, write_cube
 from ifux.maps import UNITS, true_maps
 
 FLUX = u.erg / u.s / u.cm**2 / u.AA

@@ -25,8 +25,8 @@ from urllib3.exceptions import HTTPError
 from web_server import WebServer, content, status
 
 from ifux import InputError
-from ifux.io import http
-from ifux.io.download import Patience, download, fetched
+from ifux.io.downloads import http
+from ifux.io.downloads.download import Patience, download, fetched
 
 BODY = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(250_000)

@@ -12,10 +12,10 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 
-import ifux.io.fits
+import ifux.io.files.cube
 from ifux.errors import InputError
 from ifux.grids import Wavelengths
-from ifux.io.fits import UNIT, Cube, read_configuration, read_cube, versions, write_cube
+from ifux.io.files.cube import UNIT, Cube, read_configuration, read_cube, versions, write_cube
 
 # the FITS standard discourages units with two slashes, and the MUSE pipeline writes them
 two_slashes = pytest.mark.filterwarnings("ignore:.*contains multiple slashes:astropy.units.UnitsWarning")
@@ -91,7 +91,7 @@ def test_configuration_comes_back_byte_for_byte(path):
 @pytest.mark.parametrize("character", [" ", "'", "&", "\\", "é", "/"])
 def test_record_survives_wherever_it_is_cut(cube, tmp_path, character):
     plain = Cube(cube.flux, cube.wavelengths, cube.pitch)
-    for length in range(ifux.io.fits.PIECE + 3):
+    for length in range(ifux.io.files.cube.PIECE + 3):
         history = {"a": "x" * length + character * 3 + "x" * 70 + character * 140}
         write_cube(tmp_path / "a.fits", replace(plain, history=history), overwrite=True)
         assert read_configuration(tmp_path / "a.fits") == history
@@ -248,14 +248,14 @@ def test_failure_leaves_nothing_behind(cube, tmp_path, monkeypatch, overwrite):
     if overwrite:
         write_cube(target, cube)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    append = ifux.io.fits._append
+    append = ifux.io.files.cube._append
 
     def full_disk(file, cards, array, dtype):
         append(file, cards, array, dtype)
         if ("EXTNAME", "STAT") in cards:
             raise OSError("no space left on device")
 
-    monkeypatch.setattr(ifux.io.fits, "_append", full_disk)
+    monkeypatch.setattr(ifux.io.files.cube, "_append", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_cube(target, cube, overwrite=overwrite)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -24,7 +24,7 @@ from ifux.fitting import (
     minimise,
     student_t,
 )
-from ifux.io import checkpoint
+from ifux.io.files import checkpoint
 
 BIJECTIONS = {"real": Real(3.0), "positive": Positive(), "interval": Interval(-1.0, 4.0)}
 

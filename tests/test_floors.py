@@ -28,6 +28,9 @@ FLOORS = {
 SHARED = {("library", "grids"), ("galaxy", "particles")}
 """Arrows that may run along floor 2."""
 
+ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "__init__": 4}
+"""Floors of the rooms of `io`: files of any kind; the network; spectra; galaxies; what is told of a file; the names."""
+
 
 def imports(path: Path) -> set[tuple[str, ...]]:
     """The modules of the package that a file imports anywhere, as parts of their names."""
@@ -64,6 +67,23 @@ def test_no_arrow_runs_upward_or_sideways(path):
         assert there in FLOORS, f"{path.name} imports ifux.{'.'.join(parts)}, which has no floor"
         if there != here and (here, there) not in SHARED:
             assert FLOORS[there] < FLOORS[here], f"{here} (floor {FLOORS[here]}) imports {there} ({FLOORS[there]})"
+
+
+def test_every_room_of_io_has_a_floor():
+    there = {path.relative_to(PACKAGE / "io").parts[0].removesuffix(".py") for path in (PACKAGE / "io").rglob("*.py")}
+    assert there == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "io").rglob("*.py")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_no_arrow_between_the_rooms_of_io_runs_upward_or_sideways(path):
+    here = path.relative_to(PACKAGE / "io").parts[0].removesuffix(".py")
+    for parts in imports(path):
+        if parts[0] == "io":
+            there = parts[1] if len(parts) > 1 else "__init__"
+            assert there in ROOMS, f"{path.name} takes {there} from the doorstep of io, not from its room"
+            assert there == here or ROOMS[there] < ROOMS[here], f"{here}/{path.name} imports {'.'.join(parts)}"
 
 
 def test_the_telescope_knows_no_concrete_stage():

@@ -34,7 +34,7 @@ from ifux.io import (
     write_galaxy,
     write_ssp,
 )
-from ifux.io.fits import Cube
+from ifux.io.files.cube import Cube
 
 SEED, COUNT = (int(word) for word in os.environ.get("IFUX_FUZZ", "16:1000").split(":"))
 

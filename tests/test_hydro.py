@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ifux.errors import InputError
 from ifux.io import describe, read_galaxy, write_galaxy
-from ifux.io.galaxies.elements import alpha_enhancement
-from ifux.io.galaxies.galaxy import settled
-from ifux.io.galaxies.read import GALAXY_FORMATS, galaxy_format
+from ifux.io.snapshots.elements import alpha_enhancement
+from ifux.io.snapshots.galaxy import settled
+from ifux.io.snapshots.read import GALAXY_FORMATS, galaxy_format
 
 KPC, MSUN = 3.085678e21 * u.cm, 1.989e43 * u.g
 GRAVITY = {"length": KPC, "mass": MSUN, "a": 1, "h": -1, "speed": 0.5}
@@ -596,7 +596,7 @@ BROKEN = {
     "negative masses": ("PartType4/Masses", np.full(COUNT, -1.0), "no star particle is left"),
     "nothing but NaN": ("PartType4/Coordinates", np.full((COUNT, 3), np.nan), "no star particle is left"),
     "two dimensions": ("PartType0/Velocities", np.ones((COUNT, 2)), "velocity has shape \\(300, 2\\)"),
-    "one metal": ("PartType0/SmoothingLength", np.ones(3), "size has shape \\(3,\\)"),
+    "one metal": ("PartType0/SmoothingLength", np.ones(3), "smoothing_length has shape \\(3,\\)"),
     "text": ("PartType4/Velocities", np.full((COUNT, 3), b"fast"), "which is no array of numbers"),
     "scalar": ("PartType4/StellarFormationTime", 0.5, "formation has shape \\(\\)"),
     "three axes": ("PartType4/Metallicity", np.ones((COUNT, 2, 2)), "must have two axes"),

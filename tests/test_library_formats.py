@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from ifux import Particles, config
 from ifux.errors import InputError
 from ifux.grids import Wavelengths
-from ifux.io import compressed, fsps_library, read_ssp
-from ifux.io.libraries import image, options
+from ifux.io import fsps_library, read_ssp
+from ifux.io.files import compressed
+from ifux.io.libraries import fits_image as image
+from ifux.io.libraries import options
 from ifux.library import SSPLibrary
 from ifux.run import open_library
 from ifux.survey.checks import Checks
@@ -557,7 +559,7 @@ def test_fsps_says_what_it_cannot_do(fsps):
 
 
 def test_without_fsps_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("ifux.io.fsps.find_spec", lambda name: None)
+    monkeypatch.setattr("ifux.io.libraries.fsps.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install"):
         fsps_library()
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from ifux.errors import InputError
-from ifux.io.galaxies.populations import populations_of
+from ifux.io.snapshots.populations import populations_of
 
 MANY = 100_000
 

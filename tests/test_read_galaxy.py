@@ -11,7 +11,7 @@ from astropy.cosmology import FlatLambdaCDM
 
 from ifux.errors import InputError
 from ifux.io import describe, galaxy_from_arrays, read_galaxy, write_galaxy
-from ifux.io.galaxies.centre import shrinking_sphere
+from ifux.io.snapshots.centre import shrinking_sphere
 from ifux.orientation.alignment import half_mass_radius
 
 TNG = "snapshots/SimSpin_example_IllustrisTNG.hdf5"

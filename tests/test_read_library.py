@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-import ifux.io.cache
+import ifux.io.libraries.embedded
 from ifux.errors import InputError
 from ifux.io import describe, embedded_library, read_ssp, write_ssp
 from ifux.library import SSPLibrary
@@ -198,7 +198,7 @@ def test_embedded_library_is_built_once(builds, tmp_path):
 
 def test_changed_program_finds_no_old_library(builds, monkeypatch):
     embedded_library()
-    monkeypatch.setattr(ifux.io.cache, "fingerprint", lambda: "changed")
+    monkeypatch.setattr(ifux.io.libraries.embedded, "fingerprint", lambda: "changed")
     embedded_library()
     assert len(builds) == 2
 
@@ -231,16 +231,16 @@ def test_cache_that_cannot_be_written_costs_time_alone(builds, tmp_path):
 
 def test_user_without_a_home_has_a_library(builds, monkeypatch):
     monkeypatch.delenv("IFUX_CACHE")
-    monkeypatch.setattr(ifux.io.cache, "cache_folder", lambda: None)
+    monkeypatch.setattr(ifux.io.libraries.embedded, "cache_folder", lambda: None)
     assert embedded_library().name == "made up" and len(builds) == 1
 
 
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("IFUX_CACHE", str(tmp_path / "ours"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
-    assert ifux.io.cache.cache_folder() == tmp_path / "ours"
+    assert ifux.io.libraries.embedded.cache_folder() == tmp_path / "ours"
     monkeypatch.delenv("IFUX_CACHE")
-    assert ifux.io.cache.cache_folder() == tmp_path / "theirs" / "ifux"
+    assert ifux.io.libraries.embedded.cache_folder() == tmp_path / "theirs" / "ifux"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert ifux.io.cache.cache_folder().is_relative_to(tmp_path)
+    assert ifux.io.libraries.embedded.cache_folder().is_relative_to(tmp_path)

@@ -12,7 +12,7 @@ from stages import library as made_up
 
 from ifux import InputError, SquareSpaxels, Wavelengths, config, run
 from ifux.io import write_galaxy, write_ssp
-from ifux.io.fits import read_configuration, read_cube, write_cube
+from ifux.io.files.cube import read_configuration, read_cube, write_cube
 
 DESCRIPTION = {
     "galaxy": {"kind": "disc-bulge", "count": 500, "seed": 3},

@@ -17,7 +17,7 @@ from ifux.config.build import parameters
 from ifux.config.document import completed
 from ifux.config.schemes import SCHEME, converted
 from ifux.config.table import DRAWN, FOLLOWS, KINDS
-from ifux.io.fits import Cube, read_configuration, write_cube
+from ifux.io.files.cube import Cube, read_configuration, write_cube
 
 HEADERS = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")

@@ -16,12 +16,12 @@ from web_server import WebServer, content
 
 from ifux import InputError, cli, config, run, survey
 from ifux.io import fetch_ssp, import_ssp, library_folder, read_ssp, stored_names, stored_ssp, write_ssp
-from ifux.io import public as shop
-from ifux.io import store as storing
-from ifux.io.download import Patience
-from ifux.io.fits import read_configuration
-from ifux.io.public import Public, public_libraries
-from ifux.io.store import record
+from ifux.io.downloads.download import Patience
+from ifux.io.files.cube import read_configuration
+from ifux.io.libraries import public as shop
+from ifux.io.libraries import store as storing
+from ifux.io.libraries.public import Public, public_libraries
+from ifux.io.libraries.store import record
 
 HASTE = Patience(tries=2, base=0.0, timeout=5.0)
 
@@ -87,9 +87,9 @@ def test_the_folder_is_the_users(monkeypatch, tmp_path):
     assert library_folder() == tmp_path / "data" / "ifux" / "libraries"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(storing.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     assert library_folder() == tmp_path / "home" / ".local" / "share" / "ifux" / "libraries"
-    monkeypatch.setattr(storing.sys, "platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     assert library_folder() == tmp_path / "home" / "Library" / "Application Support" / "ifux" / "libraries"
     assert stored_names() == []
 
@@ -228,7 +228,7 @@ def test_any_changed_byte_is_refused_or_harmless(file, shelf, at, change, cut, n
 @pytest.mark.slow
 def test_a_configuration_takes_a_stored_library_and_its_cube_says_which(file, tmp_path, capsys, monkeypatch):
     # the programs that the tests keep, not those of an empty cache
-    monkeypatch.setattr("ifux.io.programs.keep_programs", lambda: None)
+    monkeypatch.setattr("ifux.io.files.cache.keep_programs", lambda: None)
     stored = import_ssp(file, "mine")
     (tmp_path / "small.json").write_text(json.dumps(OBSERVATION))
     assert cli.main(["observe", "small.json", "--quiet"]) == 0
@@ -322,7 +322,7 @@ def test_the_command_line(file, shelf, capsys):
         (["import", "library.hdf5", "mine", "--option", "fwhm"], "--option fwhm: an option is like"),
         (["import", "library.hdf5", "mine", "--option", "colour=red"], "--option colour: an option is like"),
         (["import", "library.hdf5", "mine", "--option", "solar_metallicity=much"], "is not a number"),
-        (["import", "library.hdf5", "mine", "--option", "medium=air"], "takes the options"),
+        (["import", "library.hdf5", "mine", "--option", "medium=air"], "takes no options"),
         (["import", "absent", "mine"], "absent does not exist"),
         (["import", "library.hdf5", "../mine"], "is no name for a library"),
         (["info", "absent"], "there is no library 'absent'"),

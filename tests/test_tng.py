@@ -17,11 +17,12 @@ from astropy import units
 from web_server import WebServer, content, status
 
 from ifux import InputError, cli
-from ifux.io import read_galaxy, tng, tng_cutout
-from ifux.io.download import Patience
-from ifux.io.galaxies.illustris import LAYOUT
-from ifux.io.galaxies.layout import Column
-from ifux.io.secret import Secret
+from ifux.io import read_galaxy, tng_cutout
+from ifux.io.downloads import tng
+from ifux.io.downloads.download import Patience
+from ifux.io.downloads.keys import Secret
+from ifux.io.snapshots.illustris import LAYOUT
+from ifux.io.snapshots.layout import Column
 
 KEY = "5f0a9c3be7d14826a1b2c3d4e5f60718"
 PAGE = "/api/TNG50-1/snapshots/99/subhalos/7/"
@@ -124,7 +125,7 @@ def test_a_cutout_is_fetched_once_and_can_be_read(server, place, desk):
 
 @pytest.mark.parametrize("kind", ["stars", "gas"])
 def test_every_column_that_the_reader_knows_is_asked_for(kind):
-    columns = vars(getattr(LAYOUT, kind)).values()
+    columns = [*vars(getattr(LAYOUT, kind)).values(), *vars(LAYOUT).values()]
     names = {column.name for column in columns if isinstance(column, Column)}
     names |= {column.column.name for column in columns if hasattr(column, "column")}
     assert names and names <= set(getattr(tng, kind.upper()))
@@ -385,7 +386,9 @@ def test_a_cache_that_cannot_be_written_is_said(server, place, desk, monkeypatch
 def command(place, monkeypatch):
     """`ifux tng` against the server."""
 
-    monkeypatch.setattr("ifux.io.tng.cutout", lambda *names, **options: tng_cutout(*names, **options, **place))
+    monkeypatch.setattr(
+        "ifux.io.downloads.tng.cutout", lambda *names, **options: tng_cutout(*names, **options, **place)
+    )
     return lambda *words: cli.main(["tng", *words])
 
 

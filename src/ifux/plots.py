@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from ifux.io.files import PICTURES, promised, replacing
-from ifux.io.fits import Cube
+from ifux.io.files.cube import Cube
+from ifux.io.files.writing import PICTURES, promised, replacing
 
 SURFACE, INK, MUTED = "#fcfcfb", "#0b0b0b", "#52514e"
 
@@ -18,7 +18,7 @@ SURFACE, INK, MUTED = "#fcfcfb", "#0b0b0b", "#52514e"
 def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     """One picture: the flux image, the velocity and dispersion maps, and three spectra at growing radius.
 
-    It is of the kind that the ending of its name says, one of `ifux.io.files.PICTURES`.
+    It is of the kind that the ending of its name says, one of `ifux.io.files.writing.PICTURES`.
     """
     promised(path, PICTURES, "a picture")
     figure = Figure(figsize=(12, 7.5), layout="constrained", facecolor=SURFACE)

@@ -17,10 +17,10 @@ from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
-from ifux.io.fits import Cube
-from ifux.io.galaxies.read import galaxy_options
+from ifux.io.files.cube import Cube
 from ifux.io.libraries.options import LIBRARY_OPTIONS
-from ifux.io.store import record, stored_ssp
+from ifux.io.libraries.store import record, stored_ssp
+from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
 from ifux.plan import Plan, plan

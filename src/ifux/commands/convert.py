@@ -48,8 +48,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def convert(arguments: argparse.Namespace) -> None:
     """Reads, says what was read, and writes."""
     from ifux.io import read_galaxy, write_galaxy
-    from ifux.io.files import refuse
-    from ifux.io.galaxies.read import galaxy_arguments
+    from ifux.io.files.writing import refuse
+    from ifux.io.snapshots.read import galaxy_arguments
 
     out = arguments.galaxy
     if out.resolve() == arguments.snapshot.resolve():
@@ -76,7 +76,7 @@ def convert(arguments: argparse.Namespace) -> None:
 
 def centre(words: list[str]) -> str | list[float]:
     """A rule for the centre, or coordinates."""
-    from ifux.io.galaxies.galaxy import CENTRES
+    from ifux.io.snapshots.galaxy import CENTRES
 
     if len(words) == 1 and words[0] in CENTRES:
         return words[0]

@@ -81,9 +81,9 @@ def produce(
 ) -> None:
     """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
     from ifux import run
-    from ifux.io.files import PICTURES, promised, refuse
-    from ifux.io.fits import check_name, write_cube
-    from ifux.io.programs import keep_programs
+    from ifux.io.files.cache import keep_programs
+    from ifux.io.files.cube import check_name, write_cube
+    from ifux.io.files.writing import PICTURES, promised, refuse
 
     report = quiet if arguments.quiet else progress
     taken = {path.resolve() for path in inputs}

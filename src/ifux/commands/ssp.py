@@ -10,7 +10,7 @@ from ifux.commands.words import add_option, pairs
 from ifux.errors import InputError
 
 if TYPE_CHECKING:
-    from ifux.io.store import Stored
+    from ifux.io.libraries.store import Stored
 
 EXAMPLE = "medium=air"
 
@@ -72,7 +72,7 @@ def chosen(words: list[str]) -> dict[str, Any]:
 def show_all(arguments: argparse.Namespace) -> None:
     """A line for each library of the store, and for each that can be fetched."""
     from ifux.io import library_folder, public_libraries, stored_names
-    from ifux.io.store import record
+    from ifux.io.libraries.store import record
 
     names = stored_names()
     print(f"stored in {library_folder()}:" if names else f"nothing is stored in {library_folder()}")
@@ -90,7 +90,7 @@ def show_one(arguments: argparse.Namespace) -> None:
     """A library of the store, a public one, or that of a file."""
     from ifux.io import public_libraries, read_ssp, stored_names, stored_ssp
     from ifux.io.inspect import describe_library
-    from ifux.io.store import NAME, record
+    from ifux.io.libraries.store import NAME, record
 
     name, given = arguments.library, chosen(arguments.option)
     if NAME.fullmatch(name) and name in stored_names():

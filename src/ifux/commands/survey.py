@@ -44,7 +44,7 @@ def conduct(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ifux import survey
-    from ifux.io.programs import keep_programs
+    from ifux.io.files.cache import keep_programs
 
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"argument --workers: {arguments.workers} is not greater than zero")

@@ -29,8 +29,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def fetch(arguments: argparse.Namespace) -> None:
     """Fetches a cut-out and says where it is."""
-    from ifux.io.files import refuse, replacing
-    from ifux.io.tng import cutout
+    from ifux.io.downloads.tng import cutout
+    from ifux.io.files.writing import refuse, replacing
 
     if arguments.out is not None:
         refuse(arguments.out, overwrite=arguments.overwrite)

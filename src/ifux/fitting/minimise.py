@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ifux.checks import shortcomings, warn_of
 from ifux.errors import InputError
 from ifux.fitting.free import Freed
-from ifux.io.checkpoint import digest, resumed, save
+from ifux.io.files.checkpoint import digest, resumed, save
 
 
 @dataclass(frozen=True)

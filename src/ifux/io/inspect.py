@@ -9,13 +9,13 @@ from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.fits import read_configuration
-from ifux.io.fits_file import is_fits, opened_fits
-from ifux.io.galaxies.centre import distances
-from ifux.io.galaxies.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
-from ifux.io.galaxies.read import unrecognised as no_galaxy
-from ifux.io.hdf5 import beginning, is_hdf5
+from ifux.io.files.cube import read_configuration
+from ifux.io.files.fits import is_fits, opened_fits
+from ifux.io.files.hdf5 import beginning, is_hdf5
 from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
+from ifux.io.snapshots.centre import distances
+from ifux.io.snapshots.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
+from ifux.io.snapshots.read import unrecognised as no_galaxy
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles

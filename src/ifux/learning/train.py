@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ifux.checks import warn_of
 from ifux.errors import InputError
-from ifux.io.checkpoint import digest, resumed, save
+from ifux.io.files.checkpoint import digest, resumed, save
 from ifux.learning.batches import Batches
 from ifux.learning.each import mean_over
 

@@ -11,7 +11,7 @@ from ifux import config, run
 from ifux.checks import voxels
 from ifux.config.build import check_keys
 from ifux.errors import InputError
-from ifux.io.galaxies.read import galaxy_options
+from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
 
 

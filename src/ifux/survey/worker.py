@@ -14,8 +14,8 @@ import jax
 from ifux import run
 from ifux.errors import InputError
 from ifux.io import write_cube
-from ifux.io.files import refuse
-from ifux.io.programs import keep_programs
+from ifux.io.files.cache import keep_programs
+from ifux.io.files.writing import refuse
 from ifux.survey.made import is_made
 
 UNLIMITED = 2**32

@@ -18,14 +18,15 @@ References: Bruzual & Charlot (2003), MNRAS 344, 1000, and the documentation of 
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.compressed import exactly, unpacked
-from ifux.io.libraries.format import LibraryFormat, check_size
-from ifux.io.libraries.options import Resolution, ask, assembled
+from ifux.io.files.compressed import exactly, unpacked
+from ifux.io.files.format import Format
+from ifux.io.libraries.options import USUAL, ask, assembled, check_size
 from ifux.library import SSPLibrary
 
 SUFFIX = re.compile(r"\.ised_ASCII(\.gz)?$", re.IGNORECASE)
@@ -49,22 +50,16 @@ def recognises(path: Path) -> bool:
     return bool(files(path)) or bool(path.is_file() and SUFFIX.search(path.name))
 
 
-def read(
-    path: Path,
-    medium: str | None = None,
-    fwhm: Resolution = None,
-    imf: str | None = None,
-    citation: str | None = None,
-    solar_luminosity: float | None = None,
-) -> SSPLibrary:
+def read(path: Path, **stated: Any) -> SSPLibrary:
     """The library."""
     if not path.is_dir():
         raise InputError(f"{path} is the model of one metallicity: give the folder with those of all of them.")
     named = files(path)
     if len(sets := sorted({TRACK.sub("_m*", SUFFIX.sub("", file.name), count=1) for file in named})) != 1:
         raise InputError(f"{path} holds several sets of models, {', '.join(sets)}: give a folder with one.")
-    imf = imf or next((words for code, words in IMFS.items() if f"_{code}" in sets[0].lower()), None)
-    ask(path, medium=medium, fwhm=fwhm, imf=imf)
+    imf = next((words for code, words in IMFS.items() if f"_{code}" in sets[0].lower()), None)
+    stated = {"imf": imf, "citation": "Bruzual & Charlot (2003), MNRAS 344, 1000"} | stated
+    ask(path, stated)
     models: dict[float, tuple[Path, np.ndarray]] = {}
     axes: tuple[np.ndarray, np.ndarray] | None = None
     for file in named:
@@ -75,7 +70,7 @@ def read(
         if not all(np.array_equal(one, other) for one, other in zip(axes, (age, wavelength), strict=True)):
             raise InputError(f"{file} has other ages or wavelengths than {named[0].name}: keep those of one set.")
         models[metals] = (file, flux)
-        check_size(str(path), (len(named), *flux.shape))
+        check_size(path, (len(named), *flux.shape))
     if axes is None:
         raise InputError(f"{path} holds no models of Bruzual & Charlot (*.ised_ASCII): give a folder with them.")
     metallicity = np.array(sorted(models))
@@ -86,11 +81,7 @@ def read(
         age=np.where(axes[0] == 0, FIRST, axes[0] * 1e-9),
         wavelength=axes[1],
         flux=np.stack([models[metals][1] for metals in metallicity]),
-        medium=medium,
-        fwhm=fwhm,
-        imf=imf,
-        citation=citation or "Bruzual & Charlot (2003), MNRAS 344, 1000",
-        solar_luminosity=solar_luminosity,
+        **stated,
     )
 
 
@@ -143,6 +134,4 @@ def block(content: bytearray, place: int) -> tuple[Float[np.ndarray, " value"], 
     return values, end
 
 
-BRUZUAL_CHARLOT = LibraryFormat(
-    "bruzual-charlot", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_luminosity")
-)
+BRUZUAL_CHARLOT = Format("bruzual-charlot", recognises, read, USUAL)

@@ -15,12 +15,13 @@ ApJ 712, 833.
 """
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 
-from ifux.io.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.format import check_size, hdf5_format, listed
-from ifux.io.libraries.options import Resolution, ask, assembled, positive
+from ifux.io.files.format import hdf5_format
+from ifux.io.files.hdf5 import find, numbers, require_dataset
+from ifux.io.libraries.options import USUAL, ask, assembled, check_size, positive
 from ifux.io.libraries.rubix import per_angstrom
 from ifux.library import SSPLibrary
 
@@ -33,24 +34,15 @@ def recognises(file: h5py.File) -> bool:
     return all(find(file, name) is not None for name in NAMES)
 
 
-def read(
-    file: h5py.File,
-    medium: str | None = None,
-    fwhm: Resolution = None,
-    imf: str | None = None,
-    citation: str | None = None,
-    solar_metallicity: float | None = None,
-    solar_luminosity: float | None = None,
-) -> SSPLibrary:
+def read(file: h5py.File, solar_metallicity: float | None = None, **stated: Any) -> SSPLibrary:
     """The library."""
     path = file.filename
+    ask(path, stated)
     datasets = [require_dataset(file, name, REMEDY) for name in NAMES]
     check_size(path, datasets[-1].shape)
-    metallicity, age, wavelength = (
-        listed(path, name, numbers(dataset)) for name, dataset in zip(NAMES, datasets[:3], strict=False)
-    )
-    if solar_metallicity is None and (metallicity > -1).any():
-        ask(path, solar_metallicity=None)
+    metallicity, age, wavelength = (numbers(dataset) for dataset in datasets[:3])
+    if (metallicity > -1).any():
+        ask(path, {"solar_metallicity": solar_metallicity}, ("solar_metallicity",))
     unit = 1.0 if solar_metallicity is None else positive(path, "solar_metallicity", solar_metallicity)
     return assembled(
         path,
@@ -58,16 +50,10 @@ def read(
         metallicity=unit * 10.0**metallicity,
         age=10.0**age,
         wavelength=wavelength,
-        flux=lambda: per_angstrom(numbers(datasets[-1]), wavelength),
-        medium=medium,
-        fwhm=fwhm,
-        imf=imf,
-        citation=citation,
-        solar_luminosity=solar_luminosity,
+        flux=per_angstrom(numbers(datasets[-1]), wavelength),
         solar_metallicity=solar_metallicity,
+        **stated,
     )
 
 
-DSPS = hdf5_format(
-    "dsps", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_metallicity", "solar_luminosity")
-)
+DSPS = hdf5_format("dsps", recognises, read, (*USUAL, "solar_metallicity"))

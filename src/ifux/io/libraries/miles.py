@@ -20,8 +20,9 @@ import h5py
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import column, find, number, numbers, require_dataset, text
-from ifux.io.libraries.format import check_axes, check_size, hdf5_format
+from ifux.io.files.format import hdf5_format
+from ifux.io.files.hdf5 import column, find, number, numbers, require_dataset, text
+from ifux.io.libraries.options import assembled, check_size
 from ifux.library import SSPLibrary
 
 COLUMN = {"isochrone": "metallicity_Z_isochrone", "label": "metallicity_Z"}
@@ -53,16 +54,14 @@ def read(file: h5py.File, metallicity: str = "isochrone") -> SSPLibrary:
         solar = float(10 ** np.interp(0.0, labels, np.log10(fractions)))
     age = column(file, "age", "Gyr", REMEDY)
     check_size(file.filename, (dataset := require_dataset(file, "flux", REMEDY)).shape)
-    flux = numbers(dataset)
-    resolution = np.full(wavelength.shape, fwhm)
-    check_axes(file.filename, metallicity=fractions, age=age, wavelength=wavelength, fwhm=resolution, flux=flux)
-    return SSPLibrary(
+    return assembled(
+        file.filename,
         name=f"MILES, {text(file, 'isochrones', 'isochrones not stated')}",
         metallicity=fractions,
         age=age,
         wavelength=wavelength,
-        flux=flux,
-        fwhm=resolution,
+        flux=numbers(dataset),
+        fwhm=fwhm,
         medium=medium,
         imf=text(file, "imf", "not stated"),
         citation=text(file, "citation", "Vazdekis et al. 2010, MNRAS 404, 1639"),

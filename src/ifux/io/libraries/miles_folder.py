@@ -25,15 +25,16 @@ References: Vazdekis et al. (2010), MNRAS 404, 1639 (MILES with Padova00); Ricci
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.format import LibraryFormat, check_size
-from ifux.io.libraries.image import read_image
-from ifux.io.libraries.models import gridded
-from ifux.io.libraries.options import Resolution, assembled, mass_fractions
+from ifux.io.files.format import Format
+from ifux.io.libraries.fits_image import read_image
+from ifux.io.libraries.grid import gridded
+from ifux.io.libraries.options import assembled, check_size, mass_fractions
 from ifux.library import SSPLibrary
 from ifux.units import SPEED_OF_LIGHT
 
@@ -88,11 +89,7 @@ def place(match: re.Match[str]) -> tuple[float, float, float, float]:
 
 
 def read(
-    path: Path,
-    metallicity: str = "isochrone",
-    solar_metallicity: float | None = None,
-    fwhm: Resolution = None,
-    citation: str | None = None,
+    path: Path, metallicity: str = "isochrone", solar_metallicity: float | None = None, **stated: Any
 ) -> SSPLibrary:
     """The library."""
     if not path.is_dir():
@@ -111,6 +108,7 @@ def read(
     shape = tuple(len(along) for along in values)
     wavelength, flux = spectra(path, found, shape)
     slopes, alphas, labels, ages = (np.array(along) for along in values)
+    stated = {"fwhm": emiles(wavelength) if series == "E" else 2.51, "citation": CITATION[series]} | stated
     return assembled(
         path,
         name=f"{RANGES[series]}, {TRACKS[tracks]}{', base models' * base}",
@@ -119,13 +117,12 @@ def read(
         wavelength=wavelength,
         flux=flux.reshape(*(size for size in shape[:2] if size > 1), *flux.shape[2:]),
         medium="air",
-        fwhm=(emiles(wavelength) if series == "E" else 2.51) if fwhm is None else fwhm,
         imf=IMFS[imf] if slopes.size > 1 else f"{IMFS[imf]}, slope {slopes[0]:g}",
-        citation=citation or CITATION[series],
         solar_luminosity=SUN,
         solar_metallicity=solar_metallicity if metallicity == "label" else solar(labels, tracks),
         alpha=alphas if alphas.size > 1 else None,
         imf_slope=slopes if slopes.size > 1 else None,
+        **stated,
     )
 
 
@@ -140,7 +137,7 @@ def spectra(
             raise InputError(f"{path / name}: the image has shape {image.data.shape}, but it must be one spectrum.")
         own = image.wavelength()
         if not first:
-            check_size(str(path), (*shape, own.size))
+            check_size(path, (*shape, own.size))
             wavelength, flux, first = own, np.empty((*shape, own.size)), name
         if own.shape != wavelength.shape or np.abs(own - wavelength).max() > 1e-3 * (own[1] - own[0]):
             raise InputError(
@@ -186,4 +183,4 @@ def emiles(wavelength: Float[np.ndarray, " rest"]) -> Float[np.ndarray, " rest"]
     return np.select(below, [np.full_like(wavelength, width) for width in (3.0, 5.0, 2.51)], infrared)
 
 
-MILES_FOLDER = LibraryFormat("miles-folder", recognises, read, ("metallicity", "solar_metallicity", "fwhm", "citation"))
+MILES_FOLDER = Format("miles-folder", recognises, read, ("metallicity", "solar_metallicity", "fwhm", "citation"))

@@ -26,9 +26,10 @@ from typing import Literal
 import h5py
 
 from ifux.errors import InputError
-from ifux.io.files import replacing
-from ifux.io.hdf5 import column, find, fixed, number, require_dataset, text
-from ifux.io.libraries.format import check_axes, check_size, hdf5_format
+from ifux.io.files.format import hdf5_format
+from ifux.io.files.hdf5 import column, find, fixed, number, require_dataset, text
+from ifux.io.files.writing import replacing
+from ifux.io.libraries.options import assembled, check_size
 from ifux.library import SSPLibrary
 
 FORMAT = "ifux library"
@@ -54,41 +55,24 @@ def read(file: h5py.File) -> SSPLibrary:
     if (found := number(file, "version")) not in VERSIONS:
         raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not in {VERSIONS}: update ifux.")
     check_size(file.filename, require_dataset(file, "flux", REMEDY).shape)
-    metallicity, age, wavelength, fwhm, flux = (column(file, name, unit, REMEDY) for name, unit in UNITS.items())
-    further = {
-        name: column(file, name, unit, REMEDY)
-        for name, unit in FURTHER.items()
-        if found == 2 and find(file, name) is not None
-    }
-    check_axes(
-        file.filename,
-        metallicity=metallicity,
-        age=age,
-        wavelength=wavelength,
-        fwhm=fwhm,
-        flux=flux,
-        further=further,
-    )
+    further = {name: unit for name, unit in FURTHER.items() if found == 2 and find(file, name) is not None}
+    columns = {name: column(file, name, unit, REMEDY) for name, unit in (UNITS | further).items()}
     sun, medium = number(file, "solar_luminosity"), text(file, "medium")
     if sun is None or medium not in ("air", "vacuum"):
         raise InputError(
             f"{file.filename}: solar_luminosity ({sun}) must be a number and medium ({medium!r}) 'air' or 'vacuum': "
             f"{REMEDY}."
         )
-    return SSPLibrary(
+    return assembled(
+        file.filename,
         name=text(file, "name", Path(file.filename).name),
-        metallicity=metallicity,
-        age=age,
-        wavelength=wavelength,
-        flux=flux,
-        fwhm=fwhm,
+        **columns,
         medium=medium,
         imf=text(file, "imf", "not stated"),
         citation=text(file, "citation", "not stated"),
         solar_luminosity=sun,
         solar_metallicity=number(file, "solar_metallicity"),
         illustrative=bool(number(file, "illustrative")),
-        **further,
     )
 
 

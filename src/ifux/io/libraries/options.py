@@ -1,6 +1,7 @@
 """What a library must say of itself besides its numbers: where its file does not, whoever reads it is asked."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,20 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.format import check_axes
 from ifux.library import SSPLibrary
 from ifux.units import SOLAR_LUMINOSITY
 
 Resolution = Any
 """A width for all wavelengths, or pairs of wavelength and width, linear between them [angstrom]. Checked when used."""
+
+LIMIT = 2**30
+"""Fluxes of a library: ten times those of the largest that is known."""
+
+AXES = ("imf_slope", "alpha", "metallicity", "age")
+"""Of the fluxes, in their order, before that of wavelengths; a library need not have the first two."""
+
+USUAL = ("medium", "fwhm", "imf", "citation", "solar_luminosity")
+"""What most files leave open."""
 
 LIBRARY_OPTIONS: dict[str, Any] = {
     "metallicity": str,
@@ -37,13 +46,13 @@ ASKED = {
 """What may be missing, and what to give."""
 
 
-def ask(path: str | Path, **values: Any) -> None:
-    """Raises an error that asks for every value that is None.
+def ask(path: str | Path, stated: Mapping[str, Any], names: Collection[str] = ("medium", "fwhm", "imf")) -> None:
+    """Raises an error that asks for all of these names that nobody has stated.
 
     Raises:
         InputError: the file does not say what it must, and neither did the caller.
     """
-    missing = [ASKED[name] for name, value in values.items() if value is None]
+    missing = [ASKED[name] for name in names if stated.get(name) is None]
     if missing:
         words, options = (", nor ".join(part[0] for part in missing), ", ".join(part[1] for part in missing))
         raise InputError(f"{path} does not say {words}: give {options}.")
@@ -52,51 +61,43 @@ def ask(path: str | Path, **values: Any) -> None:
 def assembled(
     path: str | Path,
     *,
-    name: str,
-    metallicity: Float[np.ndarray, " metallicity"],
-    age: Float[np.ndarray, " age"],
-    wavelength: Float[np.ndarray, " rest"],
-    flux: Float[np.ndarray, "..."] | Callable[[], Float[np.ndarray, "..."]],
-    medium: str | None,
-    fwhm: Resolution,
-    imf: str | None,
-    citation: str | None,
-    solar_luminosity: float | None = None,
-    solar_metallicity: float | None = None,
-    alpha: Float[np.ndarray, " alpha"] | None = None,
-    imf_slope: Float[np.ndarray, " slope"] | None = None,
+    wavelength: Float[np.ndarray, "..."],
+    medium: str | None = None,
+    fwhm: Resolution = None,
+    imf: str | None = None,
+    citation: str = "not stated",
+    solar_luminosity: float = SOLAR_LUMINOSITY,
+    **known: Any,
 ) -> SSPLibrary:
-    """The library, checked. The medium, the resolution and the IMF are asked for where they are None."""
-    ask(path, medium=medium, fwhm=fwhm, imf=imf)
+    """The library of what is `known`, the other fields of `SSPLibrary`, and of what was stated.
+
+    The medium, the resolution and the IMF are asked for where they are None.
+    """
+    ask(path, {"medium": medium, "fwhm": fwhm, "imf": imf})
     if medium not in ("air", "vacuum"):
         raise InputError(f"{path}: medium must be 'air' or 'vacuum', got {medium!r}.")
-    flux = flux() if callable(flux) else flux
-    sun = positive(path, "solar_luminosity", SOLAR_LUMINOSITY if solar_luminosity is None else solar_luminosity)
-    widths = resolution(path, fwhm, wavelength)
-    check_axes(
-        str(path),
-        metallicity=metallicity,
-        age=age,
-        wavelength=wavelength,
-        fwhm=widths,
-        flux=flux,
-        further={"alpha": alpha, "imf_slope": imf_slope},
-    )
+    axes = {name: known[name] for name in AXES if known.get(name) is not None} | {"wavelength": wavelength}
+    for name, nodes in axes.items():
+        if nodes.ndim != 1 or nodes.size < 2 or not np.all(np.isfinite(nodes)):
+            raise InputError(f"{path}: {name} of shape {nodes.shape} must be a list of finite numbers, two or more.")
+    shape = tuple(nodes.size for nodes in axes.values())
+    if known["flux"].shape != shape:
+        raise InputError(f"{path}: flux has shape {known['flux'].shape}, but {', '.join(axes)} make it {shape}.")
     return SSPLibrary(
-        name=name,
-        metallicity=metallicity,
-        age=age,
         wavelength=wavelength,
-        flux=flux,
-        fwhm=widths,
+        fwhm=resolution(path, fwhm, wavelength),
         medium=medium,
         imf=str(imf),
-        citation="not stated" if citation is None else citation,
-        solar_luminosity=sun,
-        solar_metallicity=solar_metallicity,
-        alpha=alpha,
-        imf_slope=imf_slope,
+        citation=citation,
+        solar_luminosity=positive(path, "solar_luminosity", solar_luminosity),
+        **known,
     )
+
+
+def check_size(path: str | Path, shape: tuple[int, ...]):
+    """Raises an error before so many fluxes are read that no library has them."""
+    if math.prod(shape) > LIMIT:
+        raise InputError(f"{path}: it promises fluxes of shape {shape}, more than any library has: it is damaged.")
 
 
 def positive(path: str | Path, name: str, value: Any) -> float:
@@ -106,9 +107,11 @@ def positive(path: str | Path, name: str, value: Any) -> float:
     return float(value)
 
 
-def resolution(path: str | Path, fwhm: Any, wavelength: Float[np.ndarray, " rest"]) -> Float[np.ndarray, " rest"]:
+def resolution(path: str | Path, fwhm: Any, wavelength: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """The width at every wavelength, from a number, from pairs of wavelength and width, or as it is [angstrom]."""
     if isinstance(fwhm, np.ndarray) and fwhm.shape == wavelength.shape:
+        if not np.all(np.isfinite(fwhm) & (fwhm > 0)):
+            raise InputError(f"{path}: fwhm must be a positive width for each of {wavelength.size} wavelengths.")
         return np.asarray(fwhm, np.float64)
     if not isinstance(fwhm, list | tuple | np.ndarray):
         return np.full(wavelength.shape, positive(path, "fwhm", fwhm))
@@ -126,8 +129,8 @@ def resolution(path: str | Path, fwhm: Any, wavelength: Float[np.ndarray, " rest
 
 
 def mass_fractions(
-    path: str | Path, labels: Float[np.ndarray, " metallicity"], solar_metallicity: float | None
-) -> Float[np.ndarray, " metallicity"]:
+    path: str | Path, labels: Float[np.ndarray, "..."], solar_metallicity: float | None
+) -> Float[np.ndarray, "..."]:
     """Mass fractions behind [M/H] [dex], with the mass fraction of the sun, which is asked for where it is None."""
-    ask(path, solar_metallicity=solar_metallicity)
+    ask(path, {"solar_metallicity": solar_metallicity}, ("solar_metallicity",))
     return positive(path, "solar_metallicity", solar_metallicity) * 10.0**labels

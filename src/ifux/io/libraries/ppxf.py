@@ -17,13 +17,14 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.libraries.format import LibraryFormat, listed
-from ifux.io.libraries.options import Resolution, ask, assembled, mass_fractions
+from ifux.io.files.format import Format
+from ifux.io.libraries.options import ASKED, USUAL, ask, assembled, mass_fractions
 from ifux.library import SSPLibrary
 
 NAMES = ("templates", "lam", "ages", "metals")
@@ -64,20 +65,12 @@ def array(archive: zipfile.ZipFile, name: str) -> Float[np.ndarray, "..."]:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False), np.float64)
 
 
-def read(
-    path: Path,
-    medium: str | None = None,
-    fwhm: Resolution = None,
-    imf: str | None = None,
-    citation: str | None = None,
-    solar_metallicity: float | None = None,
-    solar_luminosity: float | None = None,
-) -> SSPLibrary:
+def read(path: Path, **stated: Any) -> SSPLibrary:
     """The library."""
     try:
         with zipfile.ZipFile(path) as archive:
             widths = None
-            if fwhm is None and "fwhm.npy" in archive.namelist():
+            if "fwhm" not in stated and "fwhm.npy" in archive.namelist():
                 widths = array(archive, "fwhm")
             flux, wavelength, age, labels = (array(archive, name) for name in NAMES)
     except DAMAGE as error:
@@ -85,29 +78,20 @@ def read(
         raise InputError(f"{path} is no library of pPXF, or is truncated or damaged: {reason}.") from error
     if flux.ndim != 3:
         raise InputError(f"{path}: templates has shape {flux.shape}, but its axes are wavelength, age and metallicity.")
-    for name, axis in (("wavelength", wavelength), ("age", age), ("metallicity", labels)):
-        listed(path, name, axis)
-    if widths is not None and widths.shape not in ((), wavelength.shape):
-        raise InputError(f"{path}: fwhm has shape {widths.shape}, but there are {wavelength.size} wavelengths.")
     if widths is not None:
-        widths = np.broadcast_to(widths, wavelength.shape)
-    ask(path, medium=medium, fwhm=fwhm if widths is None else widths, imf=imf, solar_metallicity=solar_metallicity)
+        if widths.shape not in ((), wavelength.shape):
+            raise InputError(f"{path}: fwhm has shape {widths.shape}, but there are {wavelength.size} wavelengths.")
+        stated["fwhm"] = np.broadcast_to(widths, wavelength.shape)
+    ask(path, stated, ASKED)
     return assembled(
         path,
         name=path.stem,
-        metallicity=mass_fractions(path, labels, solar_metallicity),
+        metallicity=mass_fractions(path, labels, stated["solar_metallicity"]),
         age=age,
         wavelength=wavelength,
         flux=np.ascontiguousarray(flux.transpose(2, 1, 0)),
-        medium=medium,
-        fwhm=fwhm if widths is None else widths,
-        imf=imf,
-        citation=citation,
-        solar_luminosity=solar_luminosity,
-        solar_metallicity=solar_metallicity,
+        **stated,
     )
 
 
-PPXF = LibraryFormat(
-    "ppxf", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_metallicity", "solar_luminosity")
-)
+PPXF = Format("ppxf", recognises, read, (*USUAL, "solar_metallicity"))

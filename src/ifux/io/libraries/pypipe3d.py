@@ -14,15 +14,16 @@ References: Lacerda et al. (2022), New Astronomy 97, 101895; Sanchez et al. (202
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.fits_file import is_fits
-from ifux.io.libraries.format import LibraryFormat
-from ifux.io.libraries.image import Image, read_header, read_image, value
-from ifux.io.libraries.models import gridded
-from ifux.io.libraries.options import Resolution, ask, assembled, positive
+from ifux.io.files.fits import is_fits
+from ifux.io.files.format import Format
+from ifux.io.libraries.fits_image import Image, read_header, read_image, value
+from ifux.io.libraries.grid import gridded
+from ifux.io.libraries.options import USUAL, ask, assembled, positive
 from ifux.library import SSPLibrary
 
 NAME = re.compile(r"spec_ssp_(?P<age>\d+(?:\.\d+)?)(?P<unit>[GM]yr)?_z(?P<metals>\d+)(?:\.spec)?")
@@ -39,16 +40,9 @@ def recognises(path: Path) -> bool:
     return isinstance(value(header, "NAME0"), str) and value(header, "NORM0") is not None
 
 
-def read(
-    path: Path,
-    medium: str | None = None,
-    fwhm: Resolution = None,
-    imf: str | None = None,
-    citation: str | None = None,
-    solar_luminosity: float | None = None,
-) -> SSPLibrary:
+def read(path: Path, **stated: Any) -> SSPLibrary:
     """The library."""
-    ask(path, medium=medium, fwhm=fwhm, imf=imf)
+    ask(path, stated)
     image = read_image(path)
     if image.data.ndim != 2:
         raise InputError(f"{path}: the image has shape {image.data.shape}, but it must be models by wavelengths.")
@@ -63,11 +57,7 @@ def read(
         age=np.array(age),
         wavelength=image.wavelength(),
         flux=image.data[rows] * norm[rows][..., None],
-        medium=medium,
-        fwhm=fwhm,
-        imf=imf,
-        citation=citation,
-        solar_luminosity=solar_luminosity,
+        **stated,
     )
 
 
@@ -81,4 +71,4 @@ def place(image: Image, row: int) -> tuple[float, float]:
     return float(f"0.{match['metals']}"), float(match["age"]) * (1e-3 if match["unit"] == "Myr" else 1.0)
 
 
-PYPIPE3D = LibraryFormat("pypipe3d", recognises, read, ("medium", "fwhm", "imf", "citation", "solar_luminosity"))
+PYPIPE3D = Format("pypipe3d", recognises, read, USUAL)

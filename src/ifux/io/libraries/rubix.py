@@ -22,15 +22,16 @@ PASA 37, e016; Robotham et al. (2020), MNRAS 495, 905.
 """
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.format import check_size, hdf5_format, listed
-from ifux.io.libraries.options import Resolution, assembled
+from ifux.io.files.format import hdf5_format
+from ifux.io.files.hdf5 import find, numbers, require_dataset
+from ifux.io.libraries.options import USUAL, ask, assembled, check_size
 from ifux.library import SSPLibrary
 
 NAMES = ("age", "metallicity", "wavelength", "flux")
@@ -46,42 +47,32 @@ def recognises(file: h5py.File) -> bool:
     return all(isinstance(find(file, name), h5py.Dataset) for name in NAMES)
 
 
-def read(
-    file: h5py.File,
-    medium: str | None = None,
-    fwhm: Resolution = None,
-    imf: str | None = None,
-    citation: str | None = None,
-    age_unit: str | None = None,
-    flux_unit: str | None = None,
-    solar_luminosity: float | None = None,
-) -> SSPLibrary:
+def read(file: h5py.File, age_unit: str | None = None, flux_unit: str | None = None, **stated: Any) -> SSPLibrary:
     """The library."""
     path = file.filename
     datasets = {name: require_dataset(file, name, REMEDY) for name in NAMES}
     check_size(path, datasets["flux"].shape)
-    age, metallicity, wavelength = (listed(path, name, numbers(datasets[name])) for name in NAMES[:3])
+    age, metallicity, wavelength = (numbers(datasets[name]) for name in NAMES[:3])
     logarithmic = bool(metallicity.size and (metallicity < 0).all())
     if logarithmic:
         metallicity = 10.0**metallicity
+    age = ages(path, age, "log Gyr" if logarithmic and age_unit is None else age_unit)
+    ask(path, stated)
     return assembled(
         path,
         name=Path(path).stem,
         metallicity=metallicity,
-        age=ages(path, age, "log Gyr" if logarithmic and age_unit is None else age_unit),
+        age=age,
         wavelength=wavelength,
-        flux=lambda: fluxes(path, datasets["flux"], wavelength, flux_unit or (None if logarithmic else FLUX_UNITS[0])),
-        medium=medium,
-        fwhm=fwhm,
-        imf=imf,
-        citation=citation,
-        solar_luminosity=solar_luminosity,
+        flux=fluxes(path, datasets["flux"], wavelength, flux_unit or (None if logarithmic else FLUX_UNITS[0])),
+        **stated,
     )
 
 
-def ages(path: str, age: Float[np.ndarray, " age"], unit: str | None) -> Float[np.ndarray, " age"]:
+def ages(path: str, age: Float[np.ndarray, "..."], unit: str | None) -> Float[np.ndarray, "..."]:
     """Ages [Gyr]. Without a unit they must look like log10 of years: all between 4 and 11 but for a first 0."""
-    later = age[1:] if age.size and age[0] == 0 else age
+    flat = age.ravel()
+    later = flat[1:] if flat.size and flat[0] == 0 else flat
     if unit is None and later.size and ((later > 4) & (later < 11)).all():
         unit = "log yr"
     if unit not in AGE_UNITS:
@@ -94,7 +85,7 @@ def ages(path: str, age: Float[np.ndarray, " age"], unit: str | None) -> Float[n
 
 
 def fluxes(
-    path: str, dataset: h5py.Dataset, wavelength: Float[np.ndarray, " rest"], unit: str | None
+    path: str, dataset: h5py.Dataset, wavelength: Float[np.ndarray, "..."], unit: str | None
 ) -> Float[np.ndarray, "..."]:
     """Fluxes [solar luminosity/angstrom]."""
     if unit not in FLUX_UNITS:
@@ -110,9 +101,4 @@ def per_angstrom(flux: Float[np.ndarray, "..."], wavelength: Float[np.ndarray, "
         return flux * (LIGHT / wavelength**2)
 
 
-RUBIX = hdf5_format(
-    "rubix",
-    recognises,
-    read,
-    ("medium", "fwhm", "imf", "citation", "age_unit", "flux_unit", "solar_luminosity"),
-)
+RUBIX = hdf5_format("rubix", recognises, read, (*USUAL, "age_unit", "flux_unit"))

@@ -1,0 +1,325 @@
+"""FITS cubes, laid out as the MUSE pipeline lays them out, that say how they were made and can be made again.
+
+| extension | content |
+|---|---|
+| primary | no data; date, object, seed, versions, and the record |
+| DATA | flux density [wave, y, x] |
+| STAT | its variance, where there is noise |
+| others | one map [y, x] each, under its own name |
+
+**The record.** What the arrays do not hold (the configuration, seed, versions, notes, comments of the maps) is one JSON
+text in ASCII, cut into pieces of 68 characters under the keywords IFUX0001, IFUX0002 and so on: put in a row, each
+padded with blanks to 68 characters, they are the text. Floats are written with the fewest digits that give the same
+double back. No card is continued, since readers disagree on continued cards that hold quotes, ampersands or
+trailing blanks. The text holds no quote and no ampersand, both are written as escapes. The cards OBJECT, SEED, PKG1 and
+COMMENT say the same to people, in what ASCII can say of it.
+"""
+
+import gzip
+import json
+import math
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from jaxtyping import Float, Shaped
+
+from ifux.errors import InputError
+from ifux.grids import Medium, Wavelengths
+from ifux.io.files.fits import BLOCK, opened_fits
+from ifux.io.files.writing import promised, replacing
+
+UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
+"""Of the flux density, in the spelling of the MUSE pipeline."""
+
+SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
+"""Of the variance. The pipeline puts the former in brackets and squares it, which astropy does not parse."""
+
+MEDIA: dict[str, Medium] = {"AWAV": "air", "WAVE": "vacuum"}
+LENGTHS = {"Angstrom": 1.0, "nm": 10.0, "um": 1e4, "m": 1e10}
+BITS = {"float32": -32, "float64": -64, "int16": 16, "int32": 32, "int64": 64, "uint8": 8}
+PIECE, CHUNK = 68, 2**24
+ESCAPES = {"'": "\\u0027", "&": "\\u0026", "\x7f": "\\u007f"}
+
+
+def versions() -> dict[str, str]:
+    """The versions of this package and of those that decide its numbers."""
+    return {name: version(name) for name in ("ifux", "jax", "equinox", "numpy", "astropy")}
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A data cube on the host, and how it was made."""
+
+    flux: Float[np.ndarray, "wave y x"]
+    """Flux density [1e-20 erg/s/cm2/angstrom per spaxel]; written in single precision."""
+    wavelengths: Wavelengths
+    """The wavelength axis."""
+    pitch: float
+    """Side of a spaxel [arcsec]."""
+    variance: Float[np.ndarray, "wave y x"] | None = None
+    """Variance of the noise in the flux, in the square of its unit; none where no noise was added."""
+    maps: dict[str, tuple[Shaped[np.ndarray, "y x"], str, str]] = field(default_factory=dict)
+    """Named images, each with its unit (as FITS spells it) and a comment."""
+    history: dict = field(default_factory=dict)
+    """The whole configuration: names, numbers, lists and dictionaries of them, as JSON has them."""
+    seed: int | None = None
+    """What the noise was drawn with."""
+    versions: dict[str, str] = field(default_factory=versions)
+    """Versions of the packages that made the cube."""
+    title: str = ""
+    """Name of the object."""
+    notes: tuple[str, ...] = ()
+    """What a careful user should know."""
+    position: tuple[float, float] = (180.0, 0.0)
+    """Right ascension and declination of the centre of the field [degree]. A simulated galaxy stands nowhere: here
+    right ascension does not wrap, and a degree of it is a degree."""
+
+    def __post_init__(self):
+        if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
+            raise InputError(
+                f"A cube of {self.wavelengths.size} wavelengths must have shape (wave, y, x), got {self.flux.shape}."
+            )
+        if self.variance is not None and self.variance.shape != self.flux.shape:
+            raise InputError(f"The variance has shape {self.variance.shape}, the flux {self.flux.shape}.")
+        for name, (image, _, _) in self.maps.items():
+            if image.shape != self.flux.shape[1:]:
+                raise InputError(f"Map {name!r} has shape {image.shape}, the field of the cube {self.flux.shape[1:]}.")
+            if image.dtype.name not in BITS:
+                raise InputError(f"Map {name!r} holds {image.dtype}, but FITS can hold {', '.join(BITS)}.")
+            if not (name and name.isascii() and name.isprintable() and len(name) <= PIECE):
+                raise InputError(f"Map {name!r} needs a short name in ASCII.")
+        taken = ["PRIMARY", "DATA", "STAT", *(name.upper() for name in self.maps)]
+        if len(set(taken)) < len(taken):
+            raise InputError(
+                f"Maps need names of their own, whatever their case, and not DATA or STAT: {[*self.maps]}."
+            )
+
+
+def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
+    """Writes a FITS file, or none: it appears under its name once it is whole, compressed where that ends in .gz.
+
+    Arrays are turned big-endian 16 MiB at a time, so that the cube is never held twice.
+    """
+    primary = _primary(cube)
+    check_name(path)
+    with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
+        file.write(_bytes(primary))
+        celestial, spectral = _celestial(cube), _spectral(cube)
+        _append(file, [*_image("DATA", UNIT), *celestial, *spectral], cube.flux, np.dtype(np.float32))
+        if cube.variance is not None:
+            cards = [*_image("STAT", SQUARED), *celestial, *spectral]
+            _append(file, cards, cube.variance, np.dtype(np.float32))
+        for name, (image, unit, comment) in cube.maps.items():
+            cards = [("EXTNAME", name), ("BUNIT", _ascii(unit)), *celestial, ("COMMENT", _ascii(comment))]
+            _append(file, cards, image, image.dtype)
+
+
+def check_name(path: str | Path) -> None:
+    """Says before any work is done that a name promises another kind of file, with an `InputError`."""
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    if inner.suffix[1:2].isalpha():
+        promised(inner, (".fits", ".fit", ".fts"), "a cube")
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[BufferedIOBase]:
+    """A new file, whose bytes are compressed, without a date, where its name ends in .gz."""
+    with path.open("xb") as file:
+        if path.suffix.lower() != ".gz":
+            yield file
+        else:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=file, mtime=0) as packed:
+                yield packed
+
+
+def read_cube(path: str | Path) -> Cube:
+    """A cube that `write_cube` wrote, or another of the same layout, which then has no history."""
+    with opened_fits(path) as file:
+        if "DATA" not in file or file["DATA"].header["NAXIS"] != 3:
+            raise InputError(f"{path} holds no cube: it has no extension DATA with three axes.")
+        header = file["DATA"].header
+        record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
+        wavelengths, (pitch, position) = _wavelengths(header, path), _plane(header)
+        flux = file["DATA"].data.astype(np.float32)
+        comments = record.get("maps", {})
+        maps = {
+            hdu.header["EXTNAME"]: (
+                hdu.data.astype(hdu.data.dtype.newbyteorder("=")),
+                *comments.get(hdu.header["EXTNAME"], (hdu.header.get("BUNIT", ""), "")),
+            )
+            for hdu in file[1:]
+            if hdu.is_image and hdu.shape == flux.shape[1:] and "EXTNAME" in hdu.header
+        }
+        return Cube(
+            flux=flux,
+            wavelengths=wavelengths,
+            pitch=pitch,
+            variance=file["STAT"].data.astype(np.float32) if "STAT" in file else None,
+            maps=maps,
+            history=record.get("configuration", {}),
+            seed=record.get("seed"),
+            versions=record.get("versions", {}),
+            title=record.get("title", file[0].header.get("OBJECT", "")),
+            notes=tuple(record.get("notes", ())),
+            position=position,
+        )
+
+
+def read_configuration(path: str | Path) -> dict:
+    """The configuration that made a cube; its arrays are not read.
+
+    Raises:
+        InputError: the file says nothing of it, or is damaged or cut off, be it in another place.
+    """
+    with opened_fits(path) as file:
+        if "IFUX0001" not in file[0].header:
+            raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
+        header = file["DATA"].header
+        _wavelengths(header, path)
+        _plane(header)
+        return _record(file[0].header, path)["configuration"]
+
+
+def _primary(cube: Cube) -> fits.Header:
+    record = {
+        "configuration": cube.history,
+        "seed": cube.seed,
+        "versions": cube.versions,
+        "title": cube.title,
+        "notes": list(cube.notes),
+        "maps": {name: [unit, comment] for name, (_, unit, comment) in cube.maps.items()},
+    }
+    try:
+        text = json.dumps(record, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The history of a cube must hold what JSON can say: {error}.") from error
+    for character, escape in ESCAPES.items():
+        text = text.replace(character, escape)
+    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+    if len(pieces) > 9999:
+        raise InputError(f"The configuration is too long for a FITS header: {len(text)} characters of {9999 * PIECE}.")
+
+    header = fits.Header([("SIMPLE", True, "FITS standard"), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when the file was written (UTC)")
+    header["CREATOR"] = ("ifux", "simulated data, not an observation")
+    header["OBJECT"] = _ascii(cube.title)
+    if cube.seed is not None:
+        header["SEED"] = (cube.seed, "what the noise was drawn with")
+    for place, (name, number) in enumerate(cube.versions.items(), 1):
+        header[f"PKG{place}"] = _ascii(f"{name} {number}")
+    for note in cube.notes:
+        header.add_comment(_ascii(note))
+    header.add_comment("The cards IFUXnnnn, each padded to 68 characters, are one JSON text.")
+    header.extend([(f"IFUX{place:04d}", piece) for place, piece in enumerate(pieces, 1)], end=True)
+    return header
+
+
+def _record(header: Any, path: str | Path) -> dict:
+    pieces = []
+    while (keyword := f"IFUX{len(pieces) + 1:04d}") in header:
+        pieces.append(str(header[keyword]).ljust(PIECE))
+    try:
+        record = json.loads("".join(pieces))
+        if not isinstance(record["configuration"], dict):
+            raise ValueError("its configuration is none")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is damaged: the record in the cards IFUX0001 to IFUX{len(pieces):04d} is broken ({error}); copy "
+            "or make it again."
+        ) from error
+    return record
+
+
+def _image(name: str, unit: str) -> list[tuple]:
+    roles = {
+        "DATA": [("HDUCLAS2", "DATA"), ("ERRDATA", "STAT")],
+        "STAT": [("HDUCLAS2", "ERROR"), ("HDUCLAS3", "MSE"), ("SCIDATA", "DATA")],
+    }
+    standard = [("HDUCLASS", "ESO"), ("HDUDOC", "DICD"), ("HDUVERS", "DICD version 6"), ("HDUCLAS1", "IMAGE")]
+    return [("EXTNAME", name), *standard, *roles[name], ("BUNIT", unit)]
+
+
+def _celestial(cube: Cube) -> list[tuple]:
+    _, tall, wide = cube.flux.shape
+    return [
+        ("CTYPE1", "RA---TAN"), ("CUNIT1", "deg"), ("CRVAL1", cube.position[0]), ("CRPIX1", (wide + 1) / 2),
+        ("CTYPE2", "DEC--TAN"), ("CUNIT2", "deg"), ("CRVAL2", cube.position[1]), ("CRPIX2", (tall + 1) / 2),
+        ("CD1_1", -cube.pitch / 3600, "x grows to the west"), ("CD1_2", 0.0),
+        ("CD2_1", 0.0), ("CD2_2", cube.pitch / 3600), ("RADESYS", "ICRS"),
+    ]  # fmt: skip
+
+
+def _spectral(cube: Cube) -> list[tuple]:
+    medium = cube.wavelengths.medium
+    (ctype,) = (ctype for ctype, name in MEDIA.items() if name == medium)
+    return [
+        ("CTYPE3", ctype, f"wavelength in {medium}"), ("CUNIT3", "Angstrom"),
+        ("CRVAL3", cube.wavelengths.start, "centre of the first channel"), ("CRPIX3", 1.0),
+        ("CD3_3", cube.wavelengths.step), ("CD1_3", 0.0), ("CD2_3", 0.0), ("CD3_1", 0.0), ("CD3_2", 0.0),
+    ]  # fmt: skip
+
+
+def _plane(header: Any) -> tuple[float, tuple[float, float]]:
+    """Side of a spaxel [arcsec], and right ascension and declination of the centre of the field [degree]."""
+    from astropy.wcs import WCS
+
+    plane = WCS(header, naxis=2, fix=False)
+    centre = plane.wcs_pix2world([[(header["NAXIS1"] + 1) / 2, (header["NAXIS2"] + 1) / 2]], 1)[0]
+    # twelve digits undo the rounding of arcsec to degree and back
+    pitch = float(f"{3600 * math.sqrt(abs(np.linalg.det(plane.pixel_scale_matrix))):.12g}")
+    if not (0 < pitch < math.inf and np.isfinite(centre).all()):
+        raise ValueError(f"spaxels of {pitch} arcsec at {centre} degree are none")
+    return pitch, (round(float(centre[0]), 12), round(float(centre[1]), 12))
+
+
+def _wavelengths(header: Any, path: str | Path) -> Wavelengths:
+    ctype, unit = header.get("CTYPE3", "").strip(), header.get("CUNIT3", "Angstrom").strip()
+    if ctype not in MEDIA or unit not in LENGTHS or "CD3_3" not in header:
+        raise InputError(
+            f"{path}: the third axis must be one of {[*MEDIA]} in one of {[*LENGTHS]}, evenly spaced by CD3_3; "
+            f"got {ctype!r} in {unit!r}."
+        )
+    scale, step = LENGTHS[unit], header["CD3_3"]
+    start = header["CRVAL3"] + (1 - header["CRPIX3"]) * step
+    return Wavelengths(start * scale, step * scale, header["NAXIS3"], MEDIA[ctype])
+
+
+def _append(file: BufferedIOBase, cards: list[tuple], array: np.ndarray, dtype: np.dtype) -> None:
+    header = fits.Header(
+        [
+            ("XTENSION", "IMAGE"),
+            ("BITPIX", BITS[dtype.name]),
+            ("NAXIS", array.ndim),
+            *((f"NAXIS{axis}", size) for axis, size in enumerate(reversed(array.shape), 1)),
+            ("PCOUNT", 0),
+            ("GCOUNT", 1),
+            *cards,
+        ]
+    )
+    file.write(_bytes(header))
+    rows = max(1, CHUNK // (dtype.itemsize * math.prod(array.shape[1:])))
+    for start in range(0, array.shape[0], rows):
+        file.write(np.ascontiguousarray(array[start : start + rows], dtype.newbyteorder(">")).data)
+    file.write(bytes(-array.size * dtype.itemsize % BLOCK))
+
+
+def _bytes(header: fits.Header) -> bytes:
+    return header.tostring().encode("ascii")
+
+
+def _ascii(text: str) -> str:
+    """What printable ASCII can say of a text: accents go, other characters become question marks."""
+    plain = "".join(
+        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
+    )
+    return "".join(character if " " <= character <= "~" else "?" for character in " ".join(plain.split()))

@@ -1,1 +1,0 @@
-"""Galaxies in many layouts."""

@@ -1,0 +1,1 @@
+"""Galaxies from the snapshots of simulations, in many layouts."""
