@@ -17,7 +17,7 @@ from ifux.fitting.problem import Problem
 from ifux.fitting.starts import leap, screened
 from ifux.fitting.verdict import Verdict, judged
 
-LEAST = 4
+LEAST = 6
 """Descents before it is believed that the best minimum has been found, if there may be so many."""
 
 SAME = 0.5
@@ -65,7 +65,7 @@ def least_squares(
 
     A loss may have several minima, and a descent finds the nearest. With several starts, the others are in turns the
     most probable of many draws from the priors, and places that differ from the best minimum so far in a few numbers
-    and are less improbable than it suggests. Four are tried, and then more, until two have ended in the same best
+    and are less improbable than it suggests. Six are tried, and then more, until two have ended in the same best
     minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it. At the
     start and at the end it warns of what the numbers have left that the telescope was made for, as
     `ifux.checks.shortcomings` tells it.
