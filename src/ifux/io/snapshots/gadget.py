@@ -274,19 +274,15 @@ def star_columns(
     formed = None if population else raw.column("formed", species)
     if formed is not None:
         columns["mass"] = formed.astype(np.float64) * scales.mass
-    potential, ids = (raw.column(role, species) for role in ("potential", "ids"))
-    columns |= {
-        "age": age,
-        "metallicity": metals,
-        "ids": None if ids is None else signed(ids, f"{where}: ids"),
-        "potential": None if potential is None else potential.astype(np.float64) * scales.energy,
-    }
+    potential = raw.column("potential", species)
+    depth = None if potential is None else potential.astype(np.float64) * scales.energy
+    columns |= {"age": age, "metallicity": metals, "potential": depth}
     check_shapes(where, columns)
     return columns
 
 
 def moving(raw: Raw, species: int, scales: Scales) -> dict[str, np.ndarray]:
-    """Positions [kpc], velocities [km/s] and masses [solar mass] of one particle type."""
+    """Positions [kpc], velocities [km/s], masses [solar mass] of one particle type, and identifiers if it has any."""
     header, count = raw.header, raw.header.counts[species]
     columns = {}
     for role, scale in (("position", scales.length), ("velocity", scales.velocity), ("mass", scales.mass)):
@@ -296,6 +292,8 @@ def moving(raw: Raw, species: int, scales: Scales) -> dict[str, np.ndarray]:
         if values is None:
             raise InputError(f"{raw.path}: PartType{species} has no {role}: ask for a complete file.")
         columns[role] = values.astype(np.float64) * scale
+    if (ids := raw.column("ids", species)) is not None:
+        columns["ids"] = signed(ids, f"{raw.path}: PartType{species}: ids")
     return columns
 
 
@@ -339,27 +337,16 @@ def with_gas(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[s
     """The gas, and a note where there is some that cannot be used."""
     if not raw.header.counts[GAS]:
         return None, []
-    roles = ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate", "ids")
-    given = {role: raw.column(role, GAS) for role in roles}
-    ids = given.pop("ids")
-    rough = {role: None if values is None else values.astype(np.float64) for role, values in given.items()}
-    columns, count = moving(raw, GAS, scales), raw.header.counts[GAS]
-    check_shapes(f"{raw.path}: PartType0", columns | rough)
-    density, energy, metallicity, size = (rough[role] for role in ("density", "energy", "metallicity", "smoothing"))
-    for needed, values in (("density", density), ("energy", energy)):
-        if values is None:
-            return None, [f"the {count} gas particles were left out: the file states no {needed} of theirs"]
-    assert density is not None and energy is not None
-    return gas_of(
-        f"{raw.path}: PartType0",
-        columns
-        | {
-            "density": density * scales.mass / scales.length**3,
-            "metallicity": None if metallicity is None else facts.fractions(metallicity),
-            "star_formation_rate": rough["star_formation_rate"],
-            "smoothing_length": None if size is None else size * scales.length,
-        },
-        internal_energy=energy * scales.energy,
-        electron_abundance=rough["electrons"],
-        ids=None if ids is None else signed(ids, f"{raw.path}: PartType0: ids"),
-    )
+    columns: dict[str, np.ndarray | None] = dict(moving(raw, GAS, scales))
+    units = {"density": scales.mass / scales.length**3, "internal_energy": scales.energy, "metallicity": 1.0}
+    units |= {"electron_abundance": 1.0, "smoothing_length": scales.length, "star_formation_rate": 1.0}
+    for role, unit in units.items():
+        values = raw.column(role, GAS)
+        columns[role] = None if values is None else values.astype(np.float64) * unit
+    for role in ("density", "internal_energy"):
+        if columns[role] is None:
+            words = f"{raw.header.counts[GAS]} gas particles were left out: the file states no {role.replace('_', ' ')}"
+            return None, [f"the {words} of theirs"]
+    if (metals := columns["metallicity"]) is not None:
+        columns["metallicity"] = facts.fractions(metals)
+    return gas_of(f"{raw.path}: PartType0", columns)

@@ -48,9 +48,9 @@ NAMES = {
     "metallicity": ("Metallicity", "SmoothedMetallicity", "Metallicities", "GFM_Metallicity", "MetalMassFractions"),
     "potential": ("Potential",),
     "density": ("Density",),
-    "energy": ("InternalEnergy",),
-    "electrons": ("ElectronAbundance",),
-    "smoothing": ("SmoothingLength",),
+    "internal_energy": ("InternalEnergy",),
+    "electron_abundance": ("ElectronAbundance",),
+    "smoothing_length": ("SmoothingLength",),
     "star_formation_rate": ("StarFormationRate",),
 }
 """Names of the datasets by role, the usual one first."""

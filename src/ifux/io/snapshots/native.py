@@ -42,8 +42,8 @@ from ifux.galaxy import Cosmology, Galaxy
 from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import replacing
 from ifux.io.snapshots.columns import check_shapes
+from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
 from ifux.io.snapshots.gas import UNITS as GAS
-from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -104,18 +104,13 @@ def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
 def read_gas(file: h5py.File) -> Gas:
     """The gas, in the order of the file."""
     group = require_group(file, "gas", REMEDY)
-    columns = {name: column(group, name, unit, REMEDY) for name, unit in GAS.items()}
-    counted, inner = find(group, "electron_abundance") is not None, find(group, "elements")
-    gas, _ = gas_of(
-        f"{file.filename}: gas",
-        columns,
-        electron_abundance=column(group, "electron_abundance", "", REMEDY) if counted else None,
-        elements={name: column(inner, name, "", REMEDY) for name in members(inner)}
-        if isinstance(inner, h5py.Group)
-        else {},
-        ids=identifiers(group, columns["mass"].size),
-    )
-    return gas
+    units = GAS | {name: unit for name, unit in FURTHER.items() if find(group, name) is not None}
+    columns = {name: column(group, name, unit, REMEDY) for name, unit in units.items()}
+    columns |= {"ids": identifiers(group, columns["mass"].size)}
+    inner = find(group, "elements")
+    names = members(inner) if isinstance(inner, h5py.Group) else []
+    elements = {name: column(group, f"elements/{name}", "", REMEDY) for name in names}
+    return gas_of(f"{file.filename}: gas", columns, elements)[0]
 
 
 def identifiers(group: h5py.Group, count: int, rows: slice = slice(None)) -> Int[np.ndarray, " particle"] | None:

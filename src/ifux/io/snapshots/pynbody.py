@@ -166,7 +166,7 @@ def with_gas(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
             if role != "metallicity":
                 return None, [f"{len(gas)} gas particles were left out: {error}"]
     elements = {symbol: column(gas, name, "") for name, symbol in ELEMENTS.items() if name in there}
-    return gas_of(f"{path}: gas", columns, elements=elements)
+    return gas_of(f"{path}: gas", columns, elements)
 
 
 def names(family: Any) -> list[str]:

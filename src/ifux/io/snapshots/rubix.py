@@ -106,18 +106,14 @@ def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     units = {name: GAS_UNITS[name] for name in GAS}
     columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()}
     warm, metals = dataset(group, "temperature", "K"), dataset(group, "metals", "")
-    energy = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10 if warm is None else None
+    if warm is None:
+        columns["internal_energy"] = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
         notes.append("elements of the gas whose column is zero throughout are taken as unknown")
-    gas, remarks = gas_of(
-        f"{file.filename}: gas",
-        columns | {"temperature": warm},
-        internal_energy=energy,
-        electron_abundance=dataset(group, "electron_abundance", ""),
-        elements=elements,
-    )
+    more = {"temperature": warm, "electron_abundance": dataset(group, "electron_abundance", "")}
+    gas, remarks = gas_of(f"{file.filename}: gas", columns | more, elements)
     return gas, notes + remarks
 
 
