@@ -41,13 +41,8 @@ FIRST = 1e-9
 
 
 def files(path: Path) -> list[Path]:
-    """The files of a folder with the name of such models."""
-    return sorted(file for file in path.iterdir() if SUFFIX.search(file.name)) if path.is_dir() else []
-
-
-def recognises(path: Path) -> bool:
-    """Such a file, or a folder with one."""
-    return bool(files(path)) or bool(path.is_file() and SUFFIX.search(path.name))
+    """The files of a folder with the name of such models, or the file itself."""
+    return sorted(file for file in (path.iterdir() if path.is_dir() else [path]) if SUFFIX.search(file.name))
 
 
 def read(path: Path, **stated: Any) -> SSPLibrary:
@@ -134,4 +129,4 @@ def block(content: bytearray, place: int) -> tuple[Float[np.ndarray, " value"], 
     return values, end
 
 
-BRUZUAL_CHARLOT = Format("bruzual-charlot", recognises, read, USUAL)
+BRUZUAL_CHARLOT = Format("bruzual-charlot", lambda path: bool(files(path)), read, USUAL)

@@ -95,21 +95,17 @@ class Header:
 
     def check(self, where: str) -> None:
         """Raises an error where a number of the header is none that a snapshot can have."""
-        numbers = {
-            "Time": self.time,
-            "Redshift": self.redshift,
-            "HubbleParam": self.hubble,
-            "Omega0": self.matter or 0.0,
-            "OmegaLambda": self.vacuum,
-            "BoxSize": self.box,
+        limits = {
+            "Time": (self.time, -1e15, 1e15),
+            "Redshift": (self.redshift, -0.999, 1000),
+            "HubbleParam": (self.hubble or 1.0, 0.01, 300),
+            "Omega0": (self.matter or 0.0, -1e15, 1e15),
+            "OmegaLambda": (self.vacuum, -1e15, 1e15),
+            "BoxSize": (self.box, -1e15, 1e15),
         }
-        bad = next((name for name, value in numbers.items() if not (isfinite(value) and abs(value) < 1e15)), None)
-        if bad is None and not -0.999 < self.redshift < 1000:
-            bad = "Redshift"
-        if bad is None and self.hubble and not 0.01 < self.hubble <= 300:
-            bad = "HubbleParam"
-        if bad is not None:
-            raise InputError(f"{where}: {bad} of the header is {numbers[bad]}: the file is damaged, or no snapshot.")
+        for name, (value, least, most) in limits.items():
+            if not least < value <= most:
+                raise InputError(f"{where}: {name} of the header is {value}: the file is damaged, or no snapshot.")
         for species, mass in enumerate(self.masses):
             if not (isfinite(mass) and 0 <= mass < 1e30):
                 raise InputError(f"{where}: the header gives PartType{species} a mass of {mass} each.")

@@ -28,6 +28,7 @@ from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
+from ifux.io.snapshots.table_files import reading
 
 STARS = {
     "position": ("pos", "kpc"),
@@ -100,16 +101,10 @@ def read(path: Path, *, paramfile: object = None) -> Snapshot:
             f"{path} has {path.stat().st_size} bytes, but the tipsy header counts {counts} particles, which need "
             f"{bytes_of(counts)}: it is truncated or damaged."
         )
-    try:
-        with warnings.catch_warnings(record=True) as heard, np.errstate(all="ignore"):
-            warnings.simplefilter("always")
-            simulation: Any = pynbody.load(str(path), **({"paramfile": str(paramfile)} if paramfile else {}))
-            snapshot = snapshot_of(simulation, path)
-    except InputError:
-        raise
-    except Exception as error:  # pynbody raises exceptions of many kinds over what it cannot read
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise InputError(f"{path} cannot be read through pynbody ({reason}).") from error
+    with reading(path, "through pynbody"), warnings.catch_warnings(record=True) as heard, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        simulation: Any = pynbody.load(str(path), **({"paramfile": str(paramfile)} if paramfile else {}))
+        snapshot = snapshot_of(simulation, path)
     said = [" ".join(str(entry.message).split())[:200] for entry in heard if issubclass(entry.category, RuntimeWarning)]
     return snapshot.noted(*(f"pynbody: {message}" for message in said))
 

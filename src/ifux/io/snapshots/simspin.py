@@ -44,7 +44,7 @@ def read(path: Path, *, units: object = None, redshift: object = None) -> Snapsh
         from rdata import conversion, parser
     except ImportError as error:
         raise InputError(f"{path} is read through rdata: install it with `pip install ifux[simspin]`.") from error
-    with reading(path, "R's serialisation"):
+    with reading(path, "as R's serialisation"):
         whole: Any = conversion.convert(parser.parse_file(path), constructor_dict={})
         if "star_part" not in whole:  # from `save` rather than `saveRDS`: a variable that is the list
             whole = next((item for item in whole.values() if isinstance(item, Mapping) and "star_part" in item), whole)
