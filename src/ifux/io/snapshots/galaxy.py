@@ -52,7 +52,8 @@ def settled(
     if not resting:
         snapshot = centred(snapshot, centre)
     if radius is not None:
-        snapshot = inside(snapshot, radius)
+        reason = f"farther than {radius:g} kpc from the centre"
+        snapshot = without(snapshot, "position", reason, lambda position: distances(position) > radius)
         some_left(snapshot)
     if not resting or velocity_radius is not None:
         snapshot = at_rest(snapshot, velocity_radius)
@@ -110,12 +111,6 @@ def centred(snapshot: Snapshot, centre: Centre) -> Snapshot:
         )
     snapshot = moved(unwrapped(snapshot, origin), "position", lambda position: position - origin)
     return snapshot.noted(f"the centre is at {triple(origin, 3)} kpc of the snapshot, {how}")
-
-
-def inside(snapshot: Snapshot, radius: float | int) -> Snapshot:
-    """Particles inside a radius [kpc]."""
-    reason = f"farther than {radius:g} kpc from the centre"
-    return without(snapshot, "position", reason, lambda position: distances(position) > radius)
 
 
 def at_rest(snapshot: Snapshot, radius: float | int | None) -> Snapshot:

@@ -81,14 +81,10 @@ def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
     if redshift is None or not redshift > -1:
         raise InputError(f"{file.filename}: the attribute redshift must be a number above -1, got {redshift}.")
     group = require_group(file, "stars", REMEDY)
-    columns = {name: column(group, name, unit, REMEDY, rows) for name, unit in UNITS.items()}
-    optional = {
-        name: column(group, name, unit, REMEDY, rows)
-        for name, unit in OPTIONAL.items()
-        if find(group, name) is not None
-    }
-    check_shapes(file.filename, columns | optional)
-    stars = Stars(**columns, **optional, ids=identifiers(group, columns["mass"].size, rows))
+    units = UNITS | {name: unit for name, unit in OPTIONAL.items() if find(group, name) is not None}
+    columns = {name: column(group, name, unit, REMEDY, rows) for name, unit in units.items()}
+    check_shapes(file.filename, columns)
+    stars = Stars(**columns, ids=identifiers(group, columns["mass"].size, rows))
     return Snapshot(
         stars,
         redshift=redshift,
@@ -163,14 +159,12 @@ def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
 
 def write_gas(group: h5py.Group, gas: particles.Gas):
     """The columns of gas that are known."""
-    columns = {name: (group, getattr(gas, name), unit) for name, unit in GAS.items()}
+    columns = {name: (getattr(gas, name), unit) for name, unit in GAS.items()}
     if gas.electron_abundance is not None:
-        columns["electron_abundance"] = (group, gas.electron_abundance, "")
-    if gas.elements:
-        inner = group.create_group("elements")
-        columns |= {name: (inner, values, "") for name, values in gas.elements.items()}
-    for name, (place, values, unit) in columns.items():
-        dataset = growing(place, name, values, unit, gas.count)
+        columns["electron_abundance"] = (gas.electron_abundance, "")
+    columns |= {f"elements/{name}": (values, "") for name, values in gas.elements.items()}
+    for name, (values, unit) in columns.items():
+        dataset = growing(group, name, values, unit, gas.count)
         dataset.resize(gas.count, axis=0)
         dataset[...] = np.asarray(values)
 

@@ -30,14 +30,6 @@ from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
 from ifux.io.snapshots.table_files import reading
 
-STARS = {
-    "position": ("pos", "kpc"),
-    "velocity": ("vel", "km s^-1"),
-    "age": ("age", "Gyr"),
-    "metallicity": ("metals", ""),
-}
-"""pynbody's names and units of the stars' columns."""
-
 GAS = {
     "position": ("pos", "kpc"),
     "velocity": ("vel", "km s^-1"),
@@ -46,7 +38,10 @@ GAS = {
     "temperature": ("temp", "K"),
     "metallicity": ("metals", ""),
 }
-"""Those of the gas."""
+"""pynbody's names and units of the columns of the gas."""
+
+STARS = {role: GAS[role] for role in ("position", "velocity", "metallicity")} | {"age": ("age", "Gyr")}
+"""Those of the stars."""
 
 FORMED = ("massform", "initial_mass", "mass_init", "InitialMass", "birth_mass")
 """Names of masses as formed, the usual one first."""

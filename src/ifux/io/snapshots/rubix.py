@@ -39,9 +39,6 @@ from ifux.io.snapshots.stars import UNITS, Stars
 NAMES = {"position": "coords", "star_formation_rate": "sfr"}
 """Of the datasets that are not called as ours are."""
 
-GAS = ("position", "velocity", "mass", "density", "metallicity", "star_formation_rate")
-"""What is known of all gas."""
-
 ELEMENTS = ("H", "He", "C", "N", "O", "Ne", "Mg", "Si", "Fe")
 """Columns of metals, but for the last."""
 
@@ -103,7 +100,7 @@ def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     group = find(file, "particles/gas")
     if not isinstance(group, h5py.Group):
         return None, []
-    units = {name: GAS_UNITS[name] for name in GAS}
+    units = {name: unit for name, unit in GAS_UNITS.items() if name not in ("temperature", "smoothing_length")}
     columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()}
     warm, metals = dataset(group, "temperature", "K"), dataset(group, "metals", "")
     if warm is None:
