@@ -117,7 +117,7 @@ def break_order(file):
         (break_flux, "no dataset 'flux'"),
         (break_flux_shape, "flux has shape"),
         (break_flux_values, "1 fluxes are not finite"),
-        (break_medium, "medium \\('water'\\)"),
+        (break_medium, "medium must be 'air' or 'vacuum', got 'water'"),
         (break_version, "version 99.0 .* update ifux"),
         (break_order, "age must be positive and increase"),
     ],

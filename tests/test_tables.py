@@ -172,7 +172,7 @@ def test_headers_build_no_objects(tmp_path):
         try:
             check(read_galaxy(path, centre="as-is"), columns)
         except InputError as error:
-            assert "no YAML as ECSV has it" in str(error)
+            assert "cannot be read as ECSV" in str(error)
         assert not (tmp_path / "proof").exists()
 
 

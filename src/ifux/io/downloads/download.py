@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BufferedIOBase, BufferedRandom, BufferedWriter, BytesIO
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def transfer(
         there = file.seek(0, os.SEEK_END)
         known = recorded(note, source) if there and note else {}
         conditions = {"Range": f"bytes={there}-", "If-Range": known["validator"]} if known else {}
-        with answer(address, {**headers, **conditions}, remedies, **asdict(patience)) as response:
+        with answer(address, {**headers, **conditions}, remedies, patience) as response:
             validator, total = validator_of(response.headers), known.get("size")
             if response.status_code == 200:
                 there, total = file.seek(0), response.raw.length_remaining

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -22,6 +23,7 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import HTTPError, IncompleteRead, InvalidHeader
 
 from ifux.errors import InputError
+from ifux.io.downloads.download import Patience
 
 PASSING = (408, 425, 429, *range(500, 600))
 """Status of a failure that may pass."""
@@ -90,11 +92,7 @@ def answer(
     address: str,
     headers: Mapping[str, str],
     remedies: Mapping[int, str],
-    *,
-    tries: int,
-    base: float,
-    longest: float,
-    timeout: float,
+    patience: Patience,
 ) -> Iterator[requests.Response]:
     """The response to a GET: 200, or 206 and 416 where a range is asked for. Its `raw` is the body as it was sent.
 
@@ -102,11 +100,11 @@ def answer(
     """
     check(address, headers)
     retries = Retries(
-        tries - 1,
+        patience.tries - 1,
         other=0,  # a server that cannot prove who it is will not be able to
-        backoff_factor=base,
-        backoff_jitter=base,
-        backoff_max=longest,
+        backoff_factor=patience.base,
+        backoff_jitter=patience.base,
+        backoff_max=patience.longest,
         status_forcelist=PASSING,
         raise_on_status=False,
     )
@@ -120,7 +118,8 @@ def answer(
         mark = OURS.set(True)
         try:
             try:
-                response = session.get(address, headers={**headers}, stream=True, timeout=timeout, proxies=direct)
+                how: Any = {"stream": True, "timeout": patience.timeout, "proxies": direct}
+                response = session.get(address, headers={**headers}, **how)
             except (OSError, HTTPError, ValueError) as error:
                 raise failure(address, error) from None
             with response:
@@ -128,7 +127,7 @@ def answer(
                 if session.should_strip_auth(address, str(response.url)):
                     known, place = REMEDIES, " where it leads to"
                 if status in PASSING:
-                    raise Unreached(f"HTTP status {status}{place}; {tries} attempts")
+                    raise Unreached(f"HTTP status {status}{place}; {patience.tries} attempts")
                 if status != 200 and not ("Range" in headers and status in (206, 416)):
                     remedy = known.get(status, "check the address")
                     raise InputError(f"{address} was refused (HTTP status {status}{place}): {remedy}.")

@@ -10,13 +10,15 @@ from typing import Any
 from astropy.io import fits
 
 from ifux.errors import InputError
-from ifux.io.files.compressed import start, unpacked
+from ifux.io.files.compressed import exactly, start, unpacked
 from ifux.io.files.hdf5 import regular
 
 MAGIC = b"SIMPLE  ="
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz")
 """How the names of FITS files end."""
 BLOCK = 2880
+MOST = 2**34
+"""Bytes that a packed file is unpacked to, at most: it may promise more than a machine has."""
 TYPES = (8, 16, 32, 64, -32, -64)
 """What BITPIX may be."""
 EXTENSIONS = ("IMAGE", "TABLE", "BINTABLE", "IUEIMAGE", "A3DTABLE", "FOREIGN", "DUMP")
@@ -38,7 +40,7 @@ def opened_fits(path: str | Path) -> Iterator[Any]:
     path = regular(path)
     with unpacked(path) as file:
         # astropy seeks as the headers say, for ever in a stream that is packed
-        raw = file if isinstance(file, BufferedReader) else BytesIO(file.read())
+        raw = file if isinstance(file, BufferedReader) else BytesIO(exactly(file, MOST))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

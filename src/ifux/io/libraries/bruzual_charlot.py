@@ -17,6 +17,7 @@ References: Bruzual & Charlot (2003), MNRAS 344, 1000, and the documentation of 
 """
 
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,8 @@ FIRST = 1e-9
 
 
 def files(path: Path) -> list[Path]:
-    """The files of a folder with the name of such models."""
-    return sorted(file for file in path.iterdir() if SUFFIX.search(file.name)) if path.is_dir() else []
-
-
-def recognises(path: Path) -> bool:
-    """Such a file, or a folder with one."""
-    return bool(files(path)) or bool(path.is_file() and SUFFIX.search(path.name))
+    """The files of a folder with the name of such models, or the file itself."""
+    return sorted(file for file in (path.iterdir() if path.is_dir() else [path]) if SUFFIX.search(file.name))
 
 
 def read(path: Path, **stated: Any) -> SSPLibrary:
@@ -120,18 +116,14 @@ def read_model(
 def block(content: bytearray, place: int) -> tuple[Float[np.ndarray, " value"], int]:
     """Numbers after their count, and the place after the last of them."""
     words = re.compile(rb"\S+").finditer(content, place)
-    try:
-        count = int(next(words)[0])
-        if not 2 <= count <= 2**20:
-            raise ValueError(f"{count} is no count of ages or wavelengths")
-        values = np.empty(count)
-        end = place
-        for index in range(count):
-            word = next(words)
-            values[index], end = float(EXPONENT.sub(rb"\1E\2", word[0])), word.end()
-    except StopIteration as error:
-        raise ValueError("it ends within its ages or wavelengths") from error
-    return values, end
+    first = next(words, None)
+    count = 2 if first is None else int(first[0])
+    if not 2 <= count <= 2**20:
+        raise ValueError(f"{count} is no count of ages or wavelengths")
+    found = list(islice(words, count))
+    if len(found) < count:
+        raise ValueError("it ends within its ages or wavelengths")
+    return np.array([EXPONENT.sub(rb"\1E\2", word[0]) for word in found], np.float64), found[-1].end()
 
 
-BRUZUAL_CHARLOT = Format("bruzual-charlot", recognises, read, USUAL)
+BRUZUAL_CHARLOT = Format("bruzual-charlot", lambda path: bool(files(path)), read, USUAL)

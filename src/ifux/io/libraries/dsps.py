@@ -20,8 +20,8 @@ from typing import Any
 import h5py
 
 from ifux.io.files.format import hdf5_format
-from ifux.io.files.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.options import USUAL, ask, assembled, check_size, positive
+from ifux.io.files.hdf5 import find
+from ifux.io.libraries.options import USUAL, arrays, ask, assembled, positive
 from ifux.io.libraries.rubix import per_angstrom
 from ifux.library import SSPLibrary
 
@@ -38,9 +38,7 @@ def read(file: h5py.File, solar_metallicity: float | None = None, **stated: Any)
     """The library."""
     path = file.filename
     ask(path, stated)
-    datasets = [require_dataset(file, name, REMEDY) for name in NAMES]
-    check_size(path, datasets[-1].shape)
-    metallicity, age, wavelength = (numbers(dataset) for dataset in datasets[:3])
+    metallicity, age, wavelength, flux = arrays(file, NAMES, REMEDY)
     if (metallicity > -1).any():
         ask(path, {"solar_metallicity": solar_metallicity}, ("solar_metallicity",))
     unit = 1.0 if solar_metallicity is None else positive(path, "solar_metallicity", solar_metallicity)
@@ -50,7 +48,7 @@ def read(file: h5py.File, solar_metallicity: float | None = None, **stated: Any)
         metallicity=unit * 10.0**metallicity,
         age=10.0**age,
         wavelength=wavelength,
-        flux=per_angstrom(numbers(datasets[-1]), wavelength),
+        flux=per_angstrom(flux, wavelength),
         solar_metallicity=solar_metallicity,
         **stated,
     )

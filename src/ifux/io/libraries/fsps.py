@@ -11,11 +11,9 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.libraries.embedded import cached
+from ifux.io.libraries.rubix import per_angstrom
 from ifux.library import SSPLibrary
 from ifux.units import SPEED_OF_LIGHT
-
-LIGHT = SPEED_OF_LIGHT * 1e13
-"""[angstrom/s]."""
 
 SUN = 3.839e33
 """What FSPS calls one solar luminosity [erg/s]."""
@@ -93,7 +91,7 @@ def build(fsps: Any, parameters: dict[str, Any]) -> SSPLibrary:
             metallicity=metallicity,
             age=10.0 ** (np.asarray(stars.ssp_ages, np.float64) - 9),
             wavelength=wavelength,
-            flux=np.asarray(per_hertz, np.float64) * (LIGHT / wavelength**2),
+            flux=per_angstrom(np.asarray(per_hertz, np.float64), wavelength),
             fwhm=resolution(np.asarray(stars.resolutions, np.float64), wavelength),
             medium="vacuum",
             imf=IMFS.get(kind, f"imf_type {kind} of FSPS"),

@@ -22,7 +22,7 @@ import numpy as np
 from ifux.errors import InputError
 from ifux.io.files.format import hdf5_format
 from ifux.io.files.hdf5 import column, find, number, numbers, require_dataset, text
-from ifux.io.libraries.options import assembled, check_size
+from ifux.io.libraries.options import assembled, check_size, positive
 from ifux.library import SSPLibrary
 
 COLUMN = {"isochrone": "metallicity_Z_isochrone", "label": "metallicity_Z"}
@@ -44,12 +44,6 @@ def read(file: h5py.File, metallicity: str = "isochrone") -> SSPLibrary:
     labels = column(file, "metallicity", "dex", REMEDY)
     fractions = numbers(require_dataset(file, COLUMN[metallicity], REMEDY))
     fwhm, sun, solar = (number(file, name) for name in ("fwhm_angstrom", "lsun_erg_s", "zsun_for_metallicity_Z"))
-    medium = text(file, "wavelength_medium")
-    if fwhm is None or sun is None or medium not in ("air", "vacuum"):
-        raise InputError(
-            f"{file.filename}: the attributes fwhm_angstrom ({fwhm}), lsun_erg_s ({sun}) and wavelength_medium "
-            f"({medium!r}) must give the resolution, the solar luminosity and 'air' or 'vacuum': {REMEDY}."
-        )
     if metallicity == "isochrone":
         solar = float(10 ** np.interp(0.0, labels, np.log10(fractions)))
     age = column(file, "age", "Gyr", REMEDY)
@@ -61,8 +55,8 @@ def read(file: h5py.File, metallicity: str = "isochrone") -> SSPLibrary:
         age=age,
         wavelength=wavelength,
         flux=numbers(dataset),
-        fwhm=fwhm,
-        medium=medium,
+        fwhm=positive(file.filename, "fwhm_angstrom", fwhm),
+        medium=text(file, "wavelength_medium"),
         imf=text(file, "imf", "not stated"),
         citation=text(file, "citation", "Vazdekis et al. 2010, MNRAS 404, 1639"),
         solar_luminosity=sun,

@@ -66,14 +66,9 @@ AXES = ("IMF slope", "[alpha/Fe]", "[M/H]", "age")
 
 
 def files(path: Path) -> dict[str, re.Match[str]]:
-    """The files of a folder with such a name."""
-    names = sorted(file.name for file in path.iterdir()) if path.is_dir() else []
+    """The files of a folder with such a name, or the file itself."""
+    names = sorted(file.name for file in (path.iterdir() if path.is_dir() else [path]))
     return {name: match for name in names if (match := NAME.fullmatch(name))}
-
-
-def recognises(path: Path) -> bool:
-    """Such a file, or a folder with one."""
-    return bool(files(path)) or bool(path.is_file() and NAME.fullmatch(path.name))
 
 
 def signed(sign: str, number: str) -> float:
@@ -183,4 +178,6 @@ def emiles(wavelength: Float[np.ndarray, " rest"]) -> Float[np.ndarray, " rest"]
     return np.select(below, [np.full_like(wavelength, width) for width in (3.0, 5.0, 2.51)], infrared)
 
 
-MILES_FOLDER = Format("miles-folder", recognises, read, ("metallicity", "solar_metallicity", "fwhm", "citation"))
+OPTIONS = ("metallicity", "solar_metallicity", "fwhm", "citation")
+
+MILES_FOLDER = Format("miles-folder", lambda path: bool(files(path)), read, OPTIONS)

@@ -57,20 +57,14 @@ def read(file: h5py.File) -> SSPLibrary:
     check_size(file.filename, require_dataset(file, "flux", REMEDY).shape)
     further = {name: unit for name, unit in FURTHER.items() if found == 2 and find(file, name) is not None}
     columns = {name: column(file, name, unit, REMEDY) for name, unit in (UNITS | further).items()}
-    sun, medium = number(file, "solar_luminosity"), text(file, "medium")
-    if sun is None or medium not in ("air", "vacuum"):
-        raise InputError(
-            f"{file.filename}: solar_luminosity ({sun}) must be a number and medium ({medium!r}) 'air' or 'vacuum': "
-            f"{REMEDY}."
-        )
     return assembled(
         file.filename,
         name=text(file, "name", Path(file.filename).name),
         **columns,
-        medium=medium,
+        medium=text(file, "medium"),
         imf=text(file, "imf", "not stated"),
         citation=text(file, "citation", "not stated"),
-        solar_luminosity=sun,
+        solar_luminosity=number(file, "solar_luminosity"),
         solar_metallicity=number(file, "solar_metallicity"),
         illustrative=bool(number(file, "illustrative")),
     )

@@ -1,14 +1,16 @@
 """What a library must say of itself besides its numbers: where its file does not, whoever reads it is asked."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
+from ifux.io.files.hdf5 import numbers, require_dataset
 from ifux.library import SSPLibrary
 from ifux.units import SOLAR_LUMINOSITY
 
@@ -66,7 +68,7 @@ def assembled(
     fwhm: Resolution = None,
     imf: str | None = None,
     citation: str = "not stated",
-    solar_luminosity: float = SOLAR_LUMINOSITY,
+    solar_luminosity: float | None = SOLAR_LUMINOSITY,
     **known: Any,
 ) -> SSPLibrary:
     """The library of what is `known`, the other fields of `SSPLibrary`, and of what was stated.
@@ -98,6 +100,13 @@ def check_size(path: str | Path, shape: tuple[int, ...]):
     """Raises an error before so many fluxes are read that no library has them."""
     if math.prod(shape) > LIMIT:
         raise InputError(f"{path}: it promises fluxes of shape {shape}, more than any library has: it is damaged.")
+
+
+def arrays(file: h5py.File, names: Sequence[str], remedy: str) -> list[Float[np.ndarray, "..."]]:
+    """Datasets of numbers, of which the last are fluxes."""
+    datasets = [require_dataset(file, name, remedy) for name in names]
+    check_size(file.filename, datasets[-1].shape)
+    return [numbers(dataset) for dataset in datasets]
 
 
 def positive(path: str | Path, name: str, value: Any) -> float:

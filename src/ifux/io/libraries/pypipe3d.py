@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from ifux.errors import InputError
-from ifux.io.files.fits import is_fits
+from ifux.io.files.fits import opened_fits
 from ifux.io.files.format import Format
-from ifux.io.libraries.fits_image import Image, read_header, read_image, value
+from ifux.io.libraries.fits_image import Image, read_image
 from ifux.io.libraries.grid import gridded
 from ifux.io.libraries.options import USUAL, ask, assembled, positive
 from ifux.library import SSPLibrary
@@ -32,12 +32,10 @@ NAME = re.compile(r"spec_ssp_(?P<age>\d+(?:\.\d+)?)(?P<unit>[GM]yr)?_z(?P<metals
 def recognises(path: Path) -> bool:
     """FITS that names and norms its models."""
     try:
-        if not is_fits(path):
-            return False
-        header = read_header(path)
+        with opened_fits(path) as file:
+            return isinstance(file[0].header.get("NAME0"), str) and "NORM0" in file[0].header
     except InputError:
         return False
-    return isinstance(value(header, "NAME0"), str) and value(header, "NORM0") is not None
 
 
 def read(path: Path, **stated: Any) -> SSPLibrary:

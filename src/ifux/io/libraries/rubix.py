@@ -30,8 +30,8 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.files.format import hdf5_format
-from ifux.io.files.hdf5 import find, numbers, require_dataset
-from ifux.io.libraries.options import USUAL, ask, assembled, check_size
+from ifux.io.files.hdf5 import find
+from ifux.io.libraries.options import USUAL, arrays, ask, assembled
 from ifux.library import SSPLibrary
 
 NAMES = ("age", "metallicity", "wavelength", "flux")
@@ -50,9 +50,7 @@ def recognises(file: h5py.File) -> bool:
 def read(file: h5py.File, age_unit: str | None = None, flux_unit: str | None = None, **stated: Any) -> SSPLibrary:
     """The library."""
     path = file.filename
-    datasets = {name: require_dataset(file, name, REMEDY) for name in NAMES}
-    check_size(path, datasets["flux"].shape)
-    age, metallicity, wavelength = (numbers(datasets[name]) for name in NAMES[:3])
+    age, metallicity, wavelength, flux = arrays(file, NAMES, REMEDY)
     logarithmic = bool(metallicity.size and (metallicity < 0).all())
     if logarithmic:
         metallicity = 10.0**metallicity
@@ -64,7 +62,7 @@ def read(file: h5py.File, age_unit: str | None = None, flux_unit: str | None = N
         metallicity=metallicity,
         age=age,
         wavelength=wavelength,
-        flux=fluxes(path, datasets["flux"], wavelength, flux_unit or (None if logarithmic else FLUX_UNITS[0])),
+        flux=fluxes(path, flux, wavelength, flux_unit or (None if logarithmic else FLUX_UNITS[0])),
         **stated,
     )
 
@@ -85,12 +83,12 @@ def ages(path: str, age: Float[np.ndarray, "..."], unit: str | None) -> Float[np
 
 
 def fluxes(
-    path: str, dataset: h5py.Dataset, wavelength: Float[np.ndarray, "..."], unit: str | None
+    path: str, flux: Float[np.ndarray, "..."], wavelength: Float[np.ndarray, "..."], unit: str | None
 ) -> Float[np.ndarray, "..."]:
     """Fluxes [solar luminosity/angstrom]."""
     if unit not in FLUX_UNITS:
         raise InputError(f"{path} does not say what its fluxes are per: give flux_unit=..., one of {[*FLUX_UNITS]}.")
-    return per_angstrom(numbers(dataset), wavelength) if unit == "Lsun/Hz" else numbers(dataset)
+    return per_angstrom(flux, wavelength) if unit == "Lsun/Hz" else flux
 
 
 def per_angstrom(flux: Float[np.ndarray, "..."], wavelength: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -150,15 +150,10 @@ def sensible(found: Any, name: str) -> bool:
     kinds = dict.fromkeys(WORDS, str) | {"size": int, "source": dict, "options": dict, "ranges": dict}
     if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in kinds.items()):
         return False
-    ends = list(found["ranges"].values())
-    paired = all(isinstance(pair, list) and [type(end) for end in pair] == [float, float] for pair in ends)
-    hashes = [found["sha256"], str(found["source"].get("sha256"))]
-    return (
-        found["name"] == name
-        and {*AXES} <= {*found["ranges"]}
-        and paired
-        and all(SHA256.fullmatch(text) for text in hashes)
-    )
+    ends = found["ranges"].values()
+    pairs = all(isinstance(pair, list) and [type(end) for end in pair] == [float, float] for pair in ends)
+    hashes = all(SHA256.fullmatch(text) for text in (found["sha256"], str(found["source"].get("sha256"))))
+    return found["name"] == name and {*AXES} <= {*found["ranges"]} and pairs and hashes
 
 
 def stored_ssp(name: str, *, sha256: str | None = None) -> SSPLibrary:
@@ -260,8 +255,8 @@ def keep(
             medium=library.medium,
             imf=library.imf,
         )
-        text = json.dumps(asdict(stored) | {"file": f"{name}.h5"}, indent=2, ensure_ascii=False, default=plain)
-        noted.write_text(text + "\n", "utf-8")
+        said, listed = asdict(stored) | {"file": f"{name}.h5"}, lambda array: np.asarray(array).tolist()
+        noted.write_text(json.dumps(said, indent=2, ensure_ascii=False, default=listed) + "\n", "utf-8")
     return stored
 
 
@@ -272,11 +267,6 @@ def digest(path: Path) -> str:
         lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
         return hashlib.sha256(lines.encode()).hexdigest()
     return sha256_of(path)
-
-
-def plain(value: Any) -> Any:
-    """An array as JSON has it."""
-    return np.asarray(value).tolist()
 
 
 def again(name: str) -> str:

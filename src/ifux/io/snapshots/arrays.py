@@ -12,8 +12,8 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.galaxy import Centre, settled
+from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
 from ifux.io.snapshots.gas import UNITS as GAS
-from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.quantity import in_unit
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -73,22 +73,17 @@ def galaxy_from_arrays(
 
 def gas_from_arrays(given: Mapping[str, Any], source: str) -> tuple[Gas, list[str]]:
     """Gas from arrays, and notes on it, by the rules that `galaxy_from_arrays` states."""
-    more = ("internal_energy", "electron_abundance", "elements", "particle_ids")
-    unknown = [name for name in given if name not in GAS and name not in more]
-    if unknown:
-        raise InputError(f"{source}: gas has no column {unknown[0]!r}: it has {', '.join((*GAS, *more))}.")
-    columns = {name: in_unit(given[name], unit, f"gas {name}") for name, unit in GAS.items() if name in given}
-    energy, electrons, ids = (given.get(name) for name in ("internal_energy", "electron_abundance", "particle_ids"))
+    units, known = GAS | FURTHER, (*GAS, *FURTHER, "elements", "particle_ids")
+    if unknown := [name for name in given if name not in known]:
+        raise InputError(f"{source}: gas has no column {unknown[0]!r}: it has {', '.join(known)}.")
+    there = [name for name in units if given.get(name) is not None]
+    columns = {name: in_unit(given[name], units[name], f"gas {name}") for name in there}
     elements = {name: in_unit(values, "", f"gas {name}") for name, values in dict(given.get("elements") or {}).items()}
     needed = [name for name in GAS if name not in ("star_formation_rate", "smoothing_length")]
-    missing = [name for name in needed if name not in columns and not (name == "temperature" and energy is not None)]
+    enough = {*there, "temperature"} if "internal_energy" in there else {*there}
+    missing = [name for name in needed if name not in enough]
     if missing:
         raise InputError(f"{source}: gas lacks {', '.join(missing)}; of all gas its {', '.join(needed)} must be known.")
-    return gas_of(
-        f"{source}: gas",
-        columns,
-        internal_energy=None if energy is None else in_unit(energy, "km2/s2", "gas internal_energy"),
-        electron_abundance=None if electrons is None else in_unit(electrons, "", "gas electron_abundance"),
-        elements=elements,
-        ids=None if ids is None else signed(np.asarray(ids), f"{source}: gas particle_ids"),
-    )
+    if given.get("particle_ids") is not None:
+        columns["ids"] = signed(np.asarray(given["particle_ids"]), f"{source}: gas particle_ids")
+    return gas_of(f"{source}: gas", columns, elements)

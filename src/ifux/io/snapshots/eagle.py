@@ -30,14 +30,12 @@ LAYOUT = Layout(
     stars=StarColumns(
         mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
         formation=Column("StellarFormationTime", also=("StellarFormationTimes",)),
-        potential=Column("Potential", cgs=1e10, a=-1.0),
     ),
     gas=GasColumns(
         mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
         density=Column("Density", cgs=6.769911e-31, a=-3.0, h=2.0),
         star_formation_rate=Column("StarFormationRate", cgs=6.30427892e25),
         temperature=Column("Temperature"),
-        internal_energy=Column("InternalEnergy", cgs=1e10),
         smoothing_length=Column("SmoothingLength", cgs=3.085678e24, a=1.0, h=-1.0),
     ),
 )

@@ -49,7 +49,11 @@ OPTIONS = ("populations", "physical", *FACTS)
 TIME = HUBBLE_TIME / 10
 """One kpc/(km/s) [Gyr]."""
 
-Values = Float[np.ndarray, "..."]
+STATED = {
+    "Time": ("time", -1e15, 1e15), "Redshift": ("redshift", -0.999, 1000), "HubbleParam": ("hubble", 0.01, 300),
+    "Omega0": ("matter", -1e15, 1e15), "OmegaLambda": ("vacuum", -1e15, 1e15), "BoxSize": ("box", -1e15, 1e15),
+}  # fmt: skip
+"""Numbers of the header: the field that holds each, and what it is above, and not above."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +99,10 @@ class Header:
 
     def check(self, where: str) -> None:
         """Raises an error where a number of the header is none that a snapshot can have."""
-        numbers = {
-            "Time": self.time,
-            "Redshift": self.redshift,
-            "HubbleParam": self.hubble,
-            "Omega0": self.matter or 0.0,
-            "OmegaLambda": self.vacuum,
-            "BoxSize": self.box,
-        }
-        bad = next((name for name, value in numbers.items() if not (isfinite(value) and abs(value) < 1e15)), None)
-        if bad is None and not -0.999 < self.redshift < 1000:
-            bad = "Redshift"
-        if bad is None and self.hubble and not 0.01 < self.hubble <= 300:
-            bad = "HubbleParam"
-        if bad is not None:
-            raise InputError(f"{where}: {bad} of the header is {numbers[bad]}: the file is damaged, or no snapshot.")
+        for name, (key, least, most) in STATED.items():
+            value = getattr(self, key)
+            if not (value is None or least < value <= most or (key == "hubble" and value == 0)):
+                raise InputError(f"{where}: {name} of the header is {value}: the file is damaged, or no snapshot.")
         for species, mass in enumerate(self.masses):
             if not (isfinite(mass) and 0 <= mass < 1e30):
                 raise InputError(f"{where}: the header gives PartType{species} a mass of {mass} each.")
@@ -131,20 +124,8 @@ class Raw:
     """What the file states of its units."""
 
 
-@dataclass(frozen=True)
-class Scales:
-    """What raw numbers are multiplied by."""
-
-    length: float
-    """[kpc]."""
-    velocity: float
-    """[km/s]."""
-    energy: float
-    """[(km/s)^2]."""
-    mass: float
-    """[solar mass]."""
-    time: float
-    """[Gyr]."""
+Scales = Mapping[str, float]
+"""What raw numbers of each role are multiplied by, one where it is none of these; and times."""
 
 
 def assembled(raw: Raw, *, populations: object = None, physical: object = False, **stated: object) -> Snapshot:
@@ -164,7 +145,7 @@ def assembled(raw: Raw, *, populations: object = None, physical: object = False,
         parts = [star_columns(raw, number, made.get(number), scales, facts) for number in species]
         stars = {name: together([part[name] for part in parts]) for name in parts[0]}
         gas, lost = (None, []) if GAS in made else with_gas(raw, scales, facts)
-        size, places = raw.header.box * scales.length, together([part["position"] for part in parts])
+        size, places = raw.header.box * scales["position"], together([part["position"] for part in parts])
         box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
     notes += aside(raw, made, species) + lost + remark
@@ -201,8 +182,10 @@ def scales_of(raw: Raw, facts: Facts, physical: bool) -> tuple[Scales, list[str]
         notes.append(f"the unit of {' and '.join(guesses)} is a guess, because nothing in the file states it")
     time = stated["length"] / stated["velocity"] * TIME / hubble
     velocity = stated["velocity"] * scale**0.5
-    length, mass = stated["length"] / hubble * scale, stated["mass"] / hubble
-    return Scales(length, velocity, stated["velocity"] ** 2, mass, time), notes
+    length, mass, energy = stated["length"] / hubble * scale, stated["mass"] / hubble, stated["velocity"] ** 2
+    scales = {"position": length, "smoothing_length": length, "velocity": velocity, "mass": mass, "formed": mass}
+    scales |= {"density": mass / length**3, "internal_energy": energy, "potential": energy, "time": time}
+    return scales, notes
 
 
 def stellar(raw: Raw, made: dict[int, Population]) -> list[int]:
@@ -257,45 +240,45 @@ def star_columns(
     age = population.ages(count, species) if population else None
     metals = population.metallicities(count, species) if population else None
     if age is None:
-        formation = raw.column("formation", species)
+        formation = scaled(raw, "formation", species, scales)
         if formation is None:
             raise InputError(
                 f'{where} states no ages: give populations.PartType{species} an "age" in Gyr or a "history".'
             )
-        age = since(formation.astype(np.float64), raw, scales)
+        age = since(formation, raw, scales)
     if metals is None:
-        metals = raw.column("metallicity", species)
+        metals = scaled(raw, "metallicity", species, scales)
         if metals is None:
             raise InputError(
                 f'{where} states no metallicities: give populations.PartType{species} a "metallicity" as a mass '
                 "fraction."
             )
-        metals = facts.fractions(metals.astype(np.float64))
-    formed = None if population else raw.column("formed", species)
-    if formed is not None:
-        columns["mass"] = formed.astype(np.float64) * scales.mass
-    potential, ids = (raw.column(role, species) for role in ("potential", "ids"))
-    columns |= {
-        "age": age,
-        "metallicity": metals,
-        "ids": None if ids is None else signed(ids, f"{where}: ids"),
-        "potential": None if potential is None else potential.astype(np.float64) * scales.energy,
-    }
+        metals = facts.fractions(metals)
+    if not population and (formed := scaled(raw, "formed", species, scales)) is not None:
+        columns["mass"] = formed
+    columns |= {"age": age, "metallicity": metals, "potential": scaled(raw, "potential", species, scales)}
     check_shapes(where, columns)
     return columns
 
 
+def scaled(raw: Raw, role: str, species: int, scales: Scales) -> np.ndarray | None:
+    """The numbers of a role for a particle type, in our unit of it; None where there are none."""
+    values = raw.column(role, species)
+    return None if values is None else values.astype(np.float64) * scales.get(role, 1.0)
+
+
 def moving(raw: Raw, species: int, scales: Scales) -> dict[str, np.ndarray]:
-    """Positions [kpc], velocities [km/s] and masses [solar mass] of one particle type."""
-    header, count = raw.header, raw.header.counts[species]
-    columns = {}
-    for role, scale in (("position", scales.length), ("velocity", scales.velocity), ("mass", scales.mass)):
-        values = raw.column(role, species)
-        if values is None and role == "mass" and header.masses[species] > 0:
-            values = np.full(count, header.masses[species])
+    """Positions [kpc], velocities [km/s], masses [solar mass] of one particle type, and identifiers if it has any."""
+    each, count, columns = raw.header.masses[species], raw.header.counts[species], {}
+    for role in ("position", "velocity", "mass"):
+        values = scaled(raw, role, species, scales)
+        if values is None and role == "mass" and each > 0:
+            values = np.full(count, each * scales["mass"])
         if values is None:
             raise InputError(f"{raw.path}: PartType{species} has no {role}: ask for a complete file.")
-        columns[role] = values.astype(np.float64) * scale
+        columns[role] = values
+    if (ids := raw.column("ids", species)) is not None:
+        columns["ids"] = signed(ids, f"{raw.path}: PartType{species}: ids")
     return columns
 
 
@@ -305,7 +288,7 @@ def since(formation: np.ndarray, raw: Raw, scales: Scales) -> Float[np.ndarray, 
     if not header.cosmological and header.scaled and (header.matter is None or header.redshift):
         raise InputError(f"{raw.path} states no cosmology, but the ages of its stars need it: {COSMOLOGY}.")
     if not header.cosmological:
-        return rested((header.time - formation) * scales.time, 1e-5 * max(abs(header.time), 1e-3) * scales.time)
+        return rested((header.time - formation) * scales["time"], 1e-5 * max(abs(header.time), 1e-3) * scales["time"])
     expansion = expansion_of(header)
     if expansion is None:
         raise InputError(
@@ -339,27 +322,14 @@ def with_gas(raw: Raw, scales: Scales, facts: Facts) -> tuple[Gas | None, list[s
     """The gas, and a note where there is some that cannot be used."""
     if not raw.header.counts[GAS]:
         return None, []
-    roles = ("density", "energy", "metallicity", "electrons", "smoothing", "star_formation_rate", "ids")
-    given = {role: raw.column(role, GAS) for role in roles}
-    ids = given.pop("ids")
-    rough = {role: None if values is None else values.astype(np.float64) for role, values in given.items()}
-    columns, count = moving(raw, GAS, scales), raw.header.counts[GAS]
-    check_shapes(f"{raw.path}: PartType0", columns | rough)
-    density, energy, metallicity, size = (rough[role] for role in ("density", "energy", "metallicity", "smoothing"))
-    for needed, values in (("density", density), ("energy", energy)):
-        if values is None:
-            return None, [f"the {count} gas particles were left out: the file states no {needed} of theirs"]
-    assert density is not None and energy is not None
-    return gas_of(
-        f"{raw.path}: PartType0",
-        columns
-        | {
-            "density": density * scales.mass / scales.length**3,
-            "metallicity": None if metallicity is None else facts.fractions(metallicity),
-            "star_formation_rate": rough["star_formation_rate"],
-            "smoothing_length": None if size is None else size * scales.length,
-        },
-        internal_energy=energy * scales.energy,
-        electron_abundance=rough["electrons"],
-        ids=None if ids is None else signed(ids, f"{raw.path}: PartType0: ids"),
-    )
+    columns: dict[str, np.ndarray | None] = dict(moving(raw, GAS, scales))
+    needed = ("density", "internal_energy")
+    roles = (*needed, "metallicity", "electron_abundance", "smoothing_length", "star_formation_rate")
+    columns |= {role: scaled(raw, role, GAS, scales) for role in roles}
+    for role in needed:
+        if columns[role] is None:
+            words = f"{raw.header.counts[GAS]} gas particles were left out: the file states no {role.replace('_', ' ')}"
+            return None, [f"the {words} of theirs"]
+    if (metals := columns["metallicity"]) is not None:
+        columns["metallicity"] = facts.fractions(metals)
+    return gas_of(f"{raw.path}: PartType0", columns)

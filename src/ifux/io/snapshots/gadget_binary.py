@@ -28,6 +28,7 @@ from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import regular
 from ifux.io.snapshots.fortran import Record, records
 from ifux.io.snapshots.gadget import GAS, OPTIONS, STARS, Header, Raw, assembled, together
+from ifux.io.snapshots.many_files import siblings
 from ifux.io.snapshots.populations import SPECIES
 from ifux.io.snapshots.snapshot import Snapshot
 
@@ -43,9 +44,6 @@ HEADER = np.dtype(
 SIZE = 256
 """Bytes of the header."""
 
-FILES = 100_000
-"""Files of a snapshot beyond which the header is not believed."""
-
 ALL = tuple(range(len(SPECIES)))
 
 ROLES = {
@@ -53,10 +51,10 @@ ROLES = {
     "VEL": ("velocity", 3),
     "ID": ("ids", 1),
     "MASS": ("mass", 1),
-    "U": ("energy", 1),
+    "U": ("internal_energy", 1),
     "RHO": ("density", 1),
-    "NE": ("electrons", 1),
-    "HSML": ("smoothing", 1),
+    "NE": ("electron_abundance", 1),
+    "HSML": ("smoothing_length", 1),
     "SFR": ("star_formation_rate", 1),
     "AGE": ("formation", 1),
     "Z": ("metallicity", 1),
@@ -69,9 +67,8 @@ ROLES = {
 class Block:
     """A record that is understood."""
 
-    record: Record
-    dtype: np.dtype
-    width: int
+    values: np.ndarray
+    """A row, or a number, for each particle."""
     species: tuple[int, ...]
     """Particle types in it, in their order."""
 
@@ -93,9 +90,7 @@ class Part:
         if block is None or species not in block.species:
             return None
         before = sum(self.header.counts[other] for other in block.species if other < species)
-        count = self.header.counts[species]
-        values = block.record.numbers(block.dtype, before * block.width, count * block.width, role)
-        return values.reshape(count, block.width) if block.width > 1 else values
+        return block.values[before : before + self.header.counts[species]]
 
 
 def beginning(path: Path) -> tuple[str, int] | None:
@@ -140,18 +135,9 @@ def files_of(path: Path) -> list[Path]:
     match = re.fullmatch(r"(.+\.)(\d+)", path.name)
     if total < 2 or match is None:
         return [path]
-    if total > FILES or int(match[2]) >= total:
+    if int(match[2]) >= total:
         raise InputError(f"{path}: the header speaks of a snapshot of {total} files: the file is damaged or renamed.")
-    siblings = [path.with_name(f"{match[1]}{index}") for index in range(total)]
-    missing = [sibling.name for sibling in siblings if not sibling.is_file()]
-    if len(missing) == total - 1:
-        return [path]
-    if missing:
-        raise InputError(
-            f"{path} is one of {total} files of its snapshot, of which {missing[0]} is missing in {path.parent}: fetch "
-            "it, or move this file away from the others to read it alone."
-        )
-    return siblings
+    return siblings(path, match[1], "", total)
 
 
 def header_of(path: Path) -> tuple[str, int, np.void]:
@@ -189,14 +175,14 @@ def part_of(path: Path) -> Part:
         block = block_of(label, width, record, order, itemsize, header)
         if block is None and label in ("POS", "VEL", "ID", "MASS"):
             raise InputError(
-                f"{path}: the block {label} has {record.length} bytes, which does not fit the {header.counts} "
+                f"{path}: the block {label} has {record.size} bytes, which does not fit the {header.counts} "
                 "particles that the header counts."
             )
         if block is None:
-            notes.append(f"the block {label} of {record.length} bytes fits no particle types and was not read")
+            notes.append(f"the block {label} of {record.size} bytes fits no particle types and was not read")
             continue
         if label == "POS":
-            itemsize = block.dtype.itemsize
+            itemsize = block.values.itemsize
         blocks[role] = block
     return Part(header, int(said["files"]), blocks, tuple(notes))
 
@@ -205,11 +191,11 @@ def labelled(path: Path, found: list[Record]) -> tuple[dict[str, Record], list[s
     """Records of format 2 by the name that the record before each gives it."""
     named: dict[str, Record] = {}
     for label, record in zip(found[::2], found[1::2], strict=False):
-        if label.length != 8:
+        if label.size != 8:
             raise InputError(
-                f"{path}: the record at byte {label.start} has {label.length} bytes, not the 8 of a name of format 2."
+                f"{path}: the record before a block has {label.size} bytes, not the 8 of a name of format 2."
             )
-        word = label.numbers(np.dtype("S4"), 0, 1, "of names")[0].decode("latin-1").strip()
+        word = label[:4].tobytes().decode("latin-1").strip("\0 ")
         if word in named:
             raise InputError(f"{path} has two blocks {word!r}: the file is damaged, or no snapshot.")
         named[word] = record
@@ -232,7 +218,7 @@ def unlabelled(found: list[Record], header: Header, said: np.void) -> tuple[dict
     for label, record in zip(order, found, strict=False):
         if label not in ("HEAD", "POS", "VEL", "ID", "MASS"):
             species = {"AGE": (STARS,), "Z": (GAS, STARS)}.get(label, (GAS,))
-            if record.length not in [size * sum(counts[number] for number in species) for size in bytes_]:
+            if record.size not in [size * sum(counts[number] for number in species) for size in bytes_]:
                 break
         named[label] = record
     rest = len(found) - len(named)
@@ -251,8 +237,9 @@ def block_of(label: str, width: int, record: Record, order: str, itemsize: int |
     for size in (4, 8) if itemsize in (None, 4) else (8, 4):
         for species in candidates.get(label, [gas]):
             count = sum(counts[number] for number in species)
-            if count and record.length == count * width * size:
-                return Block(record, np.dtype(f"{order}{kind}{size}"), width, species)
+            if count and record.size == count * width * size:
+                values = record.view(f"{order}{kind}{size}")
+                return Block(values.reshape(-1, width) if width > 1 else values, species)
     return None
 
 

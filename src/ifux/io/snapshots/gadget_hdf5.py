@@ -30,7 +30,7 @@ from ifux.io.files.hdf5 import (
     require_dataset,
     require_group,
 )
-from ifux.io.snapshots.gadget import OPTIONS, Header, Raw, assembled, together
+from ifux.io.snapshots.gadget import OPTIONS, STATED, Header, Raw, assembled, together
 from ifux.io.snapshots.layout import KMS, KPC, MSUN
 from ifux.io.snapshots.many_files import chunks, first_chunk
 from ifux.io.snapshots.particle_group import stating
@@ -48,9 +48,9 @@ NAMES = {
     "metallicity": ("Metallicity", "SmoothedMetallicity", "Metallicities", "GFM_Metallicity", "MetalMassFractions"),
     "potential": ("Potential",),
     "density": ("Density",),
-    "energy": ("InternalEnergy",),
-    "electrons": ("ElectronAbundance",),
-    "smoothing": ("SmoothingLength",),
+    "internal_energy": ("InternalEnergy",),
+    "electron_abundance": ("ElectronAbundance",),
+    "smoothing_length": ("SmoothingLength",),
     "star_formation_rate": ("StarFormationRate",),
 }
 """Names of the datasets by role, the usual one first."""
@@ -98,12 +98,8 @@ def read(path: Path, **options) -> Snapshot:
 def header_of(file: h5py.File) -> dict:
     """Fields of `Header` besides the counts."""
     header = require_group(file, "Header", "Gadget states the time of the snapshot there")
-    fields: dict = {}
-    for name, key in (("Time", "time"), ("Redshift", "redshift"), ("HubbleParam", "hubble"), ("Omega0", "matter"),
-                      ("OmegaLambda", "vacuum"), ("BoxSize", "box")):  # fmt: skip
-        value = number(header, name)
-        if value is not None or key == "matter":
-            fields[key] = value
+    found = {key: number(header, name) for name, (key, *_) in STATED.items()}
+    fields: dict = {key: value for key, value in found.items() if value is not None or key == "matter"}
     table = attribute(header, "MassTable")
     masses = [0.0] * len(SPECIES)
     if table is not None and table.dtype.kind in "iuf":

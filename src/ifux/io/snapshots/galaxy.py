@@ -13,7 +13,7 @@ from ifux.io.snapshots.centre import densest, distances, gathered, moved, unwrap
 from ifux.io.snapshots.columns import LARGEST
 from ifux.io.snapshots.plausible import check_galaxy, check_metallicity
 from ifux.io.snapshots.quantity import in_unit
-from ifux.io.snapshots.selection import of_ids, of_subhalo
+from ifux.io.snapshots.selection import of_ids, of_subhalo, without
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
@@ -52,7 +52,8 @@ def settled(
     if not resting:
         snapshot = centred(snapshot, centre)
     if radius is not None:
-        snapshot = inside(snapshot, radius)
+        reason = f"farther than {radius:g} kpc from the centre"
+        snapshot = without(snapshot, "position", reason, lambda position: distances(position) > radius)
         some_left(snapshot)
     if not resting or velocity_radius is not None:
         snapshot = at_rest(snapshot, velocity_radius)
@@ -110,16 +111,6 @@ def centred(snapshot: Snapshot, centre: Centre) -> Snapshot:
         )
     snapshot = moved(unwrapped(snapshot, origin), "position", lambda position: position - origin)
     return snapshot.noted(f"the centre is at {triple(origin, 3)} kpc of the snapshot, {how}")
-
-
-def inside(snapshot: Snapshot, radius: float | int) -> Snapshot:
-    """Particles inside a radius [kpc]."""
-    reason = f"farther than {radius:g} kpc from the centre"
-    table = snapshot.gas
-    return snapshot.without(
-        {reason: distances(snapshot.stars.position) > radius},
-        {} if table is None else {reason: distances(table.position) > radius},
-    )
 
 
 def at_rest(snapshot: Snapshot, radius: float | int | None) -> Snapshot:

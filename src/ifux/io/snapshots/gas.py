@@ -20,6 +20,9 @@ UNITS = {
 }
 """What is known of all gas."""
 
+FURTHER = {"internal_energy": "km2/s2", "electron_abundance": ""}
+"""What may be known: the energy per mass, electrons per hydrogen nucleus."""
+
 HYDROGEN = 0.76
 """Mass fraction of hydrogen in a gas whose elements are not counted."""
 
@@ -70,47 +73,33 @@ class Gas:
 def gas_of(
     where: str,
     columns: Mapping[str, np.ndarray | None],
-    *,
-    internal_energy: Float[np.ndarray, "..."] | None = None,
-    electron_abundance: Float[np.ndarray, "..."] | None = None,
     elements: Mapping[str, np.ndarray] | None = None,
-    ids: Int[np.ndarray, " cell"] | None = None,
     subhalo: Int[np.ndarray, "cell level"] | None = None,
 ) -> tuple[Gas, list[str]]:
     """Gas of the columns that a file has, and notes on what was made of others because it is not there.
 
     Args:
         where: File, for sentences.
-        columns: By the names and in the units of `UNITS`. Without a temperature, the internal energy must be known.
-        internal_energy: Per mass [(km/s)^2].
-        electron_abundance: Electrons per hydrogen nucleus.
+        columns: By the names and in the units of `UNITS` and `FURTHER`, and identifiers, `ids`. Without a temperature,
+            the internal energy must be known.
         elements: Mass fractions by chemical symbol.
-        ids: Identifiers.
         subhalo: Numbers of the halo.
     """
     known = {name: values for name, values in columns.items() if values is not None}
-    more = {"internal energy": internal_energy, "electron abundance": electron_abundance, "ids": ids}
-    check_shapes(where, known | more | dict(elements or {}))
-    notes = []
+    check_shapes(where, known | dict(elements or {}))
+    energy, electrons, notes = known.pop("internal_energy", None), known.get("electron_abundance"), []
     for name in ("metallicity", "star_formation_rate"):
         if name not in known:
             known[name] = np.zeros(known["mass"].size)
             notes.append(f"the file states no {name.replace('_', ' ')} of the gas: zero was taken")
-    if "temperature" not in known and internal_energy is not None:
-        known["temperature"] = temperature(internal_energy, electron_abundance)
-        if electron_abundance is None:
+    if "temperature" not in known and energy is not None:
+        known["temperature"] = temperature(energy, electrons)
+        if electrons is None:
             notes.append("electrons of the gas are not counted: above 1e4 K it was taken to be ionised, below neutral")
     if "smoothing_length" not in known:
         known["smoothing_length"] = cell_radius(known["mass"], known["density"])
         notes.append("smoothing lengths of the gas are radii of balls of its cells' volumes, mass over density")
-    gas = Gas(
-        **known,
-        electron_abundance=electron_abundance,
-        elements=dict(elements or {}),
-        ids=ids,
-        subhalo=subhalo,
-    )
-    return gas, notes
+    return Gas(**known, elements=dict(elements or {}), subhalo=subhalo), notes
 
 
 def temperature(

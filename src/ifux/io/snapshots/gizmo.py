@@ -34,14 +34,11 @@ FIRE_LAYOUT = Layout(
     stars=StarColumns(
         mass=Column("InitialMasses", cgs=1.989e43, h=-1.0, also=("InitialMass", "StellarInitialMass")),
         present_mass=MASS,
-        formation=Column("StellarFormationTime"),
-        potential=Column("Potential", cgs=1e10, a=-1.0),
     ),
     gas=GasColumns(
         mass=MASS,
         density=Column("Density", cgs=6.769911e-22, a=-3.0, h=2.0),
         star_formation_rate=Column("StarFormationRate", cgs=6.30276e25),
-        internal_energy=Column("InternalEnergy", cgs=1e10),
         electron_abundance=Column("ElectronAbundance"),
         smoothing_length=Column("SmoothingLength", cgs=3.085678e21, a=1.0, h=-1.0),
         effective=False,

@@ -24,13 +24,14 @@ LAYOUT = Layout(
     box=Column("BoxSize", cgs=3.0857e24, a=1.0, h=-1.0),
     stars=StarColumns(
         mass=Column("InitialMass", cgs=2e33, also=("InitialMasses",)),
-        formation=Column("StellarFormationTime"),
+        potential=None,
     ),
     gas=GasColumns(
         mass=Column("Mass", cgs=2e33, also=("Masses",)),
         density=Column("Density", cgs=2e33 / 3.08e21**3),
         star_formation_rate=Column("StarFormationRate", cgs=2e33 / 3.15576e7, certain=True),
         temperature=Column("Temperature"),
+        internal_energy=None,
     ),
 )
 

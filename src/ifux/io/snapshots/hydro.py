@@ -116,16 +116,11 @@ def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
         return replace(snapshot, dropped=snapshot.dropped | {reason: count})
     columns = {role: table.read(role) for role in direct}
     mass = columns["mass"]
-    columns["metallicity"] = table.metallicity(mass)
-    gas, notes = gas_of(
-        table.where,
-        columns | {role: table.maybe(role) for role in ("temperature", "smoothing_length")},
-        internal_energy=None if warm else table.read("internal_energy"),
-        electron_abundance=table.maybe("electron_abundance"),
-        elements=abundances(table, mass),
-        ids=table.ids("ParticleIDs"),
-        subhalo=table.subhalo(table.layout.subhalo, mass.size),
-    )
+    columns |= {"metallicity": table.metallicity(mass), "ids": table.ids("ParticleIDs")}
+    optional = ("temperature" if warm else "internal_energy", "smoothing_length", "electron_abundance")
+    columns |= {role: table.maybe(role) for role in optional}
+    subhalo = table.subhalo(table.layout.subhalo, mass.size)
+    gas, notes = gas_of(table.where, columns, abundances(table, mass), subhalo)
     table.notes += notes
     if table.has("smoothing_length"):
         table.note(f"smoothing lengths of the gas are {names.kernel}")

@@ -25,14 +25,12 @@ LAYOUT = Layout(
     stars=StarColumns(
         mass=Column("GFM_InitialMass", cgs=1.989e43, h=-1.0, also=("GFM_InitialMasses",)),
         formation=Column("GFM_StellarFormationTime"),
-        potential=Column("Potential", cgs=1e10, a=-1.0),
         unborn="wind particle, not a star (formation time of zero or below)",
     ),
     gas=GasColumns(
         mass=Column("Masses", cgs=1.989e43, h=-1.0, also=("Mass",)),
         density=Column("Density", cgs=6.769911e-22, a=-3.0, h=2.0),
         star_formation_rate=Column("StarFormationRate", cgs=6.30276e25),
-        internal_energy=Column("InternalEnergy", cgs=1e10),
         electron_abundance=Column("ElectronAbundance"),
     ),
 )

@@ -87,11 +87,11 @@ class StarColumns:
 
     mass: Column
     """As formed."""
-    formation: Column
+    formation: Column = Column("StellarFormationTime")
     """Scale factor at formation."""
     present_mass: Column | None = None
     """For files that keep no mass as formed."""
-    potential: Column | None = None
+    potential: Column | None = Column("Potential", cgs=1e10, a=-1.0)
     unborn: str = "formation time of zero or below"
     """What a particle is whose formation time is zero or below."""
 
@@ -104,7 +104,7 @@ class GasColumns:
     density: Column
     star_formation_rate: Column
     temperature: Column | None = None
-    internal_energy: Column | None = None
+    internal_energy: Column | None = Column("InternalEnergy", cgs=1e10)
     """Per mass, for files without temperatures."""
     electron_abundance: Column | None = None
     """Electrons per hydrogen nucleus."""

@@ -28,15 +28,12 @@ LAYOUT = Layout(
     elements=Elements(METALS, ("He", "C", "Ca", "O", "N", "Ne", "Mg", "S", "Si", "Fe")),
     stars=StarColumns(
         mass=Column("InitialMass", cgs=1.989e43, h=-1.0, also=("InitialMasses",)),
-        formation=Column("StellarFormationTime"),
-        potential=Column("Potential", cgs=1e10, a=-1.0),
     ),
     gas=GasColumns(
         mass=Column("Mass", cgs=1.989e43, h=-1.0, also=("Masses",)),
         density=Column("Density", cgs=6.767792e-22, a=-3.0, h=2.0),
         star_formation_rate=Column("StarFormationRate", cgs=6.306278e25, certain=True),
         temperature=Column("Temperature"),
-        internal_energy=Column("InternalEnergy", cgs=1e10),
         smoothing_length=Column("SmoothingLength", cgs=3.086e21, a=1.0, h=-1.0),
     ),
 )

@@ -19,6 +19,9 @@ from ifux.io.snapshots.stars import Stars
 
 NAME = re.compile(r"(?P<stem>.+)\.(?P<index>\d+)(?P<suffix>\.hdf5|\.h5)")
 
+MOST = 100_000
+"""Files of a snapshot beyond which the header is not believed."""
+
 T = TypeVar("T", Stars, Gas)
 
 
@@ -61,20 +64,26 @@ def chunks(path: Path) -> list[Path]:
         total = None if header is None else number(header, "NumFilesPerSnapshot")
     if total is None or total < 2:
         return [first]
-    there = {
-        int(other["index"]): file
-        for file in first.parent.iterdir()
-        if (other := NAME.fullmatch(file.name)) and other.group("stem", "suffix") == match.group("stem", "suffix")
-    }
-    if len(there) == 1 and first == path:
-        return [first]
-    if len(there) < total or any(index not in there for index in range(int(total))):
-        missing = next(index for index in range(int(total)) if index not in there)
+    return siblings(first, f"{match['stem']}.", match["suffix"], int(total), alone=first == path)
+
+
+def siblings(path: Path, before: str, after: str, total: int, *, alone: bool = True) -> list[Path]:
+    """The files of a snapshot of so many, beside one of them, by what stands before and after their numbers.
+
+    That one alone, where none of the others is there.
+    """
+    if total > MOST:
+        raise InputError(f"{path}: the header speaks of a snapshot of {total} files: the file is damaged or renamed.")
+    files = [path.with_name(f"{before}{index}{after}") for index in range(total)]
+    missing = [index for index, file in enumerate(files) if not file.is_file()]
+    if len(missing) == total - 1 and alone:
+        return [path]
+    if missing:
         raise InputError(
-            f"{first} is one of {total:.0f} files of its snapshot, of which {len(there)} are in {first.parent}: "
-            f"number {missing} is missing; fetch it, or move one file away from the others to read it alone."
+            f"{path} is one of {total} files of its snapshot, of which {total - len(missing)} are in {path.parent}: "
+            f"number {missing[0]} is missing; fetch it, or move one file away from the others to read it alone."
         )
-    return [there[index] for index in range(int(total))]
+    return files
 
 
 def joined(parts: list[Snapshot]) -> Snapshot:

@@ -42,8 +42,8 @@ from ifux.galaxy import Cosmology, Galaxy
 from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import replacing
 from ifux.io.snapshots.columns import check_shapes
+from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
 from ifux.io.snapshots.gas import UNITS as GAS
-from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -81,14 +81,10 @@ def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
     if redshift is None or not redshift > -1:
         raise InputError(f"{file.filename}: the attribute redshift must be a number above -1, got {redshift}.")
     group = require_group(file, "stars", REMEDY)
-    columns = {name: column(group, name, unit, REMEDY, rows) for name, unit in UNITS.items()}
-    optional = {
-        name: column(group, name, unit, REMEDY, rows)
-        for name, unit in OPTIONAL.items()
-        if find(group, name) is not None
-    }
-    check_shapes(file.filename, columns | optional)
-    stars = Stars(**columns, **optional, ids=identifiers(group, columns["mass"].size, rows))
+    units = UNITS | {name: unit for name, unit in OPTIONAL.items() if find(group, name) is not None}
+    columns = {name: column(group, name, unit, REMEDY, rows) for name, unit in units.items()}
+    check_shapes(file.filename, columns)
+    stars = Stars(**columns, ids=identifiers(group, columns["mass"].size, rows))
     return Snapshot(
         stars,
         redshift=redshift,
@@ -104,18 +100,13 @@ def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
 def read_gas(file: h5py.File) -> Gas:
     """The gas, in the order of the file."""
     group = require_group(file, "gas", REMEDY)
-    columns = {name: column(group, name, unit, REMEDY) for name, unit in GAS.items()}
-    counted, inner = find(group, "electron_abundance") is not None, find(group, "elements")
-    gas, _ = gas_of(
-        f"{file.filename}: gas",
-        columns,
-        electron_abundance=column(group, "electron_abundance", "", REMEDY) if counted else None,
-        elements={name: column(inner, name, "", REMEDY) for name in members(inner)}
-        if isinstance(inner, h5py.Group)
-        else {},
-        ids=identifiers(group, columns["mass"].size),
-    )
-    return gas
+    units = GAS | {name: unit for name, unit in FURTHER.items() if find(group, name) is not None}
+    columns = {name: column(group, name, unit, REMEDY) for name, unit in units.items()}
+    columns |= {"ids": identifiers(group, columns["mass"].size)}
+    inner = find(group, "elements")
+    names = members(inner) if isinstance(inner, h5py.Group) else []
+    elements = {name: column(group, f"elements/{name}", "", REMEDY) for name in names}
+    return gas_of(f"{file.filename}: gas", columns, elements)[0]
 
 
 def identifiers(group: h5py.Group, count: int, rows: slice = slice(None)) -> Int[np.ndarray, " particle"] | None:
@@ -168,14 +159,12 @@ def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
 
 def write_gas(group: h5py.Group, gas: particles.Gas):
     """The columns of gas that are known."""
-    columns = {name: (group, getattr(gas, name), unit) for name, unit in GAS.items()}
+    columns = {name: (getattr(gas, name), unit) for name, unit in GAS.items()}
     if gas.electron_abundance is not None:
-        columns["electron_abundance"] = (group, gas.electron_abundance, "")
-    if gas.elements:
-        inner = group.create_group("elements")
-        columns |= {name: (inner, values, "") for name, values in gas.elements.items()}
-    for name, (place, values, unit) in columns.items():
-        dataset = growing(place, name, values, unit, gas.count)
+        columns["electron_abundance"] = (gas.electron_abundance, "")
+    columns |= {f"elements/{name}": (values, "") for name, values in gas.elements.items()}
+    for name, (values, unit) in columns.items():
+        dataset = growing(group, name, values, unit, gas.count)
         dataset.resize(gas.count, axis=0)
         dataset[...] = np.asarray(values)
 

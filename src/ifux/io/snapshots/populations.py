@@ -172,12 +172,10 @@ def population_of(entry: object, where: str) -> Population:
         raise InputError(f"{where}.metallicity: {values['metallicity']} is no mass fraction: the Sun has about 0.02.")
     if "scatter" in values and "metallicity" not in values:
         raise InputError(f"{where}.scatter: it is about the metallicity, which is not given.")
-    if history is None:
-        stray = [key for key in ("start", "end", "timescale") if key in values]
-        if stray:
-            raise InputError(f"{where}.{stray[0]}: this belongs to a history; add one of {', '.join(HISTORIES)}.")
-    else:
+    if history is not None:
         check_history(history, values, where)
+    elif stray := [key for key in ("start", "end", "timescale") if key in values]:
+        raise InputError(f"{where}.{stray[0]}: this belongs to a history; add one of {', '.join(HISTORIES)}.")
     return Population(history=history, seed=seed, **{key: float(value) for key, value in values.items()})
 
 

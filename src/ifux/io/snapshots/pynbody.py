@@ -28,14 +28,7 @@ from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import Stars
-
-STARS = {
-    "position": ("pos", "kpc"),
-    "velocity": ("vel", "km s^-1"),
-    "age": ("age", "Gyr"),
-    "metallicity": ("metals", ""),
-}
-"""pynbody's names and units of the stars' columns."""
+from ifux.io.snapshots.table_files import reading
 
 GAS = {
     "position": ("pos", "kpc"),
@@ -45,7 +38,10 @@ GAS = {
     "temperature": ("temp", "K"),
     "metallicity": ("metals", ""),
 }
-"""Those of the gas."""
+"""pynbody's names and units of the columns of the gas."""
+
+STARS = {role: GAS[role] for role in ("position", "velocity", "metallicity")} | {"age": ("age", "Gyr")}
+"""Those of the stars."""
 
 FORMED = ("massform", "initial_mass", "mass_init", "InitialMass", "birth_mass")
 """Names of masses as formed, the usual one first."""
@@ -100,16 +96,10 @@ def read(path: Path, *, paramfile: object = None) -> Snapshot:
             f"{path} has {path.stat().st_size} bytes, but the tipsy header counts {counts} particles, which need "
             f"{bytes_of(counts)}: it is truncated or damaged."
         )
-    try:
-        with warnings.catch_warnings(record=True) as heard, np.errstate(all="ignore"):
-            warnings.simplefilter("always")
-            simulation: Any = pynbody.load(str(path), **({"paramfile": str(paramfile)} if paramfile else {}))
-            snapshot = snapshot_of(simulation, path)
-    except InputError:
-        raise
-    except Exception as error:  # pynbody raises exceptions of many kinds over what it cannot read
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise InputError(f"{path} cannot be read through pynbody ({reason}).") from error
+    with reading(path, "through pynbody"), warnings.catch_warnings(record=True) as heard, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        simulation: Any = pynbody.load(str(path), **({"paramfile": str(paramfile)} if paramfile else {}))
+        snapshot = snapshot_of(simulation, path)
     said = [" ".join(str(entry.message).split())[:200] for entry in heard if issubclass(entry.category, RuntimeWarning)]
     return snapshot.noted(*(f"pynbody: {message}" for message in said))
 
@@ -166,7 +156,7 @@ def with_gas(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
             if role != "metallicity":
                 return None, [f"{len(gas)} gas particles were left out: {error}"]
     elements = {symbol: column(gas, name, "") for name, symbol in ELEMENTS.items() if name in there}
-    return gas_of(f"{path}: gas", columns, elements=elements)
+    return gas_of(f"{path}: gas", columns, elements)
 
 
 def names(family: Any) -> list[str]:

@@ -39,9 +39,6 @@ from ifux.io.snapshots.stars import UNITS, Stars
 NAMES = {"position": "coords", "star_formation_rate": "sfr"}
 """Of the datasets that are not called as ours are."""
 
-GAS = ("position", "velocity", "mass", "density", "metallicity", "star_formation_rate")
-"""What is known of all gas."""
-
 ELEMENTS = ("H", "He", "C", "N", "O", "Ne", "Mg", "Si", "Fe")
 """Columns of metals, but for the last."""
 
@@ -103,21 +100,17 @@ def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
     group = find(file, "particles/gas")
     if not isinstance(group, h5py.Group):
         return None, []
-    units = {name: GAS_UNITS[name] for name in GAS}
+    units = {name: unit for name, unit in GAS_UNITS.items() if name not in ("temperature", "smoothing_length")}
     columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()}
     warm, metals = dataset(group, "temperature", "K"), dataset(group, "metals", "")
-    energy = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10 if warm is None else None
+    if warm is None:
+        columns["internal_energy"] = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
         notes.append("elements of the gas whose column is zero throughout are taken as unknown")
-    gas, remarks = gas_of(
-        f"{file.filename}: gas",
-        columns | {"temperature": warm},
-        internal_energy=energy,
-        electron_abundance=dataset(group, "electron_abundance", ""),
-        elements=elements,
-    )
+    more = {"temperature": warm, "electron_abundance": dataset(group, "electron_abundance", "")}
+    gas, remarks = gas_of(f"{file.filename}: gas", columns | more, elements)
     return gas, notes + remarks
 
 

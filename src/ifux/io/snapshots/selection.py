@@ -1,6 +1,6 @@
 """Particles of one halo, or those of a list of identifiers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +25,10 @@ def of_subhalo(snapshot: Snapshot, subhalo: int | Sequence | np.ndarray) -> Snap
             f"{snapshot.source}: a subhalo is named by {levels} whole number{'s' * (levels > 1)} in this file, got "
             f"{subhalo!r}."
         )
-
-    def elsewhere(table: Int[np.ndarray, "particle level"]) -> Bool[np.ndarray, " particle"]:
-        return np.any(table != wanted, axis=1)
-
     reason = f"not in subhalo {', '.join(str(number) for number in wanted)}"
-    gas = snapshot.gas
-    if gas is not None and gas.subhalo is None:
+    if snapshot.gas is not None and snapshot.gas.subhalo is None:
         snapshot = snapshot.noted("the file does not say which subhalo its gas belongs to, so all of it was kept")
-    return snapshot.without(
-        {reason: elsewhere(numbers)},
-        {} if gas is None or gas.subhalo is None else {reason: elsewhere(gas.subhalo)},
-    )
+    return without(snapshot, "subhalo", reason, lambda numbers: np.any(numbers != wanted, axis=1))
 
 
 def of_ids(snapshot: Snapshot, ids: Sequence | np.ndarray | str | Path) -> Snapshot:
@@ -50,11 +42,15 @@ def of_ids(snapshot: Snapshot, ids: Sequence | np.ndarray | str | Path) -> Snaps
         snapshot = snapshot.noted(f"{missing} of the {wanted.size} identifiers asked for are not in the file")
     if gas is not None and gas.ids is None:
         snapshot = snapshot.noted("the file gives its gas no identifiers, so all of it was kept")
-    reason = "identifier is not among those asked for"
-    return snapshot.without(
-        {reason: ~np.isin(own, wanted)},
-        {} if gas is None or gas.ids is None else {reason: ~np.isin(gas.ids, wanted)},
-    )
+    return without(snapshot, "ids", "identifier is not among those asked for", lambda ids: ~np.isin(ids, wanted))
+
+
+def without(
+    snapshot: Snapshot, name: str, reason: str, strikes: Callable[[np.ndarray], Bool[np.ndarray, " particle"]]
+) -> Snapshot:
+    """The stars and the gas that a rule on a column does not strike; all of those that have no such column."""
+    columns = [getattr(table, name, None) for table in (snapshot.stars, snapshot.gas)]
+    return snapshot.without(*({} if column is None else {reason: strikes(column)} for column in columns))
 
 
 def from_file(path: Path) -> Int[np.ndarray, " particle"]:

@@ -46,8 +46,8 @@ class Columns:
 
 
 @contextmanager
-def reading(path: Path, kind: str):
-    """Whatever a table trips over, as one sentence."""
+def reading(path: Path, how: str):
+    """Whatever a reader trips over, as one sentence."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -55,10 +55,10 @@ def reading(path: Path, kind: str):
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(f"{path}: the table does not fit into memory.") from error
-    except Exception as error:  # astropy and pyarrow raise exceptions of many kinds over damaged bytes
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} cannot be read as {kind}, so it is damaged or no such table: {reason}.") from error
+        raise InputError(f"{path} does not fit into memory.") from error
+    except Exception as error:  # astropy, pyarrow and pynbody raise exceptions of many kinds over damaged bytes
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{path} cannot be read {how}, so it is damaged or no such file: {reason}.") from error
 
 
 def kind_of(path: Path) -> str | None:
@@ -115,9 +115,7 @@ def read_text(path: Path) -> Columns:
     """Plain columns of numbers between blanks; units stand in their names, if anywhere."""
     skipped, words = plain_start(path) or (0, [])
     numbers = np.loadtxt(path, comments=[*REMARKS], skiprows=skipped, ndmin=2, encoding="ascii")
-    named = [split_name(word) for word in words]
-    values = {name: numbers[:, place] for place, (name, _) in enumerate(named)}
-    return Columns(values, {name: unit for name, unit in named if unit is not None})
+    return with_names({word: numbers[:, place] for place, word in enumerate(words)})
 
 
 def fits_names(path: Path) -> list[str]:
@@ -137,14 +135,16 @@ def read_columns(path: Path) -> Columns:
             f"{path} is no table: ECSV, Parquet and FITS are known by how they begin, CSV by its name, "
             "and plain columns by seven numbers or more in each line."
         )
-    with reading(path, kind):
+    with reading(path, f"as {kind}"):
         return READERS[kind](path)
 
 
-def split_name(name: str) -> tuple[str, str | None]:
-    """A name and the unit in it."""
-    match = IN_NAME.fullmatch(name.strip())
-    return (match["name"].strip(), match["unit"].strip()) if match and match["name"] else (name.strip(), None)
+def with_names(columns: Mapping[str, np.ndarray]) -> Columns:
+    """Columns whose units stand in their names, if anywhere."""
+    matches = {name: IN_NAME.fullmatch(name.strip()) for name in columns}
+    named = {name: match["name"].strip() for name, match in matches.items() if match and match["name"]}
+    units = {word: matches[name]["unit"].strip() for name, word in named.items()}  # pyright: ignore[reportOptionalSubscript]
+    return Columns({named.get(name, name.strip()): values for name, values in columns.items()}, units)
 
 
 def read_csv(path: Path) -> Columns:
@@ -152,29 +152,16 @@ def read_csv(path: Path) -> Columns:
     from astropy.io import ascii as astropy_ascii
 
     table: Any = astropy_ascii.read(str(path), format="csv", guess=False, comment="#", fast_reader=True)
-    values, units = {}, {}
-    for whole in table.colnames:
-        name, unit = split_name(whole)
-        values[name] = filled(table[whole])
-        if unit is not None:
-            units[name] = unit
-    return Columns(values, units)
+    return with_names({name: filled(table[name]) for name in table.colnames})
 
 
-def ecsv_header(path: Path) -> dict:
-    """The header as plain data."""
-    with path.open("rb") as file:
-        lines = file.read(HEAD).decode("utf-8", errors="replace").splitlines()
-    text = "\n".join(line[2:] for line in takewhile(lambda line: line.startswith("#"), lines[1:]))
-    try:
-        header = yaml.load(text, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: the header is no YAML as ECSV has it ({' '.join(str(error).split())[:200]})."
-        ) from error
+def described(text: str) -> tuple[dict[str, Any], dict[str, Mapping], dict[str, str]]:
+    """A header in YAML as plain data; what it says of each column, and the units among that."""
+    header = yaml.load(text, Loader=yaml.BaseLoader)
     if not isinstance(header, Mapping) or not isinstance(header.get("datatype"), list):
-        raise InputError(f"{path}: the header of an ECSV file has a list `datatype` of its columns.")
-    return dict(header)
+        raise ValueError("its header has no list `datatype` of its columns")
+    entries = {str(entry.get("name")): entry for entry in header["datatype"] if isinstance(entry, Mapping)}
+    return dict(header), entries, {name: str(entry["unit"]) for name, entry in entries.items() if "unit" in entry}
 
 
 def read_ecsv(path: Path) -> Columns:
@@ -184,20 +171,20 @@ def read_ecsv(path: Path) -> Columns:
     """
     from astropy.io import ascii as astropy_ascii
 
-    header = ecsv_header(path)
+    with path.open("rb") as file:
+        lines = file.read(HEAD).decode("utf-8", errors="replace").splitlines()
+    comments = takewhile(lambda line: line.startswith("#"), lines[1:])
+    header, entries, units = described("\n".join(line[2:] for line in comments))
     delimiter = header.get("delimiter", " ")
     if delimiter not in (" ", ","):
         raise InputError(f"{path}: columns of ECSV are between blanks or commas, not {delimiter!r}.")
     table: Any = astropy_ascii.read(str(path), format="basic", guess=False, delimiter=delimiter, comment="#")
-    entries = [entry for entry in header["datatype"] if isinstance(entry, Mapping)]
-    names = [str(entry.get("name")) for entry in entries]
-    if names != table.colnames:
-        raise InputError(f"{path}: the header names the columns {names}, but the table has {table.colnames}.")
+    if [*entries] != table.colnames:
+        raise InputError(f"{path}: the header names the columns {[*entries]}, but the table has {table.colnames}.")
     values = {}
-    for entry, name in zip(entries, names, strict=True):
+    for name, entry in entries.items():
         rows = re.fullmatch(r"(float|int)\d+\[(\d+)\]", str(entry.get("subtype", "")))
         values[name] = rows_of_json(table[name], int(rows[2]), path) if rows else filled(table[name])
-    units = {name: str(entry["unit"]) for entry, name in zip(entries, names, strict=True) if "unit" in entry}
     return Columns(values, units, facts(header.get("meta")))
 
 
@@ -238,25 +225,16 @@ def read_parquet(path: Path) -> Columns:
     except ImportError as error:
         raise InputError(f"{path}: Parquet needs pyarrow: install it with `pip install ifux[tables]`.") from error
     table = parquet.read_table(path, use_threads=False)
-    values, units, meta = {}, {}, {}
-    written = (table.schema.metadata or {}).get(b"table_meta_yaml")
+    found = with_names({entry.name: of_arrow(table.column(entry.name)) for entry in table.schema})
+    written, meta = (table.schema.metadata or {}).get(b"table_meta_yaml"), {}
     if written is not None:
-        header = yaml.load(written.decode("utf-8", errors="replace"), Loader=yaml.BaseLoader)
-        if isinstance(header, Mapping):
-            entries = [entry for entry in header.get("datatype") or [] if isinstance(entry, Mapping)]
-            units |= {
-                str(entry["name"]): str(entry["unit"]) for entry in entries if "unit" in entry and "name" in entry
-            }
-            meta = facts(header.get("meta"))
-    for entry in table.schema:
-        name, unit = split_name(entry.name)
-        stated = (entry.metadata or {}).get(b"unit")
-        values[name] = of_arrow(table.column(entry.name))
-        if stated is not None:
-            units[name] = stated.decode("utf-8", errors="replace")
-        elif unit is not None:
-            units[name] = unit
-    return Columns(values, units, meta)
+        header, _, units = described(written.decode("utf-8", errors="replace"))
+        found.units.update(units)
+        meta = facts(header.get("meta"))
+    for name, entry in zip(found.values, table.schema, strict=True):
+        if stated := (entry.metadata or {}).get(b"unit"):
+            found.units[name] = stated.decode("utf-8", errors="replace")
+    return Columns(found.values, found.units, meta)
 
 
 def of_arrow(column: Any) -> np.ndarray:

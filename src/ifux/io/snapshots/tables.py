@@ -20,7 +20,6 @@ Plain columns have the names in the last comment before them, or in their first 
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +33,7 @@ from ifux.io.snapshots.quantity import converted
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import UNITS, Stars
+from ifux.io.snapshots.stated import checked_redshift
 from ifux.io.snapshots.table_files import Columns, fits_names, kind_of, read_columns
 
 ALIASES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -179,9 +179,7 @@ def when(path: Path, given: object, table: Columns) -> float:
     if given is None and isinstance(value, str):
         with suppress(ValueError):
             value = float(value)  # headers in YAML are texts
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (isfinite(value) and value > -1):
-        raise InputError(f"{path}: the redshift must be a number above -1, got {value!r}.")
-    return float(value)
+    return checked_redshift(value, str(path))
 
 
 TABLE = Format("table", recognises, read, options=("columns", "units", "redshift", "population"))
