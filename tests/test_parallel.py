@@ -16,7 +16,7 @@ from ifux.io import write_galaxy
 
 HERE = Path(__file__).parent
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-"""Compile fast: the arrays are small. With the emitters that users get, whose rounding single precision is held to."""
+"""Compile fast: the arrays are small."""
 
 
 def environment(devices: int | None = None) -> dict[str, str]:
