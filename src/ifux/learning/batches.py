@@ -5,6 +5,7 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
@@ -48,8 +49,9 @@ class Batches(eqx.Module):
         return made(self, jnp.asarray(step, jnp.int32))
 
     def shortcomings(self, step: int) -> list[str]:
-        """What `ifux.checks.shortcomings` finds in the mocks of a step, on their average."""
-        if not isinstance(self.prior.freed.model, Observation):
+        """What `ifux.checks.shortcomings` finds in the mocks of a step, on their average; none while traced."""
+        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self))
+        if traced or not isinstance(self.prior.freed.model, Observation):
             return []
         fractions, fastest = looked_at(self, jnp.asarray(step, jnp.int32))
         return outgrown(sight(fractions, fastest))
