@@ -187,8 +187,7 @@ def add_product(grid, *points):
 
 def product_at_once(grid, *points):
     """The same, of operations that JAX can differentiate."""
-    start = Sum.onto(grid)
-    return Sum(windows.product_at_once(start.parts, *points), start.count).value()
+    return windows.product_at_once(grid, *points)
 
 
 def added(grid, corner, *values):
@@ -238,16 +237,11 @@ def test_derivatives_of_the_product_are_those_of_a_scatter(double):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
 
 
-def both(grid):
-    """The cotangent of a sum whose value has this one."""
-    return jnp.concatenate([grid, grid], axis=2)
-
-
 def test_adjoint_is_the_same_in_turn_and_at_once(double):
     grid, corner, values = factors()
     for ours, theirs in zip(
-        jax.jit(windows.adjoint_in_turn)(both(grid), corner, *values),
-        jax.jit(windows.adjoint_at_once)(both(grid), corner, *values),
+        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
+        jax.jit(windows.adjoint_at_once)(grid, corner, *values),
         strict=True,
     ):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
@@ -267,8 +261,8 @@ def test_windows_are_the_same_in_turn_and_in_tiles(double, monkeypatch, count, s
         )
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
     for ours, theirs in zip(
-        jax.jit(partial(tiles.adjoint_in_tiles, windows.outer))(both(grid), corner, *values),
-        jax.jit(windows.adjoint_in_turn)(both(grid), corner, *values),
+        jax.jit(partial(tiles.adjoint_in_tiles, windows.outer))(grid, corner, *values),
+        jax.jit(windows.adjoint_in_turn)(grid, corner, *values),
         strict=True,
     ):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
@@ -648,13 +642,12 @@ def test_equal_points_in_one_place_are_all_counted(way, before):
 
     def add(total, _):
         if way == "in tiles":
-            return Sum(*tiles.add_in_tiles(windows.outer, total.parts, total.count, corner, *factors)), None
+            return Sum(*tiles.add_in_tiles(windows.outer, *jax.tree.leaves(total), corner, *factors)), None
         kinds = stencils.dense(mixture) if way == "sparse" else mixture
         return deposit.deposit(total, (stencil, stencil, channel), kinds, masses), None
 
     total = jax.jit(lambda: jax.lax.scan(add, Sum.onto(start), length=more // block)[0])()
-    parts = np.asarray(total.parts, np.float64).reshape(2, 2, 2, 3).sum(axis=2)
-    found = parts[0, 0] - np.asarray(start, np.float64)[0, 0]
+    found = sum(np.asarray(part, np.float64) for part in (total.settled, total.since, -start))[0, 0]
     assert np.allclose(found, more * float(amount), rtol=1e-5, atol=0)
     assert np.allclose(total.value()[0, 0], (before + more) * float(amount), rtol=1e-5)
     assert np.array_equal(total.value()[1], start[1])

@@ -31,7 +31,7 @@ def deposit(
     if not isinstance(mixture, Stencil):
         corner = jnp.stack([rows.index[:, 0], columns.index[:, 0], channels.index[:, 0] * mixture.shape[1]], axis=1)
         return add_product(total, corner, amount[:, None] * rows.weight, columns.weight, channels.weight, mixture)
-    tall, wide, kinds = total.parts.shape[0], total.parts.shape[1], total.parts.shape[2] // 2
+    tall, wide, kinds = total.since.shape
     if tall * wide * kinds >= 2**31:
         raise ValueError(
             f"{tall * wide * channels.size} places times {mixture.size} basis spectra are {tall * wide * kinds} "
@@ -40,13 +40,12 @@ def deposit(
 
     def add(total: Sum, points) -> Sum:
         (rows, columns), kind, amount = points
-        spaxel = rows.outer(columns)
-        added = (amount[:, None] * spaxel.weight)[:, :, None] * kind.weight[:, None, :]
-        parts = total.parts.reshape(tall * wide, 2 * kinds)
-        parts = parts.at[spaxel.index[:, :, None], kinds + kind.index[:, None, :]].add(added, mode="promise_in_bounds")
+        nodes = rows.outer(columns).outer(kind)
+        added = (amount[:, None] * nodes.weight).reshape(-1)
+        since = total.since.reshape(-1).at[nodes.index.reshape(-1)].add(added, mode="promise_in_bounds")
         corner = jnp.stack([rows.index[:, 0], columns.index[:, 0]], axis=1)
         window = rows.index.shape[1], columns.index.shape[1]
-        return settle(Sum(parts.reshape(total.parts.shape), total.count), corner, window)
+        return settle(Sum(total.settled, since.reshape(total.since.shape), total.count), corner, window)
 
     together = SPARSE if jax.default_backend() == "cpu" else 4 * SPARSE
     return accumulate(add, total, ((rows, columns), channels.outer(mixture), amount), together)

@@ -27,8 +27,10 @@ class Sum(eqx.Module):
     sec. 4.2.2, for the sum with its rounding error.
     """
 
-    parts: Float[Array, "tall wide two_kind"]
-    """For every place the settled parts of all kinds, then what was added since."""
+    settled: Float[Array, "tall wide kind"]
+    """The total. A grid of its own, read and written only where much was added."""
+    since: Float[Array, "tall wide kind"]
+    """What was added since."""
     count: Float[Array, "tall wide"]
     """Points added since, by the corner of their windows; so many as are sure to suffice where only some are counted.
     A number of the kind of the grid, so that tangents have one of their own."""
@@ -36,12 +38,11 @@ class Sum(eqx.Module):
     @staticmethod
     def onto(grid: Float[Array, "tall wide kind"]) -> "Sum":
         """A sum that begins with a grid."""
-        return Sum(jnp.pad(grid, ((0, 0), (0, 0), (0, grid.shape[2]))), jnp.zeros_like(grid[:, :, 0]))
+        return Sum(grid, jnp.zeros_like(grid), jnp.zeros_like(grid[:, :, 0]))
 
     def value(self) -> Float[Array, "tall wide kind"]:
         """The sum."""
-        kinds = self.parts.shape[2] // 2
-        return self.parts[:, :, :kinds] + self.parts[:, :, kinds:]
+        return self.settled + self.since
 
 
 def two_sum(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], ...]:
@@ -49,12 +50,6 @@ def two_sum(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> tuple[Float
     total = a + b
     of_b = total - a
     return total, (a - (total - of_b)) + (b - of_b)
-
-
-def settled(parts: Float[Array, "a b two_kind"]) -> Float[Array, "a b two_kind"]:
-    """The same sums, with as much of them as can be in the first part."""
-    kinds = parts.shape[2] // 2
-    return jnp.concatenate(two_sum(parts[:, :, :kinds], parts[:, :, kinds:]), axis=2)
 
 
 def some_of(corner: Int32[Array, "point axis"], wide: int) -> Int32[Array, " some"]:
@@ -80,24 +75,31 @@ def counted(
 
 
 def settle_where_full(
-    parts: Float[Array, "tall wide two_kind"],
+    settled: Float[Array, "tall wide kind"],
+    since: Float[Array, "tall wide kind"],
     count: Float[Array, "tall wide"],
     place: Int32[Array, " some"],
     window: tuple[int, int],
     most: int | Float[Array, ""],
-) -> tuple[Float[Array, "tall wide two_kind"], Float[Array, "tall wide"]]:
+) -> tuple[Float[Array, "tall wide kind"], Float[Array, "tall wide kind"], Float[Array, "tall wide"]]:
     """Settles the windows of those places that took many points, the fullest first."""
-    wide, kinds = parts.shape[1:]
+    wide, kinds = since.shape[1:]
 
     def full(state):
-        return jnp.max(at(state[1], place)) >= most
+        return jnp.max(at(state[2], place)) >= most
 
     def settle(state):
-        parts, count = state
+        settled, since, count = state
         fullest = place[jnp.argmax(at(count, place))]
         corner = (fullest // wide, fullest % wide, jnp.zeros_like(fullest))
-        seen = jax.lax.dynamic_slice(parts, corner, (*window, kinds))
-        count = count.reshape(-1).at[fullest].set(0, mode="promise_in_bounds").reshape(count.shape)
-        return jax.lax.dynamic_update_slice(parts, settled(seen), corner), count
+        parts = [jax.lax.dynamic_slice(grid, corner, (*window, kinds)) for grid in (settled, since)]
+        # Always so, but what goes into a branch is in memory. XLA would read either window anew as it writes the other,
+        # and copy both grids for that.
+        parts = jax.lax.cond(full(state), two_sum, lambda *parts: parts, *parts)
+        settled, since = (
+            jax.lax.dynamic_update_slice(grid, part, corner)
+            for grid, part in zip((settled, since), parts, strict=True)
+        )
+        return settled, since, count.reshape(-1).at[fullest].set(0, mode="promise_in_bounds").reshape(count.shape)
 
-    return jax.lax.while_loop(full, settle, (parts, count))
+    return jax.lax.while_loop(full, settle, (settled, since, count))

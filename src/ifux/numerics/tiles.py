@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
-from ifux.numerics.sums import settled
+from ifux.numerics.sums import two_sum
 from ifux.numerics.varying import alike
 
 SLOTS = 131072
@@ -72,9 +72,9 @@ def taken(point: Int32[Array, "tile slot"], corner: Int32[Array, "point 3"], fac
     return corners[:, 0, :2], corners[:, :, 2].reshape(-1) // factors[3].shape[1], slots
 
 
-def add_in_tiles(terms: Callable, parts, count, corner, *factors):
+def add_in_tiles(terms: Callable, settled, since, count, corner, *factors):
     """Adds the sum of each tile to its window, and settles all of them: that is cheap there."""
-    tall, wide, kinds = parts.shape[0], parts.shape[1], parts.shape[2] // 2
+    tall, wide, kinds = since.shape
     tiles = in_tiles(corner[:, 0] * wide + corner[:, 1], tall * wide)
 
     def add(sheet, grid):
@@ -83,14 +83,12 @@ def add_in_tiles(terms: Callable, parts, count, corner, *factors):
         added = windows(terms, first, kinds // factors[3].shape[1], point.shape[1], *slots)
         return jax.lax.scatter_add(grid, place, added, ADDED, mode="promise_in_bounds")
 
-    added = jax.lax.fori_loop(0, tiles.sheets, add, parts[:, :, kinds:])
-    return settled(jnp.concatenate([parts[:, :, :kinds], added], axis=2)), count
+    return *two_sum(settled, jax.lax.fori_loop(0, tiles.sheets, add, since)), count
 
 
-def adjoint_in_tiles(terms: Callable, parts, corner, *factors):
+def adjoint_in_tiles(terms: Callable, grid, corner, *factors):
     """Reads the window of each tile, for all of its points: the transpose of how sums vary with the factors."""
-    tall, wide, kinds = parts.shape[0], parts.shape[1], parts.shape[2] // 2
-    grid = parts[:, :, kinds:]
+    tall, wide, kinds = grid.shape
     tiles = in_tiles(corner[:, 0] * wide + corner[:, 1], tall * wide)
     window = (factors[0].shape[1], factors[1].shape[1], kinds)
 

@@ -42,19 +42,14 @@ def add_product(
     """
     if not corner.shape[0]:
         return total
-    return Sum(*product_p.bind(*alike((total.parts, total.count, corner, row, column, channel, basis))))
+    return Sum(*product_p.bind(*alike((total.settled, total.since, total.count, corner, row, column, channel, basis))))
 
 
 def settle(total: Sum, corner: Int32[Array, "point 2"], window: tuple[int, int]) -> Sum:
     """The same sum, settled where many points are, after some were added to the windows that begin at corners."""
     if not corner.shape[0]:
         return total
-    return Sum(*settle_p.bind(*alike((total.parts, total.count, corner)), window=window))
-
-
-def since(parts, corner):
-    """Corners where what was added since is, in the second half of the last axis."""
-    return corner + jnp.asarray([0, 0, parts.shape[2] // 2], corner.dtype)[None, :]
+    return Sum(*settle_p.bind(*alike((total.settled, total.since, total.count, corner)), window=window))
 
 
 def outer(row, column, channel, basis):
@@ -83,42 +78,42 @@ def in_memory(row, column, channel, *rest):
     return row, column, jnp.matmul(channel, one, precision=jax.lax.Precision.HIGHEST), *rest
 
 
-def add_in_turn(terms: Callable, parts, count, corner, *factors):
+def add_in_turn(terms: Callable, settled, since, count, corner, *factors):
     """Adds to the windows of all points, one after the other, and settles where many are: at the end, or on the way.
 
     Many, that is as many as are settled together or more.
     """
     points, filling = corner.shape[0], -corner.shape[0] % TURN
-    given = since(parts, corner), terms(*in_memory(*factors))
+    given = corner, terms(*in_memory(*factors))
     given = jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, filling)] + [(0, 0)] * (leaf.ndim - 1)), given)
     window = factors[0].shape[1], factors[1].shape[1]
-    place = some_of(corner, parts.shape[1])
+    place = some_of(corner, since.shape[1])
     crowded = jnp.max(at(counted(count, place), place)) >= MOST + FEW
     together = jnp.where(crowded, FEW, points + filling)
 
-    def turn(number, parts):
+    def turn(number, since):
         for point in range(TURN):
             corner, pairs = jax.tree.map(
                 lambda leaf, point=TURN * number + point: jax.lax.dynamic_index_in_dim(leaf, point, keepdims=False),
                 given,
             )
             added = reduce(jnp.add, (plane[:, :, None] * line[None, None, :] for plane, line in pairs))
-            updated = jax.lax.dynamic_slice(parts, tuple(corner), added.shape) + added
-            parts = jax.lax.dynamic_update_slice(parts, updated, tuple(corner))
-        return parts
+            updated = jax.lax.dynamic_slice(since, tuple(corner), added.shape) + added
+            since = jax.lax.dynamic_update_slice(since, updated, tuple(corner))
+        return since
 
     def some(number, state):
-        parts, count = state
+        settled, since, count = state
         first, last = number * together, jnp.minimum((number + 1) * together, points + filling)
-        parts = jax.lax.fori_loop(first // TURN, last // TURN, turn, parts)
+        since = jax.lax.fori_loop(first // TURN, last // TURN, turn, since)
         point = EVERY * jnp.arange(place.shape[0], dtype=jnp.int32)
         count = counted(count, place, ((point >= first) & (point < last)).astype(count.dtype))
-        return settle_where_full(parts, count, place, window, MOST)
+        return settle_where_full(settled, since, count, place, window, MOST)
 
-    return jax.lax.fori_loop(0, -(-(points + filling) // together), some, (parts, count))
+    return jax.lax.fori_loop(0, -(-(points + filling) // together), some, (settled, since, count))
 
 
-def adjoint_in_turn(parts, corner, row, column, channel, basis):
+def adjoint_in_turn(grid, corner, row, column, channel, basis):
     """Reads the windows of all points, two in a turn, and sums each over its plane and along its lines.
 
     The products that are left are done for all points together: inside of the loop they take three times as long. So
@@ -126,13 +121,13 @@ def adjoint_in_turn(parts, corner, row, column, channel, basis):
     The places of a plane are one axis: XLA sums over one axis twice as fast as over two.
     """
     [(plane, line)] = outer(*in_memory(row, column, channel, basis))
-    shape, corner = (*plane.shape[1:], line.shape[1]), since(parts, corner)
+    shape = *plane.shape[1:], line.shape[1]
 
     def read(point, results):
         here, across, along = (
             jax.lax.dynamic_index_in_dim(value, point, keepdims=False) for value in (corner, plane, line)
         )
-        window = jax.lax.dynamic_slice(parts, tuple(here), shape).reshape(-1, line.shape[1])
+        window = jax.lax.dynamic_slice(grid, tuple(here), shape).reshape(-1, line.shape[1])
         places = (window * along[None, :]).reshape(*plane.shape[1:], basis.shape[1], channel.shape[1])
         sums = jnp.sum(places, axis=2), jnp.sum(window * across.reshape(-1, 1), axis=0)
         return [
@@ -140,7 +135,7 @@ def adjoint_in_turn(parts, corner, row, column, channel, basis):
             for result, found in zip(results, sums, strict=True)
         ]
 
-    nothing = alike([jnp.zeros((*plane.shape, channel.shape[1]), parts.dtype), jnp.zeros_like(line)], line)
+    nothing = alike([jnp.zeros((*plane.shape, channel.shape[1]), grid.dtype), jnp.zeros_like(line)], line)
     across, along = jax.lax.fori_loop(0, corner.shape[0], read, nothing, unroll=2)
     product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
     plane = reduce(jnp.add, (across[..., part] for part in range(across.shape[3])))
@@ -153,85 +148,85 @@ def adjoint_in_turn(parts, corner, row, column, channel, basis):
     ]
 
 
-def add_at_once(terms: Callable, parts, corner, *factors):
+def add_at_once(terms: Callable, grid, corner, *factors):
     """All windows together, in operations that JAX can differentiate."""
     added = reduce(jnp.add, (plane[:, :, :, None] * line[:, None, None, :] for plane, line in terms(*factors)))
     axes = jnp.meshgrid(*(jnp.arange(size, dtype=jnp.int32) for size in added.shape[1:]), indexing="ij")
-    corner = since(parts, corner)
     nodes = tuple(corner[:, i, None, None, None] + axis[None] for i, axis in enumerate(axes))
-    return parts.at[nodes].add(added, mode="promise_in_bounds")
+    return grid.at[nodes].add(added, mode="promise_in_bounds")
 
 
 product_at_once, tangent_at_once = partial(add_at_once, outer), partial(add_at_once, outer_tangent)
 
 
-def adjoint_at_once(parts, corner, *factors):
+def adjoint_at_once(grid, corner, *factors):
     """The transpose of the tangent."""
-    return list(jax.vjp(lambda *factors: product_at_once(jnp.zeros_like(parts), corner, *factors), *factors)[1](parts))
+    return list(jax.vjp(lambda *factors: product_at_once(jnp.zeros_like(grid), corner, *factors), *factors)[1](grid))
 
 
 def product_jvp(primals, tangents):
     """The product rule, in one pass. The tangent is a sum with a count of its own."""
-    change, counted, _, *dots = map(ad.instantiate_zeros, tangents)
-    return product_p.bind(*primals), tangent_p.bind(change, counted, *primals[2:], *dots)
+    settled, since, counted, _, *dots = map(ad.instantiate_zeros, tangents)
+    return product_p.bind(*primals), tangent_p.bind(settled, since, counted, *primals[3:], *dots)
 
 
 def tangent_jvp(primals, tangents):
     """Linear in the changes of the sum and the factors; the factors vary too in derivatives of higher order."""
-    change, _, corner, *rest = primals
-    change_dot, counted_dot, _, *rest_dot = map(ad.instantiate_zeros, tangents)
-    result, count = tangent_p.bind(change_dot, counted_dot, corner, *rest[:4], *rest_dot[4:])
-    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[3:7]):
+    change, corner, rest = primals[1], primals[3], primals[4:]
+    settled_dot, since_dot, counted_dot, _, *rest_dot = map(ad.instantiate_zeros, tangents)
+    settled, since, count = tangent_p.bind(settled_dot, since_dot, counted_dot, corner, *rest[:4], *rest_dot[4:])
+    if not all(isinstance(tangent, ad.Zero) for tangent in tangents[4:8]):
         nothing = jnp.zeros_like(change)
 
         def varied(*factors):
             return tangent_at_once(nothing, corner, *factors, *rest[4:])
 
-        result += jax.jvp(varied, tuple(rest[:4]), tuple(rest_dot[:4]))[1]
-    return tangent_p.bind(*primals), [result, count]
+        since += jax.jvp(varied, tuple(rest[:4]), tuple(rest_dot[:4]))[1]
+    return tangent_p.bind(*primals), [settled, since, count]
 
 
 def adjoint_jvp(primals, tangents):
-    """Linear in the sum; the factors vary in derivatives of higher order."""
-    parts, corner, *factors = primals
-    parts_dot, _, *dots = map(ad.instantiate_zeros, tangents)
-    result = adjoint_p.bind(parts_dot, corner, *factors)
+    """Linear in the grid; the factors vary in derivatives of higher order."""
+    grid, corner, *factors = primals
+    grid_dot, _, *dots = map(ad.instantiate_zeros, tangents)
+    result = adjoint_p.bind(grid_dot, corner, *factors)
     if not all(isinstance(tangent, ad.Zero) for tangent in tangents[2:]):
-        more = jax.jvp(lambda *factors: adjoint_at_once(parts, corner, *factors), tuple(factors), tuple(dots))[1]
+        more = jax.jvp(lambda *factors: adjoint_at_once(grid, corner, *factors), tuple(factors), tuple(dots))[1]
         result = [first + second for first, second in zip(result, more, strict=True)]
     return adjoint_p.bind(*primals), result
 
 
 def settle_jvp(primals, tangents, *, window):
     """Settled like the sum."""
-    change, counted, _ = map(ad.instantiate_zeros, tangents)
-    return settle_p.bind(*primals, window=window), settle_p.bind(change, counted, primals[2], window=window)
+    changes = map(ad.instantiate_zeros, tangents[:3])
+    return settle_p.bind(*primals, window=window), settle_p.bind(*changes, primals[3], window=window)
 
 
-def tangent_transpose(cotangents, change, counted, corner, *factors_and_dots):
+def tangent_transpose(cotangents, settled, since, counted, corner, *factors_and_dots):
     """The adjoint. Only the sum of both parts counts, so they have the same cotangent, settled or not."""
-    cotangent = ad.instantiate_zeros(cotangents[0])
+    parts = map(ad.instantiate_zeros, cotangents[:2])
     factors, dots = factors_and_dots[:4], factors_and_dots[4:]
     read = [None] * 4
     if any(map(ad.is_undefined_primal, dots)):
-        read = adjoint_p.bind(cotangent, corner, *factors)
-    back = (cotangent, None, None, *(None,) * 4, *read)
-    given = (change, counted, corner, *factors, *dots)
+        read = adjoint_p.bind(ad.instantiate_zeros(cotangents[1]), corner, *factors)
+    back = (*parts, None, None, *(None,) * 4, *read)
+    given = (settled, since, counted, corner, *factors, *dots)
     return [ct if ad.is_undefined_primal(value) else None for ct, value in zip(back, given, strict=True)]
 
 
-def adjoint_transpose(cotangents, parts, corner, *factors):
+def adjoint_transpose(cotangents, grid, corner, *factors):
     """The tangent, onto nothing."""
     nothing, none = (
-        alike(jnp.zeros(shape, parts.aval.dtype), factors) for shape in (parts.aval.shape, parts.aval.shape[:2])
+        alike(jnp.zeros(shape, grid.aval.dtype), factors) for shape in (grid.aval.shape, grid.aval.shape[:2])
     )
-    back = tangent_p.bind(nothing, none, corner, *factors, *map(ad.instantiate_zeros, cotangents))
-    return [back[0], *(None,) * 5]
+    back = tangent_p.bind(nothing, nothing, none, corner, *factors, *map(ad.instantiate_zeros, cotangents))
+    return [back[0] + back[1], *(None,) * 5]
 
 
-def settle_transpose(cotangents, change, counted, corner, *, window):
+def settle_transpose(cotangents, settled, since, counted, corner, *, window):
     """Nothing is to be done."""
-    return [cotangents[0] if ad.is_undefined_primal(change) else None, None, None]
+    back = [ct if ad.is_undefined_primal(value) else None for ct, value in zip(cotangents, (settled, since))]
+    return [*back, None, None]
 
 
 def batch_in_rows(primitive: Primitive, grids: int, arguments, axes, **parameters):
@@ -266,29 +261,29 @@ def define(
 @product_p.def_abstract_eval
 @tangent_p.def_abstract_eval
 @settle_p.def_abstract_eval
-def _(parts, count, *rest, **parameters):
-    return [parts, count]
+def _(settled, since, count, *rest, **parameters):
+    return [settled, since, count]
 
 
 @adjoint_p.def_abstract_eval
-def _(parts, corner, *factors):
+def _(grid, corner, *factors):
     return list(factors)
 
 
-def settle_after(parts, count, corner, *, window):
+def settle_after(settled, since, count, corner, *, window):
     """Counts points that were added, and settles."""
-    place = some_of(corner, parts.shape[1])
-    return settle_where_full(parts, counted(count, place), place, window, MOST)
+    place = some_of(corner, since.shape[1])
+    return settle_where_full(settled, since, counted(count, place), place, window, MOST)
 
 
-define(product_p, 2, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
+define(product_p, 3, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
 define(
     tangent_p,
-    2,
+    3,
     partial(add_in_turn, outer_tangent),
     partial(add_in_tiles, outer_tangent),
     tangent_jvp,
     tangent_transpose,
 )
 define(adjoint_p, 1, adjoint_in_turn, partial(adjoint_in_tiles, outer), adjoint_jvp, adjoint_transpose)
-define(settle_p, 2, settle_after, settle_after, settle_jvp, settle_transpose)
+define(settle_p, 3, settle_after, settle_after, settle_jvp, settle_transpose)
