@@ -51,6 +51,11 @@ def artanh(x: Float[Array, " particle"], most: float) -> Float[Array, " particle
     return x * series
 
 
+def held(x: Float[Array, " particle"], low: float, high: float) -> Float[Array, " particle"]:
+    """Numbers, none beyond two others. `jnp.clip` halves a slope at either, which costs more than all else here."""
+    return jnp.where(x < low, low, jnp.where(x > high, high, x))
+
+
 @final
 class VelocityChannels(AbstractKinematics):
     r"""B-splines on nodes that are evenly spaced in $u = \mathrm{artanh}(v/c)$, the relativistic Doppler shift.
@@ -177,11 +182,11 @@ class VelocityChannels(AbstractKinematics):
     def locate(self, projected: Projected) -> Stencil:
         """B-spline weights in the Doppler shift."""
         runs, position = self.runs, self.nodes(projected)
-        skipped, here = 0, jnp.clip(position, *runs[0]) - runs[0][0]
+        skipped, here = 0, held(position, *runs[0]) - runs[0][0]
         for (_, last), (first, end) in pairwise(runs):
             # Between two runs, the nearer one.
             skipped += first - last - 1 - 2 * self.padding
-            there = jnp.clip(position, first, end) - (runs[0][0] + skipped)
+            there = held(position, first, end) - (runs[0][0] + skipped)
             here = jnp.where(position < (first + last) / 2, here, there)
         stencil = bspline(here + self.padding, self.size, self.degree)
         possible = jnp.abs(projected.velocity) < SPEED_OF_LIGHT
@@ -198,7 +203,7 @@ class VelocityChannels(AbstractKinematics):
     def nodes(self, projected: Projected) -> Float[Array, " particle"]:
         """The Doppler shift of each particle in units of the spacing; beyond all nodes, one further than the last."""
         most = math.tanh(self.outermost + self.spacing / SPEED_OF_LIGHT)
-        fraction = jnp.clip(projected.velocity / SPEED_OF_LIGHT, -most, most)
+        fraction = held(projected.velocity / SPEED_OF_LIGHT, -most, most)
         return artanh(fraction, most) * (SPEED_OF_LIGHT / self.spacing)
 
     def respond(

@@ -112,15 +112,15 @@ def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) 
     if copies < 2:
         return table.at[index].get(mode="promise_in_bounds")
     turn = (jnp.arange(index.shape[0], dtype=jnp.int32) % copies).reshape(-1, *(1,) * (index.ndim - 1))
-    many = jnp.broadcast_to(table[None], (copies, *table.shape))
-    return many.at[turn, index].get(mode="promise_in_bounds")
+    many = jnp.broadcast_to(table[None], (copies, *table.shape)).reshape(-1, *table.shape[1:])
+    return many.at[turn * table.shape[0] + index].get(mode="promise_in_bounds")
 
 
 def between(position: Float[Array, " point"], nodes: Float[Array, " node"]) -> Stencil:
     """Linear weights between increasing nodes; a position outside is held at the nearest end."""
     position = jnp.clip(position, nodes[0], nodes[-1])
     index = jnp.clip(jnp.searchsorted(nodes, position, side="right") - 1, 0, nodes.size - 2).astype(jnp.int32)
-    low, high = rows_of(nodes, index), rows_of(nodes, index + 1)
+    low, high = rows_of(jnp.stack([nodes[:-1], nodes[1:]], axis=1), index).T
     t = (position - low) / (high - low)
     return Stencil(jnp.stack([index, index + 1], axis=1), jnp.stack([1 - t, t], axis=1), nodes.size)
 

@@ -97,8 +97,7 @@ def settle_where_full(
         # and copy both grids for that.
         parts = jax.lax.cond(full(state), two_sum, lambda *parts: parts, *parts)
         settled, since = (
-            jax.lax.dynamic_update_slice(grid, part, corner)
-            for grid, part in zip((settled, since), parts, strict=True)
+            jax.lax.dynamic_update_slice(grid, part, corner) for grid, part in zip((settled, since), parts, strict=True)
         )
         return settled, since, count.reshape(-1).at[fullest].set(0, mode="promise_in_bounds").reshape(count.shape)
 
