@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ifux.errors import InputError
 from ifux.io import read_galaxy
+from ifux.io.snapshots.gadget_binary import part_of
 from ifux.run import open_galaxy
 
 BINARY, HDF5 = "snapshots/SimSpin_example_Gadget", "snapshots/SimSpin_example_HDF5.hdf5"
@@ -232,6 +233,15 @@ def test_many_files_make_one_snapshot(written, index):
     (folder / f"snap.{1 - index}").rename(folder / "away")
     alone = read_galaxy(folder / f"snap.{index}", populations=BOTH)
     assert any("only this one was read" in note for note in alone.notes)
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_a_sentence(written):
+    path, _ = written("snap")
+    whole = path.read_bytes()
+    found = part_of(path)
+    path.write_bytes(whole[:400])
+    with pytest.raises(InputError, match="became shorter while it was read"):
+        found.column("mass", 2)
 
 
 def test_a_missing_file_of_many_is_named(written):

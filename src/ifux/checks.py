@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from ifux.grids import Wavelengths
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles, Projected, Stars
+from ifux.particles import Particles, Projected, Stars, particles_of
 from ifux.target import AbstractTarget
 from ifux.telescope import BLOCK, HIGHEST, Coverage, Observation, Telescope, line_of_sight
 from ifux.units import SPEED_OF_LIGHT
@@ -189,7 +189,7 @@ def shortcomings(model: Any) -> list[str]:
     if isinstance(model, Telescope):
         reached, held = instrument(model)
         return outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
-    return outgrown(look(model.telescope, model.galaxy.particles()))
+    return outgrown(look(model.telescope, particles_of(model.galaxy)))
 
 
 @eqx.filter_jit

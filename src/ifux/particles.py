@@ -86,6 +86,12 @@ def stars_of(galaxy: AbstractGalaxy) -> Particles:
     return ready(galaxy.particles())
 
 
+@eqx.filter_jit
+def particles_of(galaxy: AbstractGalaxy) -> "Particles":
+    """The particles of a galaxy, made by one program where there is none yet."""
+    return galaxy.particles()
+
+
 def reals(columns: Mapping[str, ArrayLike]) -> dict[str, Float[Array, "..."]]:
     """Each of several columns as `real` makes it."""
     return {name: real(values) for name, values in columns.items()}

@@ -23,6 +23,7 @@ from ifux.io.libraries.store import record, stored_ssp
 from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
+from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing
 from ifux.telescope import Telescope
@@ -98,7 +99,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
     """The galaxy of a description: from a file, or from a parametric model, which stands at the target's redshift."""
     if description["kind"] != "file":
-        stars = eqx.filter_jit(lambda galaxy: galaxy.particles())(config.galaxy_model(description))
+        stars = particles_of(config.galaxy_model(description))
         return Galaxy(stars, redshift, source=description["kind"], format="parametric")
     options = {key: value for key, value in description.items() if key != "kind"}
     check_keys(options, [*galaxy_options(), "stream"], "galaxy", "a galaxy from a file")

@@ -46,10 +46,16 @@ def refine(
 
     References: Marquardt (1963), SIAM Journal on Applied Mathematics 11, 431.
     """
-    told = warn_of(shortcomings(prior(numbers)))
+    told = warn_of(shortcomings(standing_for(prior, numbers)))
     found = stepped(prior, numbers, data, steps)
-    warn_of(shortcomings(prior(found.numbers)), told)
+    warn_of(shortcomings(standing_for(prior, found.numbers)), told)
     return found
+
+
+@eqx.filter_jit
+def standing_for(prior: Prior[Observation], numbers: Float[Array, " parameter"]) -> Observation:
+    """The observation that free numbers stand for."""
+    return prior(numbers)
 
 
 @eqx.filter_jit

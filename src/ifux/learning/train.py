@@ -100,9 +100,8 @@ def train(
     origin = digest() if checkpoint is None else digest(loss, network, batches, arguments)
     if checkpoint is not None and Path(checkpoint).exists():
         (network, state), history = resumed(Path(checkpoint), (network, state), origin, "training")
-    told = shortcomings_of(batches, 0)
     if history:
-        warn_of(told)
+        warn_of(shortcomings_of(batches, 0))
     with tqdm(total=steps, initial=len(history), disable=not progress, desc="training") as bar:
         while len(history) < steps:
             following = step(network, state, batches(len(history)), *arguments)
@@ -120,7 +119,8 @@ def train(
                 save(Path(checkpoint), (network, state), history, origin)
     if checkpoint is not None:
         save(Path(checkpoint), (network, state), history, origin)
-    warn_of(shortcomings_of(batches, steps - 1), told)
+    if found := shortcomings_of(batches, steps - 1):
+        warn_of(found, shortcomings_of(batches, 0))
     return Trained(network, np.array(history))
 
 

@@ -67,8 +67,11 @@ ROLES = {
 class Block:
     """A record that is understood."""
 
-    values: np.ndarray
-    """A row, or a number, for each particle."""
+    record: Record
+    kind: str
+    """Of its numbers, as NumPy names it."""
+    width: int
+    """Numbers of a particle."""
     species: tuple[int, ...]
     """Particle types in it, in their order."""
 
@@ -90,7 +93,9 @@ class Part:
         if block is None or species not in block.species:
             return None
         before = sum(self.header.counts[other] for other in block.species if other < species)
-        return block.values[before : before + self.header.counts[species]]
+        count, width = self.header.counts[species], block.width
+        values = block.record.numbers(block.kind, count * width, before * width)
+        return values.reshape(-1, width) if width > 1 else values
 
 
 def beginning(path: Path) -> tuple[str, int] | None:
@@ -182,7 +187,7 @@ def part_of(path: Path) -> Part:
             notes.append(f"the block {label} of {record.size} bytes fits no particle types and was not read")
             continue
         if label == "POS":
-            itemsize = block.values.itemsize
+            itemsize = np.dtype(block.kind).itemsize
         blocks[role] = block
     return Part(header, int(said["files"]), blocks, tuple(notes))
 
@@ -195,7 +200,7 @@ def labelled(path: Path, found: list[Record]) -> tuple[dict[str, Record], list[s
             raise InputError(
                 f"{path}: the record before a block has {label.size} bytes, not the 8 of a name of format 2."
             )
-        word = label[:4].tobytes().decode("latin-1").strip("\0 ")
+        word = label.numbers("u1", 4).tobytes().decode("latin-1").strip("\0 ")
         if word in named:
             raise InputError(f"{path} has two blocks {word!r}: the file is damaged, or no snapshot.")
         named[word] = record
@@ -238,8 +243,7 @@ def block_of(label: str, width: int, record: Record, order: str, itemsize: int |
         for species in candidates.get(label, [gas]):
             count = sum(counts[number] for number in species)
             if count and record.size == count * width * size:
-                values = record.view(f"{order}{kind}{size}")
-                return Block(values.reshape(-1, width) if width > 1 else values, species)
+                return Block(record, f"{order}{kind}{size}", width, species)
     return None
 
 
