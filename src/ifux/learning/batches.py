@@ -44,9 +44,10 @@ class Batches(eqx.Module):
 
     def __call__(self, step: int | Int[Array, ""]) -> Batch:
         """The batch of a step; compiled once for all. Of the first, it warns as `ifux.checks.shortcomings` tells."""
+        batch = made(self, jnp.asarray(step, jnp.int32))
         if isinstance(step, int) and step == 0:
             warn_of(self.shortcomings(0))
-        return made(self, jnp.asarray(step, jnp.int32))
+        return batch
 
     def shortcomings(self, step: int) -> list[str]:
         """What `ifux.checks.shortcomings` finds in the mocks of a step, on their average; none while traced."""
