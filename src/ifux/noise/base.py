@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
@@ -40,9 +41,7 @@ class AbstractGaussianNoise(AbstractNoise):
 
         Where the variance is zero, there is no noise, and its gradient is zero too.
         """
-        variance = self.variance(cube)
-        deviation = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)
-        return cube + deviation * standard_normal(key, cube.shape, cube.dtype)
+        return cube + root(self.variance(cube)) * standard_normal(key, cube.shape, cube.dtype)
 
     def log_prob(
         self,
@@ -59,3 +58,17 @@ class AbstractGaussianNoise(AbstractNoise):
         residual, variance = jnp.where(mask, data, 0) - jnp.where(mask, cube, 0), jnp.where(mask, variance, 1)
         terms = residual**2 / variance + jnp.log(2 * math.pi * variance)
         return -0.5 * jnp.sum(jnp.where(mask, terms, 0))
+
+
+@jax.custom_jvp
+def root(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The square root of numbers that are not negative, with a slope of zero at zero."""
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def root_jvp(primals, tangents):
+    """The slope is 1 / (2 root)."""
+    (x,), (change,) = primals, tangents
+    value = root(x)
+    return value, jnp.where(x > 0, 0.5 / jnp.where(x > 0, value, 1), 0) * change
