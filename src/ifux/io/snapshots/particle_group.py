@@ -27,7 +27,7 @@ class ParticleGroup:
     """What is in the group."""
     layout: Layout
     expansion: Expansion
-    facts: Facts = field(default_factory=Facts)
+    facts: Facts
     notes: list[str] = field(default_factory=list)
 
     def column(self, role: str) -> Column | None:
