@@ -30,11 +30,11 @@ from ifux.io.snapshots.centre import periodic
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import HUBBLE_TIME, Expansion, little_h
 from ifux.io.snapshots.gas import Gas, gas_of
-from ifux.io.snapshots.populations import EXAMPLE, SPECIES, YOUNGEST, Population, populations_of
+from ifux.io.snapshots.populations import EXAMPLE, SPECIES, Population, populations_of
 from ifux.io.snapshots.quantity import factor
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import PRESENT, Stars
+from ifux.io.snapshots.stars import PRESENT, YOUNGEST, Stars
 from ifux.io.snapshots.stated import COSMOLOGY, DIMENSIONS, FACTS, Facts
 
 GAS, STARS = 0, 4

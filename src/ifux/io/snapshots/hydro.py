@@ -20,7 +20,7 @@ from ifux.io.snapshots.layout import GAS, KPC, STARS, Layout
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import ParticleGroup, particle_groups
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import PRESENT, Stars
+from ifux.io.snapshots.stars import PRESENT, YOUNGEST, Stars
 from ifux.io.snapshots.stated import FACTS, Facts
 
 SPECIES = 4
@@ -31,9 +31,6 @@ LABELS = ("SimulationName", "RunLabel", "RunName")
 
 ROUNDING = 1e-6
 """Relative excess of a formation time over the time of the snapshot that is single precision, not a mistake."""
-
-YOUNGEST = 1e-6
-"""Age of a star that formed in the very step of the snapshot [Gyr]: its logarithm is taken later."""
 
 
 def hydro_format(
