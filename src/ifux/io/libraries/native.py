@@ -28,7 +28,7 @@ import h5py
 from ifux.errors import InputError
 from ifux.io.files.format import hdf5_format
 from ifux.io.files.hdf5 import column, find, fixed, number, require_dataset, text
-from ifux.io.files.writing import replacing
+from ifux.io.files.writing import PACKED, replacing
 from ifux.io.libraries.options import assembled, check_size
 from ifux.library import SSPLibrary
 
@@ -93,15 +93,8 @@ def write_ssp(
             values = getattr(library, name)
             if name == "flux":
                 values = values.astype(precision)
-            dataset = file.create_dataset(
-                name,
-                data=values,
-                chunks=(*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape,
-                compression="gzip",
-                compression_opts=1,
-                shuffle=True,
-                fletcher32=True,
-            )
+            chunks = (*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape
+            dataset = file.create_dataset(name, data=values, chunks=chunks, compression_opts=1, **PACKED)
             dataset.attrs["unit"] = fixed(unit)
 
 
