@@ -49,8 +49,7 @@ class Columns:
 def reading(path: Path, how: str):
     """Whatever a reader trips over, as one sentence."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     except InputError:
         raise
