@@ -16,7 +16,6 @@ from ifux.units import MEGAPARSEC
 HUBBLE_TIME = MEGAPARSEC / 1e7 / 3.15576e16
 """Inverse of 100 km/s/Mpc [Gyr of 365.25 days]."""
 
-
 NAMES = {
     "hubble": ("HubbleParam", "h"),
     "matter": ("Omega0", "Omega_m", "Omega_Matter", "OmegaMatter"),

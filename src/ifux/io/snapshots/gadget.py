@@ -200,20 +200,19 @@ def stellar(raw: Raw, made: dict[int, Population]) -> list[int]:
     if counts[STARS] and STARS not in made and all(raw.column(role, STARS) is not None for role in INNATE):
         return sorted({*made, STARS})
     if not made:
+        likely = next(species for species in (2, 3, 4, 1, 5, 0) if counts[species])
         raise InputError(
             f"{raw.path} states no ages and metallicities of its particles, {census(raw)}: say which of them are "
-            f"stars and what these are made of, as in {EXAMPLE.replace('PartType2', f'PartType{likely(counts)}')}."
+            f"stars and what these are made of, as in {EXAMPLE.replace('PartType2', f'PartType{likely}')}."
         )
     return sorted(made)
 
 
-def likely(counts: tuple[int, ...]) -> int:
-    """A particle type that is there, and may stand for stars."""
-    return next(species for species in (2, 3, 4, 1, 5, 0) if counts[species])
-
-
-INNATE = ("formation", "metallicity")
-"""What stars say of themselves in runs that form them."""
+INNATE = {
+    "formation": ("age", 'ages: give {} an "age" in Gyr or a "history"'),
+    "metallicity": ("metallicity", 'metallicities: give {} a "metallicity" as a mass fraction'),
+}
+"""What stars say of themselves in runs that form them: the column of it, and what to state where they do not."""
 
 
 def census(raw: Raw) -> str:
@@ -235,28 +234,17 @@ def star_columns(
     raw: Raw, species: int, population: Population | None, scales: Scales, facts: Facts
 ) -> dict[str, np.ndarray | None]:
     """Columns of `Stars` of one particle type."""
-    count, where = raw.header.counts[species], f"{raw.path}: PartType{species}"
+    where = f"{raw.path}: PartType{species}"
     columns: dict[str, np.ndarray | None] = dict(moving(raw, species, scales))
-    age = population.ages(count, species) if population else None
-    metals = population.metallicities(count, species) if population else None
-    if age is None:
-        formation = scaled(raw, "formation", species, scales)
-        if formation is None:
-            raise InputError(
-                f'{where} states no ages: give populations.PartType{species} an "age" in Gyr or a "history".'
-            )
-        age = since(formation, raw, scales)
-    if metals is None:
-        metals = scaled(raw, "metallicity", species, scales)
-        if metals is None:
-            raise InputError(
-                f'{where} states no metallicities: give populations.PartType{species} a "metallicity" as a mass '
-                "fraction."
-            )
-        metals = facts.fractions(metals)
+    columns |= population.columns(raw.header.counts[species], species) if population else {}
+    for role, (name, words) in INNATE.items():
+        if name not in columns:
+            if (values := scaled(raw, role, species, scales)) is None:
+                raise InputError(f"{where} states no {words.format(f'populations.PartType{species}')}.")
+            columns[name] = since(values, raw, scales) if name == "age" else facts.fractions(values)
     if not population and (formed := scaled(raw, "formed", species, scales)) is not None:
         columns["mass"] = formed
-    columns |= {"age": age, "metallicity": metals, "potential": scaled(raw, "potential", species, scales)}
+    columns["potential"] = scaled(raw, "potential", species, scales)
     check_shapes(where, columns)
     return columns
 

@@ -81,6 +81,11 @@ class Population:
             return np.full(count, self.metallicity)
         return self.metallicity * 10 ** (self.scatter * self.draws(species, 1).standard_normal(count))
 
+    def columns(self, count: int, species: int = 4) -> dict[str, Float[np.ndarray, " particle"]]:
+        """Ages [Gyr] and metallicities of so many particles, stars unless said otherwise, as far as they are stated."""
+        found = {"age": self.ages(count, species), "metallicity": self.metallicities(count, species)}
+        return {role: values for role, values in found.items() if values is not None}
+
     def draws(self, species: int, purpose: int) -> np.random.Generator:
         """Numbers that depend on the seed, on the type and on what they are for, and on nothing else."""
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, species, purpose])))
