@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units
 
 from ifux.errors import InputError
-from ifux.galaxy import Galaxy
+from ifux.galaxy import Galaxy, S
 from ifux.io.snapshots import gas, stars
 from ifux.io.snapshots.centre import densest, distances, gathered, moved, unwrapped
 from ifux.io.snapshots.columns import LARGEST
@@ -65,8 +65,13 @@ def settled(
         raise InputError(
             f"{snapshot.source}: the mass of the stars, {total:.4g} Msun, is no number in single precision."
         )
+    return galaxy_of(particles(snapshot.stars), snapshot)
+
+
+def galaxy_of(stars: S, snapshot: Snapshot) -> Galaxy[S]:
+    """A galaxy of stars, with all else that a snapshot says."""
     return Galaxy(
-        particles(snapshot.stars),
+        stars,
         snapshot.redshift,
         source=snapshot.source,
         format=snapshot.format,
