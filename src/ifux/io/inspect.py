@@ -16,6 +16,7 @@ from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.io.snapshots.centre import distances
 from ifux.io.snapshots.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
 from ifux.io.snapshots.read import unrecognised as no_galaxy
+from ifux.io.snapshots.stars import UNITS
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
@@ -56,10 +57,7 @@ def describe(path: str | Path, **options) -> str:
 
 def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     """What was read of a galaxy, and the ranges of its stars and of its gas."""
-    position = np.asarray(galaxy.stars.position, dtype=np.float64)
-    velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)
-    mass = np.asarray(galaxy.stars.mass, dtype=np.float64)
-    age, metallicity = np.asarray(galaxy.stars.age), np.asarray(galaxy.stars.metallicity)
+    position, velocity, mass, age, metallicity = (doubled(getattr(galaxy.stars, name)) for name in UNITS)
     radius = distances(position)
     half = half_mass_radius(radius, mass)
     inner = radius <= half
