@@ -80,13 +80,11 @@ def write_ssp(
     """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision."""
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
         further = {name: unit for name, unit in FURTHER.items() if getattr(library, name) is not None}
-        file.attrs["version"] = VERSIONS[bool(further)]
-        file.attrs["solar_luminosity"] = library.solar_luminosity
-        file.attrs["illustrative"] = int(library.illustrative)
+        file.attrs.update(version=VERSIONS[bool(further)], solar_luminosity=library.solar_luminosity)
+        file.attrs.update(illustrative=int(library.illustrative))
         words = {"format": FORMAT, "ifux": version("ifux")}
         words |= {name: getattr(library, name) for name in ("name", "medium", "imf", "citation")}
-        for name, word in words.items():
-            file.attrs[name] = fixed(word)
+        file.attrs.update({name: fixed(word) for name, word in words.items()})
         if library.solar_metallicity is not None:
             file.attrs["solar_metallicity"] = library.solar_metallicity
         for name, unit in (UNITS | further).items():

@@ -134,12 +134,9 @@ def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
     if not count:
         raise InputError(f"{path}: a galaxy without stars is not written.")
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["version"] = VERSION
-        file.attrs["redshift"] = galaxy.redshift
-        file.attrs["notes"] = fixed(galaxy.notes)
+        file.attrs.update(version=VERSION, redshift=galaxy.redshift, notes=fixed(galaxy.notes))
         words = {"format": FORMAT, "source": galaxy.source, "layout": galaxy.format, "ifux": version("ifux")}
-        for name, word in words.items():
-            file.attrs[name] = fixed(word)
+        file.attrs.update({name: fixed(word) for name, word in words.items()})
         for name, reasons in (("dropped", galaxy.dropped), ("changed", galaxy.changed)):
             file.create_group(name).attrs.update(reasons)
         if galaxy.cosmology is not None:
