@@ -14,6 +14,7 @@ from ifux.io.files.fits import is_fits, opened_fits
 from ifux.io.files.hdf5 import beginning, is_hdf5
 from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.io.snapshots.centre import distances
+from ifux.io.snapshots.gas import UNITS as GAS
 from ifux.io.snapshots.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
 from ifux.io.snapshots.read import unrecognised as no_galaxy
 from ifux.io.snapshots.stars import UNITS
@@ -82,14 +83,8 @@ def gas_lines(gas: Gas) -> list[str]:
     mass, radius = doubled(gas.mass), distances(doubled(gas.position))
     half = half_mass_radius(radius, mass)
     lines = [f"  gas: half of the mass inside {half:.4g} kpc, the farthest at {radius.max():.4g} kpc"]
-    for name, unit in (
-        ("mass", "Msun"),
-        ("density", "Msun/kpc^3"),
-        ("temperature", "K"),
-        ("metallicity", ""),
-        ("smoothing_length", "kpc"),
-    ):
-        values = doubled(getattr(gas, name))
+    for name in ("mass", "density", "temperature", "metallicity", "smoothing_length"):
+        values, unit = doubled(getattr(gas, name)), GAS[name].replace("kpc3", "kpc^3")
         middle = np.average(values, weights=mass)
         words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
         lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))
