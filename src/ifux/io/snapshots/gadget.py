@@ -148,7 +148,12 @@ def assembled(raw: Raw, *, populations: object = None, physical: object = False,
         size, places = raw.header.box * scales["position"], together([part["position"] for part in parts])
         box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
-    notes += aside(raw, made, species) + lost + remark
+    notes += [
+        f"{count} particles of PartType{number} ({SPECIES[number]}) are not stars here"
+        for number, count in enumerate(raw.header.counts)
+        if count and number not in (GAS, *species)
+    ]
+    notes += lost + remark
     if STARS in species and STARS not in made and raw.column("formed", STARS) is None:
         notes.append(PRESENT)
     if any(number != STARS for number in made):
@@ -219,15 +224,6 @@ def census(raw: Raw) -> str:
     """How many particles of which type there are, in words."""
     words = [f"{count} of PartType{i} ({SPECIES[i]})" for i, count in enumerate(raw.header.counts) if count]
     return " and ".join(words)
-
-
-def aside(raw: Raw, made: dict[int, Population], stars: list[int]) -> list[str]:
-    """Notes about the particles that are neither stars nor gas here."""
-    return [
-        f"{count} particles of PartType{species} ({SPECIES[species]}) are not stars here"
-        for species, count in enumerate(raw.header.counts)
-        if count and species not in stars and species != GAS
-    ]
 
 
 def star_columns(
