@@ -203,7 +203,31 @@ def import_ssp(
         raise InputError(f"{path} does not say what to cite: give citation=... .")
     origin = dict(source or {"file": Path(path).resolve().name}) | {"sha256": digest(Path(path))}
     found = options.get("format") or getattr(library_format(Path(path)), "name", "unknown")
-    return keep(library, name, origin, str(found), {key: options[key] for key in options if key != "format"}, overwrite)
+    # The record comes last: without it, nothing is stored, and a file is what an interrupted call left behind.
+    leftover = not place(name, ".json").exists()
+    with (
+        replacing(place(name, ".json"), overwrite=overwrite) as noted,
+        replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written,
+    ):
+        write_ssp(written, library)
+        grid = {"wavelength": library.wavelength} | library.grid
+        stored = Stored(
+            name=name,
+            sha256=digest(written),
+            size=written.stat().st_size,
+            citation=library.citation,
+            source=origin,
+            format=str(found),
+            options={key: options[key] for key in options if key != "format"},
+            imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            ifux=version("ifux"),
+            ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
+            medium=library.medium,
+            imf=library.imf,
+        )
+        said, listed = asdict(stored) | {"file": f"{name}.h5"}, lambda array: np.asarray(array).tolist()
+        noted.write_text(json.dumps(said, indent=2, ensure_ascii=False, default=listed) + "\n", "utf-8")
+    return stored
 
 
 def free(name: str, *, overwrite: bool) -> None:
@@ -221,37 +245,6 @@ def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}): set IFUX_LIBRARIES to a folder.") from error
-
-
-def keep(
-    library: SSPLibrary, name: str, source: dict[str, Any], form: str, options: dict[str, Any], overwrite: bool
-) -> Stored:
-    """Writes the library and its record. The record comes last: without it, nothing is stored."""
-    # A file without a record is what an interrupted call left behind.
-    leftover = not place(name, ".json").exists()
-    with (
-        replacing(place(name, ".json"), overwrite=overwrite) as noted,
-        replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written,
-    ):
-        write_ssp(written, library)
-        grid = {"wavelength": library.wavelength} | library.grid
-        stored = Stored(
-            name=name,
-            sha256=digest(written),
-            size=written.stat().st_size,
-            citation=library.citation,
-            source=source,
-            format=form,
-            options=options,
-            imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            ifux=version("ifux"),
-            ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
-            medium=library.medium,
-            imf=library.imf,
-        )
-        said, listed = asdict(stored) | {"file": f"{name}.h5"}, lambda array: np.asarray(array).tolist()
-        noted.write_text(json.dumps(said, indent=2, ensure_ascii=False, default=listed) + "\n", "utf-8")
-    return stored
 
 
 def digest(path: Path) -> str:
