@@ -166,6 +166,6 @@ STATING = ("to_cgs", "a_scaling", "CGSConversionFactor", "aexp-scale-exponent", 
 
 
 def stating(group: h5py.Group, names: Sequence[str] = STATING) -> bool:
-    """Whether the datasets of a group state units: whether one has one of these attributes."""
+    """Whether the datasets of a group state units, by one of these attributes on any of them."""
     nodes = [node for name in members(group) if isinstance(node := find(group, name), h5py.Dataset)]
     return any(name in node.attrs for node in nodes for name in names)
