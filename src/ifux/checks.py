@@ -76,15 +76,16 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     sky = jnp.zeros((age.size, 2), age.dtype)
     shift = kinematics.spacing / 2 / SPEED_OF_LIGHT
 
-    def seen(velocity: float, redshift: Float[Array, ""]) -> Float[Array, "population wave"]:
+    def seen(of: tuple[Float[Array, ""], Float[Array, ""]]) -> Float[Array, "population wave"]:
+        velocity, redshift = of
         stars = Projected(sky, sky[:, 0], sky[:, 0] + velocity, sky[:, 0] + 1, age, metallicity)
         place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
         nodes = telescope.respond(ssp.spectra(), redshift)
         basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)
         return mixture.gather(basis) if isinstance(mixture, Stencil) else jnp.matmul(mixture, basis, precision=HIGHEST)
 
-    found = seen(SPEED_OF_LIGHT * math.tanh(shift), redshift)
-    truth = seen(0.0, (1 + redshift) * math.exp(shift) - 1)
+    velocities = jnp.asarray([SPEED_OF_LIGHT * math.tanh(shift), 0.0], redshift.dtype)
+    found, truth = jax.lax.map(seen, (velocities, jnp.stack([redshift, (1 + redshift) * math.exp(shift) - 1])))
     return jnp.max(jnp.abs(found - truth).max(axis=1) / truth.max(axis=1))
 
 
