@@ -34,7 +34,13 @@ step_response = jax.jit(rebin.step_response)
 blur_line = jax.jit(convolve.blur_line, static_argnames="nodes")
 blur_plane = jax.jit(convolve.blur_plane)
 chebyshev_weights = jax.jit(chebyshev.weights, static_argnums=1)
-put = jax.jit(lambda grid, *points: deposit.deposit(Sum.onto(grid), *points).value())
+
+
+@jax.jit
+def put(grid, place, *points):
+    return deposit.deposit(Sum.onto(grid, place[2].size), place, *points).value()
+
+
 gather = jax.jit(Stencil.gather)
 scatter = jax.jit(Stencil.scatter)
 total = jax.jit(Stencil.total)
@@ -182,12 +188,12 @@ def factors(count=20, batch=()):
 
 def add_product(grid, *points):
     """The primitive, from a grid to a grid."""
-    return windows.add_product(Sum.onto(grid), *points).value()
+    return windows.add_product(Sum.onto(grid, 4), *points).value()
 
 
 def product_at_once(grid, *points):
     """The same, of operations that JAX can differentiate."""
-    start = Sum.onto(grid)
+    start = Sum.onto(grid, 4)
     return Sum(windows.product_at_once(start.parts, *points), start.count).value()
 
 
@@ -260,7 +266,7 @@ def test_windows_are_the_same_in_turn_and_in_tiles(double, monkeypatch, count, s
     grid, corner, values = factors(count)
     dots = [2 - value for value in values]
     for terms, given in ((windows.outer, values), (windows.outer_tangent, [*values, *dots])):
-        start = jax.tree.leaves(Sum.onto(grid))
+        start = jax.tree.leaves(Sum.onto(grid, 4))
         ours, theirs = (
             Sum(*jax.jit(partial(way, terms))(*start, corner, *given)).value()
             for way in (tiles.add_in_tiles, windows.add_in_turn)
@@ -639,11 +645,11 @@ def test_equal_points_in_one_place_are_all_counted(way, before):
     One after the other, each of the points on top of 10^8 would be rounded to a multiple of six points, or to nothing.
     """
     amount, more, block = np.float32(1.2345e5), 100_000, 5000
-    start = jnp.full((2, 2, 3), before * float(amount), jnp.float32)
+    start = jnp.full((2, 2, 6), before * float(amount), jnp.float32)
     stencil = Stencil(jnp.zeros((block, 1), jnp.int32), jnp.ones((block, 1), jnp.float32), 2)
     masses, mixture = jnp.full(block, amount), jnp.ones((block, 3), jnp.float32)
-    channel = Stencil(stencil.index, stencil.weight, 1)
-    corner = jnp.zeros((block, 3), jnp.int32)
+    channel = Stencil(stencil.index + 1, stencil.weight, 2)
+    corner = jnp.zeros((block, 3), jnp.int32).at[:, 2].set(3)
     factors = masses[:, None], stencil.weight, stencil.weight, mixture
 
     def add(total, _):
@@ -652,12 +658,12 @@ def test_equal_points_in_one_place_are_all_counted(way, before):
         kinds = stencils.dense(mixture) if way == "sparse" else mixture
         return deposit.deposit(total, (stencil, stencil, channel), kinds, masses), None
 
-    total = jax.jit(lambda: jax.lax.scan(add, Sum.onto(start), length=more // block)[0])()
-    parts = np.asarray(total.parts, np.float64).reshape(2, 2, 2, 3).sum(axis=2)
-    found = parts[0, 0] - np.asarray(start, np.float64)[0, 0]
+    total = jax.jit(lambda: jax.lax.scan(add, Sum.onto(start, 2), length=more // block)[0])()
+    parts = np.asarray(total.parts, np.float64).reshape(2, 2, 2, 6).sum(axis=2)
+    found = (parts - np.asarray(start, np.float64))[0, 0, 3:]
     assert np.allclose(found, more * float(amount), rtol=1e-5, atol=0)
-    assert np.allclose(total.value()[0, 0], (before + more) * float(amount), rtol=1e-5)
-    assert np.array_equal(total.value()[1], start[1])
+    assert np.allclose(total.value()[0, 0, 3:], (before + more) * float(amount), rtol=1e-5)
+    assert np.array_equal(total.value()[0, 0, :3], start[0, 0, :3]) and np.array_equal(total.value()[1], start[1])
 
 
 def test_tangents_keep_their_digits_too():
@@ -671,7 +677,7 @@ def test_tangents_keep_their_digits_too():
             factor = jnp.sin(scale) * masses
             return windows.add_product(total, corner, factor[:, None], one, one, one)
 
-        start = Sum.onto(jnp.zeros((1, 1, 1), jnp.float32))
+        start = Sum.onto(jnp.zeros((1, 1, 1), jnp.float32), 1)
         return blocks.accumulate(add, start, masses, block).value()[0, 0, 0]
 
     scale = jnp.float32(0.7)

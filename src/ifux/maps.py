@@ -49,7 +49,7 @@ def moments(
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
     nothing = jnp.zeros((*telescope.spaxels.shape(margin), MOMENTS), projected.mass.dtype)
-    return accumulate(add, Sum.onto(alike(nothing, telescope, projected)), projected, block).value()
+    return accumulate(add, Sum.onto(alike(nothing, telescope, projected), 1), projected, block).value()
 
 
 def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:

@@ -122,7 +122,7 @@ class Telescope(eqx.Module):
         block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
         nothing = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
-        start = Sum.onto(alike(nothing, particles))
+        start = Sum.onto(alike(nothing, particles), self.kinematics.size)
 
         def add(weights: Sum, particles: Particles) -> Sum:
             projected = self.orientation(particles, scale)

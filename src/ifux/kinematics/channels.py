@@ -176,30 +176,34 @@ class VelocityChannels(AbstractKinematics):
 
     def locate(self, projected: Projected) -> Stencil:
         """B-spline weights in the Doppler shift."""
-        runs, position = self.runs, self.nodes(projected)
-        skipped, here = 0, jnp.clip(position, *runs[0]) - runs[0][0]
-        for (_, last), (first, end) in pairwise(runs):
+        runs, skipped = self.runs, 0
+        start, end = runs[0][0], runs[-1][1]
+        position = self.nodes(projected, start, end)
+        here = position - start
+        for (_, last), (first, _) in pairwise(runs):
             # Between two runs, the nearer one.
+            below = jnp.minimum(here, last - start - skipped)
             skipped += first - last - 1 - 2 * self.padding
-            there = jnp.clip(position, first, end) - (runs[0][0] + skipped)
-            here = jnp.where(position < (first + last) / 2, here, there)
+            above = jnp.maximum(position, first) - start - skipped
+            here = jnp.where(position < (first + last) / 2, below, above)
         stencil = bspline(here + self.padding, self.size, self.degree)
         possible = jnp.abs(projected.velocity) < SPEED_OF_LIGHT
         return Stencil(stencil.index, jnp.where(possible[:, None], stencil.weight, 0), stencil.size)
 
     def represented(self, projected: Projected) -> Bool[Array, " particle"]:
         """Whether the velocity of each particle lies in a run, but for rounding."""
-        position = self.nodes(projected)
+        runs = self.runs
+        position = self.nodes(projected, runs[0][0] - 1, runs[-1][1] + 1)
         found = jnp.zeros(position.shape, bool)
         for first, last in self.runs:
             found |= (position > first - ROUNDING) & (position < last + ROUNDING)
         return found
 
-    def nodes(self, projected: Projected) -> Float[Array, " particle"]:
-        """The Doppler shift of each particle in units of the spacing; beyond all nodes, one further than the last."""
-        most = math.tanh(self.outermost + self.spacing / SPEED_OF_LIGHT)
-        fraction = jnp.clip(projected.velocity / SPEED_OF_LIGHT, -most, most)
-        return artanh(fraction, most) * (SPEED_OF_LIGHT / self.spacing)
+    def nodes(self, projected: Projected, first: int, last: int) -> Float[Array, " particle"]:
+        """The Doppler shift of each particle in units of the spacing, held between two nodes."""
+        low, high = (math.tanh(node * self.spacing / SPEED_OF_LIGHT) for node in (first, last))
+        fraction = jnp.clip(projected.velocity / SPEED_OF_LIGHT, low, high)
+        return artanh(fraction, max(-low, high)) * (SPEED_OF_LIGHT / self.spacing)
 
     def respond(
         self,

@@ -44,8 +44,9 @@ def deposit(
         added = (amount[:, None] * spaxel.weight)[:, :, None] * kind.weight[:, None, :]
         parts = total.parts.reshape(tall * wide, 2 * kinds)
         parts = parts.at[spaxel.index[:, :, None], kinds + kind.index[:, None, :]].add(added, mode="promise_in_bounds")
-        corner = jnp.stack([rows.index[:, 0], columns.index[:, 0]], axis=1)
-        window = rows.index.shape[1], columns.index.shape[1]
+        first = kind.index[:, 0] // mixture.size * mixture.size
+        corner = jnp.stack([rows.index[:, 0], columns.index[:, 0], first], axis=1)
+        window = rows.index.shape[1], columns.index.shape[1], channels.index.shape[1] * mixture.size
         return settle(Sum(parts.reshape(total.parts.shape), total.count), corner, window)
 
     together = SPARSE if jax.default_backend() == "cpu" else 4 * SPARSE

@@ -99,11 +99,24 @@ def spline_jvp(degree, primals, tangents):
     return value, (spline(offset + 0.5, degree - 1) - spline(offset - 0.5, degree - 1)) * change
 
 
+@jax.custom_jvp
 def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
-    """The rows of nodes.
+    """The rows of nodes. Their derivatives are added up by points in turns."""
+    return table.at[index].get(mode="promise_in_bounds")
 
-    Points that read a short table take turns at copies of it. Their derivatives are added to the rows that they read:
-    thousands would lose digits, and on an accelerator wait for one another.
+
+@rows_of.defjvp
+def rows_of_jvp(primals, tangents):
+    """Linear in the table."""
+    (table, index), (change, _) = primals, tangents
+    return rows_of(table, index), rows_in_turns(change, index)
+
+
+def rows_in_turns(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
+    """The same rows, read by points that take turns at copies of a short table.
+
+    The transpose adds what points have to the rows that they read: thousands would lose digits, and on an accelerator
+    wait for one another.
     """
     if jax.default_backend() == "cpu":
         copies = min(8, index.size // (2 * table.shape[0]))

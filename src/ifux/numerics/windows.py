@@ -15,7 +15,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int32
 
-from ifux.numerics.sums import EVERY, MOST, Sum, at, counted, settle_where_full, some_of
+from ifux.numerics.sums import EVERY, MOST, Sum, at_most, counted, settle_where_full, some_of
 from ifux.numerics.tiles import add_in_tiles, adjoint_in_tiles
 from ifux.numerics.varying import alike
 
@@ -45,7 +45,7 @@ def add_product(
     return Sum(*product_p.bind(*alike((total.parts, total.count, corner, row, column, channel, basis))))
 
 
-def settle(total: Sum, corner: Int32[Array, "point 2"], window: tuple[int, int]) -> Sum:
+def settle(total: Sum, corner: Int32[Array, "point 3"], window: tuple[int, int, int]) -> Sum:
     """The same sum, settled where many points are, after some were added to the windows that begin at corners."""
     if not corner.shape[0]:
         return total
@@ -91,9 +91,10 @@ def add_in_turn(terms: Callable, parts, count, corner, *factors):
     points, filling = corner.shape[0], -corner.shape[0] % TURN
     given = since(parts, corner), terms(*in_memory(*factors))
     given = jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, filling)] + [(0, 0)] * (leaf.ndim - 1)), given)
-    window = factors[0].shape[1], factors[1].shape[1]
-    place = some_of(corner, parts.shape[1])
-    crowded = jnp.max(at(counted(count, place), place)) >= MOST + FEW
+    row, column, channel, basis = (factor.shape[1] for factor in factors[:4])
+    window = row, column, channel * basis
+    place = some_of(corner, count, parts.shape[2] // 2)
+    crowded = at_most(count, place) >= MOST + FEW
     together = jnp.where(crowded, FEW, points + filling)
 
     def turn(number, parts):
@@ -113,7 +114,7 @@ def add_in_turn(terms: Callable, parts, count, corner, *factors):
         parts = jax.lax.fori_loop(first // TURN, last // TURN, turn, parts)
         point = EVERY * jnp.arange(place.shape[0], dtype=jnp.int32)
         count = counted(count, place, ((point >= first) & (point < last)).astype(count.dtype))
-        return settle_where_full(parts, count, place, window, MOST)
+        return settle_where_full(parts, count, place, window)
 
     return jax.lax.fori_loop(0, -(-(points + filling) // together), some, (parts, count))
 
@@ -222,9 +223,9 @@ def tangent_transpose(cotangents, change, counted, corner, *factors_and_dots):
 
 def adjoint_transpose(cotangents, parts, corner, *factors):
     """The tangent, onto nothing."""
-    nothing, none = (
-        alike(jnp.zeros(shape, parts.aval.dtype), factors) for shape in (parts.aval.shape, parts.aval.shape[:2])
-    )
+    shape = parts.aval.shape
+    counts = *shape[:2], shape[2] // 2 // factors[3].shape[1]
+    nothing, none = (alike(jnp.zeros(sizes, parts.aval.dtype), factors) for sizes in (shape, counts))
     back = tangent_p.bind(nothing, none, corner, *factors, *map(ad.instantiate_zeros, cotangents))
     return [back[0], *(None,) * 5]
 
@@ -277,8 +278,8 @@ def _(parts, corner, *factors):
 
 def settle_after(parts, count, corner, *, window):
     """Counts points that were added, and settles."""
-    place = some_of(corner, parts.shape[1])
-    return settle_where_full(parts, counted(count, place), place, window, MOST)
+    place = some_of(corner, count, parts.shape[2] // 2)
+    return settle_where_full(parts, counted(count, place), place, window)
 
 
 define(product_p, 2, partial(add_in_turn, outer), partial(add_in_tiles, outer), product_jvp, None)
