@@ -483,6 +483,9 @@ def test_damaged_bruzual_charlot_is_one_sentence(tmp_path, change, sentence):
     path.rename(tmp_path / "b" / "bc2003_hr_m72_chab_ssp.ised_ASCII")
     with pytest.raises(InputError, match="several sets of models, bc2003_hr"):
         read_ssp(tmp_path / "b", **SAID)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(InputError, match="holds no models of Bruzual & Charlot"):
+        read_ssp(tmp_path / "c", format="bruzual-charlot", **SAID)
 
 
 # FSPS ----------------------------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from ifux.io.files.fits import is_fits, opened_fits
 from ifux.io.files.hdf5 import beginning, is_hdf5
 from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.io.snapshots.centre import distances
+from ifux.io.snapshots.gas import UNITS as GAS
 from ifux.io.snapshots.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
 from ifux.io.snapshots.read import unrecognised as no_galaxy
+from ifux.io.snapshots.stars import UNITS
 from ifux.library import SSPLibrary
 from ifux.orientation.alignment import half_mass_radius
 from ifux.particles import Gas, Particles
@@ -56,10 +58,7 @@ def describe(path: str | Path, **options) -> str:
 
 def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     """What was read of a galaxy, and the ranges of its stars and of its gas."""
-    position = np.asarray(galaxy.stars.position, dtype=np.float64)
-    velocity = np.asarray(galaxy.stars.velocity, dtype=np.float64)
-    mass = np.asarray(galaxy.stars.mass, dtype=np.float64)
-    age, metallicity = np.asarray(galaxy.stars.age), np.asarray(galaxy.stars.metallicity)
+    position, velocity, mass, age, metallicity = (doubled(getattr(galaxy.stars, name)) for name in UNITS)
     radius = distances(position)
     half = half_mass_radius(radius, mass)
     inner = radius <= half
@@ -84,14 +83,8 @@ def gas_lines(gas: Gas) -> list[str]:
     mass, radius = doubled(gas.mass), distances(doubled(gas.position))
     half = half_mass_radius(radius, mass)
     lines = [f"  gas: half of the mass inside {half:.4g} kpc, the farthest at {radius.max():.4g} kpc"]
-    for name, unit in (
-        ("mass", "Msun"),
-        ("density", "Msun/kpc^3"),
-        ("temperature", "K"),
-        ("metallicity", ""),
-        ("smoothing_length", "kpc"),
-    ):
-        values = doubled(getattr(gas, name))
+    for name in ("mass", "density", "temperature", "metallicity", "smoothing_length"):
+        values, unit = doubled(getattr(gas, name)), GAS[name].replace("kpc3", "kpc^3")
         middle = np.average(values, weights=mass)
         words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
         lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))

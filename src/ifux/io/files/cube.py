@@ -112,7 +112,7 @@ def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None
     primary = _primary(cube)
     check_name(path)
     with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
-        file.write(_bytes(primary))
+        file.write(primary.tostring().encode("ascii"))
         celestial, spectral = _celestial(cube), _spectral(cube)
         _append(file, [*_image("DATA", UNIT), *celestial, *spectral], cube.flux, np.dtype(np.float32))
         if cube.variance is not None:
@@ -306,15 +306,11 @@ def _append(file: BufferedIOBase, cards: list[tuple], array: np.ndarray, dtype: 
             *cards,
         ]
     )
-    file.write(_bytes(header))
+    file.write(header.tostring().encode("ascii"))
     rows = max(1, CHUNK // (dtype.itemsize * math.prod(array.shape[1:])))
     for start in range(0, array.shape[0], rows):
         file.write(np.ascontiguousarray(array[start : start + rows], dtype.newbyteorder(">")).data)
     file.write(bytes(-array.size * dtype.itemsize % BLOCK))
-
-
-def _bytes(header: fits.Header) -> bytes:
-    return header.tostring().encode("ascii")
 
 
 def _ascii(text: str) -> str:

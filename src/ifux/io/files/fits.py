@@ -42,11 +42,9 @@ def opened_fits(path: str | Path) -> Iterator[Any]:
         # astropy seeks as the headers say, for ever in a stream that is packed
         raw = file if isinstance(file, BufferedReader) else BytesIO(exactly(file, MOST))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with fits.open(raw, lazy_load_hdus=False) as extensions:
-                    check(extensions, raw)
-                    yield extensions
+            with warnings.catch_warnings(action="ignore"), fits.open(raw, lazy_load_hdus=False) as extensions:
+                check(extensions, raw)
+                yield extensions
         except InputError:
             raise
         except Exception as error:  # astropy raises exceptions of a dozen kinds over damaged bytes

@@ -4,11 +4,15 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ifux.errors import InputError
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".eps", ".ps")
 """How the names of pictures end."""
+
+PACKED: dict[str, Any] = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+"""How the chunks of our own HDF5 files are packed, at gzip's level 4 unless another is asked for."""
 
 
 @contextmanager

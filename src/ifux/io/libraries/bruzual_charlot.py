@@ -51,24 +51,24 @@ def read(path: Path, **stated: Any) -> SSPLibrary:
     if not path.is_dir():
         raise InputError(f"{path} is the model of one metallicity: give the folder with those of all of them.")
     named = files(path)
-    if len(sets := sorted({TRACK.sub("_m*", SUFFIX.sub("", file.name), count=1) for file in named})) != 1:
+    if not named:
+        raise InputError(f"{path} holds no models of Bruzual & Charlot (*.ised_ASCII): give a folder with them.")
+    if len(sets := sorted({TRACK.sub("_m*", SUFFIX.sub("", file.name), count=1) for file in named})) > 1:
         raise InputError(f"{path} holds several sets of models, {', '.join(sets)}: give a folder with one.")
     imf = next((words for code, words in IMFS.items() if f"_{code}" in sets[0].lower()), None)
     stated = {"imf": imf, "citation": "Bruzual & Charlot (2003), MNRAS 344, 1000"} | stated
     ask(path, stated)
     models: dict[float, tuple[Path, np.ndarray]] = {}
-    axes: tuple[np.ndarray, np.ndarray] | None = None
+    axes = (np.zeros(0), np.zeros(0))
     for file in named:
         metals, age, wavelength, flux = read_model(file)
         if metals in models:
             raise InputError(f"{path}: {models[metals][0].name} and {file.name} both have Z = {metals:g}: keep one.")
-        axes = axes or (age, wavelength)
+        axes = axes if models else (age, wavelength)
         if not all(np.array_equal(one, other) for one, other in zip(axes, (age, wavelength), strict=True)):
             raise InputError(f"{file} has other ages or wavelengths than {named[0].name}: keep those of one set.")
         models[metals] = (file, flux)
         check_size(path, (len(named), *flux.shape))
-    if axes is None:
-        raise InputError(f"{path} holds no models of Bruzual & Charlot (*.ised_ASCII): give a folder with them.")
     metallicity = np.array(sorted(models))
     return assembled(
         path,

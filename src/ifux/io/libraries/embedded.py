@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -38,11 +38,9 @@ def cached(
         return read_ssp(path, format="ifux")
     except InputError:
         library = build()
-    try:
+    with suppress(InputError, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_ssp(path, library, overwrite=True, precision=precision)
-    except (InputError, OSError):
-        pass
     return library
 
 
@@ -56,11 +54,7 @@ def fresh() -> SSPLibrary:
 
 def fingerprint() -> str:
     """Hash of the files that the library is computed from, so that a changed program finds no old library."""
-    spec = find_spec("ifux.embedded")
-    if spec is None or spec.origin is None:
-        raise InputError("ifux.embedded is missing: install ifux again.")
-    folder = Path(spec.origin).parent
-    digest = hashlib.sha256()
+    folder, digest = Path(__file__).parents[2] / "embedded", hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

@@ -114,7 +114,7 @@ def read(
         medium="air",
         imf=IMFS[imf] if slopes.size > 1 else f"{IMFS[imf]}, slope {slopes[0]:g}",
         solar_luminosity=SUN,
-        solar_metallicity=solar_metallicity if metallicity == "label" else solar(labels, tracks),
+        solar_metallicity=solar_metallicity if metallicity == "label" else solar(tracks),
         alpha=alphas if alphas.size > 1 else None,
         imf_slope=slopes if slopes.size > 1 else None,
         **stated,
@@ -165,7 +165,7 @@ def fractions(
     return np.array([known[label] for label in labels])
 
 
-def solar(labels: Float[np.ndarray, " metallicity"], tracks: str) -> float:
+def solar(tracks: str) -> float:
     """Mass fraction of metals of isochrones at [M/H] = 0."""
     known = ISOCHRONES[tracks]
     return float(10 ** np.interp(0.0, [*known], np.log10([*known.values()])))

@@ -28,7 +28,7 @@ import h5py
 from ifux.errors import InputError
 from ifux.io.files.format import hdf5_format
 from ifux.io.files.hdf5 import column, find, fixed, number, require_dataset, text
-from ifux.io.files.writing import replacing
+from ifux.io.files.writing import PACKED, replacing
 from ifux.io.libraries.options import assembled, check_size
 from ifux.library import SSPLibrary
 
@@ -80,28 +80,19 @@ def write_ssp(
     """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision."""
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
         further = {name: unit for name, unit in FURTHER.items() if getattr(library, name) is not None}
-        file.attrs["version"] = VERSIONS[bool(further)]
-        file.attrs["solar_luminosity"] = library.solar_luminosity
-        file.attrs["illustrative"] = int(library.illustrative)
+        file.attrs.update(version=VERSIONS[bool(further)], solar_luminosity=library.solar_luminosity)
+        file.attrs.update(illustrative=int(library.illustrative))
         words = {"format": FORMAT, "ifux": version("ifux")}
         words |= {name: getattr(library, name) for name in ("name", "medium", "imf", "citation")}
-        for name, word in words.items():
-            file.attrs[name] = fixed(word)
+        file.attrs.update({name: fixed(word) for name, word in words.items()})
         if library.solar_metallicity is not None:
             file.attrs["solar_metallicity"] = library.solar_metallicity
         for name, unit in (UNITS | further).items():
             values = getattr(library, name)
             if name == "flux":
                 values = values.astype(precision)
-            dataset = file.create_dataset(
-                name,
-                data=values,
-                chunks=(*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape,
-                compression="gzip",
-                compression_opts=1,
-                shuffle=True,
-                fletcher32=True,
-            )
+            chunks = (*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape
+            dataset = file.create_dataset(name, data=values, chunks=chunks, compression_opts=1, **PACKED)
             dataset.attrs["unit"] = fixed(unit)
 
 

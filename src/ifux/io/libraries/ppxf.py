@@ -34,8 +34,6 @@ LIMIT = 2**27
 def recognises(path: Path) -> bool:
     """An archive with arrays of these names."""
     try:
-        if not path.is_file() or not zipfile.is_zipfile(path):
-            return False
         with zipfile.ZipFile(path) as archive:
             return {f"{name}.npy" for name in NAMES} <= set(archive.namelist())
     except Exception:  # zipfile and NumPy raise exceptions of many kinds over damaged bytes

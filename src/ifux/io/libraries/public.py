@@ -1,6 +1,7 @@
 """Public libraries of stellar populations: where they are, what to cite, and how to fetch them into the store."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from ifux.io.downloads.download import Patience, download
 from ifux.io.files.hdf5 import beginning
 from ifux.io.libraries.options import ASKED
 from ifux.io.libraries.read import LIBRARY_FORMATS
-from ifux.io.libraries.store import SHA256, Stored, digest, free, import_ssp, library_folder, make, record, stored_names
+from ifux.io.libraries.store import SHA256, Stored, digest, free, import_ssp, library_folder, make, record
 
 PATIENCE = Patience(tries=4)
 """Without a network, a few seconds."""
@@ -68,14 +69,6 @@ def public_libraries() -> dict[str, Public]:
     return {entry["name"]: Public(**entry | {"asks": tuple(entry.get("asks", ()))}) for entry in entries}
 
 
-def public(name: str) -> Public:
-    """One of them."""
-    known = public_libraries()
-    if name not in known:
-        raise InputError(f"{name!r} is no public library that ifux knows: it knows {', '.join(known)}.")
-    return known[name]
-
-
 def fetch_ssp(
     name: str,
     *,
@@ -102,7 +95,8 @@ def fetch_ssp(
         InputError: it is not known, has no address, or asks for options; there is no network, or the file is not the
             one that is expected.
     """
-    entry = public(name)
+    if (entry := (known := public_libraries()).get(name)) is None:
+        raise InputError(f"{name!r} is no public library that ifux knows: it knows {', '.join(known)}.")
     if entry.address is None:
         raise InputError(
             f"{entry.title} cannot be fetched without a choice: take files from {entry.page} and store them with "
@@ -144,11 +138,8 @@ def expectation(entry: Public, sha256: str | None) -> tuple[str | None, str]:
         return sha256, "as you said"
     if entry.sha256 is not None:
         return entry.sha256, "as is published"
-    if entry.name in stored_names():
-        try:
-            before = record(entry.name)
-        except InputError:
-            return None, ""
+    with suppress(InputError):  # there may be none before, or a damaged one
+        before = record(entry.name)
         if before.source.get("address") == entry.address:
             first = f"as on {before.imported}, when it was fetched first"
             return before.source["sha256"], f"{first}; if its authors replaced it, say its new one with sha256=..."

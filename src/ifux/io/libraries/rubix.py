@@ -33,13 +33,12 @@ from ifux.io.files.format import hdf5_format
 from ifux.io.files.hdf5 import find
 from ifux.io.libraries.options import USUAL, arrays, ask, assembled
 from ifux.library import SSPLibrary
+from ifux.units import SPEED_OF_LIGHT
 
 NAMES = ("age", "metallicity", "wavelength", "flux")
 REMEDY = f"a library of RUBIX has {', '.join(NAMES)}"
 AGE_UNITS = {"Gyr": 1.0, "Myr": 1e-3, "yr": 1e-9, "log Gyr": 1.0, "log yr": 1e-9}
 FLUX_UNITS = ("Lsun/angstrom", "Lsun/Hz")
-LIGHT = 2.99792458e18
-"""Speed of light [angstrom/s]."""
 
 
 def recognises(file: h5py.File) -> bool:
@@ -55,14 +54,17 @@ def read(file: h5py.File, age_unit: str | None = None, flux_unit: str | None = N
     if logarithmic:
         metallicity = 10.0**metallicity
     age = ages(path, age, "log Gyr" if logarithmic and age_unit is None else age_unit)
+    flux_unit = flux_unit or (None if logarithmic else FLUX_UNITS[0])
     ask(path, stated)
+    if flux_unit not in FLUX_UNITS:
+        raise InputError(f"{path} does not say what its fluxes are per: give flux_unit=..., one of {[*FLUX_UNITS]}.")
     return assembled(
         path,
         name=Path(path).stem,
         metallicity=metallicity,
         age=age,
         wavelength=wavelength,
-        flux=fluxes(path, flux, wavelength, flux_unit or (None if logarithmic else FLUX_UNITS[0])),
+        flux=per_angstrom(flux, wavelength) if flux_unit == "Lsun/Hz" else flux,
         **stated,
     )
 
@@ -82,21 +84,12 @@ def ages(path: str, age: Float[np.ndarray, "..."], unit: str | None) -> Float[np
         return (10.0**age if unit.startswith("log") else age) * AGE_UNITS[unit]
 
 
-def fluxes(
-    path: str, flux: Float[np.ndarray, "..."], wavelength: Float[np.ndarray, "..."], unit: str | None
-) -> Float[np.ndarray, "..."]:
-    """Fluxes [solar luminosity/angstrom]."""
-    if unit not in FLUX_UNITS:
-        raise InputError(f"{path} does not say what its fluxes are per: give flux_unit=..., one of {[*FLUX_UNITS]}.")
-    return per_angstrom(flux, wavelength) if unit == "Lsun/Hz" else flux
-
-
 def per_angstrom(flux: Float[np.ndarray, "..."], wavelength: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """A flux per hertz as one per angstrom: times c / wavelength^2. Shapes that do not fit are left to be found."""
     if flux.shape[-1:] != wavelength.shape:
         return flux
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return flux * (LIGHT / wavelength**2)
+        return flux * (1e13 * SPEED_OF_LIGHT / wavelength**2)
 
 
 RUBIX = hdf5_format("rubix", recognises, read, (*USUAL, "age_unit", "flux_unit"))

@@ -12,11 +12,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
@@ -33,7 +33,6 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 UNSTATED = "not stated"
-WORDS = ("name", "sha256", "citation", "format", "imported", "ifux", "medium", "imf")
 AXES = ("wavelength", "age", "metallicity")
 
 
@@ -100,19 +99,14 @@ def library_folder() -> Path:
     return folder
 
 
-def checked_name(name: str) -> str:
-    """A name that a library may have."""
+def place(name: str, suffix: str) -> Path:
+    """The file of a library in the store, or its record; an error for a name that no library may have."""
     if not NAME.fullmatch(name):
         raise InputError(
             f"{name!r} is no name for a library: take small letters, digits, '-' and '_', at most 64, "
             "and a letter or digit first."
         )
-    return name
-
-
-def place(name: str, suffix: str) -> Path:
-    """The file of a library in the store, or its record."""
-    return library_folder() / f"{checked_name(name)}{suffix}"
+    return library_folder() / f"{name}{suffix}"
 
 
 def stored_names() -> list[str]:
@@ -142,12 +136,12 @@ def record(name: str) -> Stored:
         raise InputError(f"{path} is no record of a library ({error}): {again(name)}.") from error
     if not sensible(found, name):
         raise InputError(f"{path} is no record of the library {name!r}: {again(name)}.")
-    return Stored(**{key: found[key] for key in Stored.__dataclass_fields__})
+    return Stored(**{entry.name: found[entry.name] for entry in fields(Stored)})
 
 
 def sensible(found: Any, name: str) -> bool:
     """A record has all that it should."""
-    kinds = dict.fromkeys(WORDS, str) | {"size": int, "source": dict, "options": dict, "ranges": dict}
+    kinds: dict[str, Any] = {entry.name: get_origin(entry.type) or entry.type for entry in fields(Stored)}
     if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in kinds.items()):
         return False
     ends = found["ranges"].values()
@@ -209,7 +203,31 @@ def import_ssp(
         raise InputError(f"{path} does not say what to cite: give citation=... .")
     origin = dict(source or {"file": Path(path).resolve().name}) | {"sha256": digest(Path(path))}
     found = options.get("format") or getattr(library_format(Path(path)), "name", "unknown")
-    return keep(library, name, origin, str(found), {key: options[key] for key in options if key != "format"}, overwrite)
+    # The record comes last: without it, nothing is stored, and a file is what an interrupted call left behind.
+    leftover = not place(name, ".json").exists()
+    with (
+        replacing(place(name, ".json"), overwrite=overwrite) as noted,
+        replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written,
+    ):
+        write_ssp(written, library)
+        grid = {"wavelength": library.wavelength} | library.grid
+        stored = Stored(
+            name=name,
+            sha256=digest(written),
+            size=written.stat().st_size,
+            citation=library.citation,
+            source=origin,
+            format=str(found),
+            options={key: options[key] for key in options if key != "format"},
+            imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            ifux=version("ifux"),
+            ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
+            medium=library.medium,
+            imf=library.imf,
+        )
+        said, listed = asdict(stored) | {"file": f"{name}.h5"}, lambda array: np.asarray(array).tolist()
+        noted.write_text(json.dumps(said, indent=2, ensure_ascii=False, default=listed) + "\n", "utf-8")
+    return stored
 
 
 def free(name: str, *, overwrite: bool) -> None:
@@ -227,37 +245,6 @@ def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}): set IFUX_LIBRARIES to a folder.") from error
-
-
-def keep(
-    library: SSPLibrary, name: str, source: dict[str, Any], form: str, options: dict[str, Any], overwrite: bool
-) -> Stored:
-    """Writes the library and its record. The record comes last: without it, nothing is stored."""
-    # A file without a record is what an interrupted call left behind.
-    leftover = not place(name, ".json").exists()
-    with (
-        replacing(place(name, ".json"), overwrite=overwrite) as noted,
-        replacing(place(name, ".h5"), overwrite=overwrite or leftover) as written,
-    ):
-        write_ssp(written, library)
-        grid = {"wavelength": library.wavelength} | library.grid
-        stored = Stored(
-            name=name,
-            sha256=digest(written),
-            size=written.stat().st_size,
-            citation=library.citation,
-            source=source,
-            format=form,
-            options=options,
-            imported=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            ifux=version("ifux"),
-            ranges={axis: [float(nodes[0]), float(nodes[-1])] for axis, nodes in grid.items()},
-            medium=library.medium,
-            imf=library.imf,
-        )
-        said, listed = asdict(stored) | {"file": f"{name}.h5"}, lambda array: np.asarray(array).tolist()
-        noted.write_text(json.dumps(said, indent=2, ensure_ascii=False, default=listed) + "\n", "utf-8")
-    return stored
 
 
 def digest(path: Path) -> str:

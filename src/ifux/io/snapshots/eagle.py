@@ -12,7 +12,7 @@ import h5py
 from ifux.io.files.hdf5 import find, number, text
 from ifux.io.snapshots.hydro import hydro_format
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.particle_group import marked, particle_groups, stating
+from ifux.io.snapshots.particle_group import particle_groups, stating
 
 SMALLEST = 1000.0
 """No box of a cosmological run with galaxies in it is as small in kpc, and hardly one as large in Mpc."""
@@ -56,7 +56,7 @@ def recognises(file: h5py.File) -> bool:
         return False
     if text(header, "RunLabel").startswith(("Horizon", "Magneticum")):
         return False
-    if marked(group, ATTRIBUTES):
+    if stating(group, ATTRIBUTES):
         return True
     named = all(
         find(group, name) is not None for name in ("SmoothedMetallicity", "StellarFormationTime", "Coordinates")

@@ -41,7 +41,7 @@ def abundances(table: ParticleGroup, mass: Float[np.ndarray, "..."]) -> dict[str
     symbols = elements.symbols or named_columns(table.group.file, name)
     values = numbers(dataset)
     if values.ndim != 2 or not symbols or values.shape[1] < len(symbols):
-        table.note(
+        table.notes.append(
             f"{dataset.name} of shape {values.shape} was not read: {len(symbols)} elements were expected in columns"
         )
         return {}

@@ -16,7 +16,6 @@ from ifux.units import MEGAPARSEC
 HUBBLE_TIME = MEGAPARSEC / 1e7 / 3.15576e16
 """Inverse of 100 km/s/Mpc [Gyr of 365.25 days]."""
 
-
 NAMES = {
     "hubble": ("HubbleParam", "h"),
     "matter": ("Omega0", "Omega_m", "Omega_Matter", "OmegaMatter"),
@@ -53,13 +52,10 @@ class Expansion:
         return Cosmology(self.hubble, self.matter)
 
     @classmethod
-    def of(
-        cls, header: h5py.Group, universe: h5py.Group | h5py.Dataset | None = None, facts: Facts | None = None
-    ) -> "Expansion":
+    def of(cls, header: h5py.Group, universe: h5py.Group | h5py.Dataset | None, facts: Facts) -> "Expansion":
         """The expansion in a header and in SWIFT's group Cosmology, short of what is stated."""
         holders = [header] if universe is None else [universe, header]
         where = f"{header.file.filename}: {holders[0].name}"
-        facts = facts or Facts()
         scale, notes = scale_factor(holders, facts.redshift, where)
         if (stated := facts.cosmology) is not None:
             return cls(scale, stated.hubble, stated.matter, notes=tuple(notes))

@@ -30,11 +30,11 @@ from ifux.io.snapshots.centre import periodic
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import HUBBLE_TIME, Expansion, little_h
 from ifux.io.snapshots.gas import Gas, gas_of
-from ifux.io.snapshots.populations import EXAMPLE, SPECIES, YOUNGEST, Population, populations_of
+from ifux.io.snapshots.populations import EXAMPLE, SPECIES, Population, populations_of
 from ifux.io.snapshots.quantity import factor
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import PRESENT, Stars
+from ifux.io.snapshots.stars import PRESENT, YOUNGEST, Stars
 from ifux.io.snapshots.stated import COSMOLOGY, DIMENSIONS, FACTS, Facts
 
 GAS, STARS = 0, 4
@@ -148,7 +148,12 @@ def assembled(raw: Raw, *, populations: object = None, physical: object = False,
         size, places = raw.header.box * scales["position"], together([part["position"] for part in parts])
         box, remark = (None, []) if places is None or not size > 0 else periodic(np.full(3, size), places)
     notes += [f"PartType{number}: {made[number].summary()}, as stated" for number in sorted(made)]
-    notes += aside(raw, made, species) + lost + remark
+    notes += [
+        f"{count} particles of PartType{number} ({SPECIES[number]}) are not stars here"
+        for number, count in enumerate(raw.header.counts)
+        if count and number not in (GAS, *species)
+    ]
+    notes += lost + remark
     if STARS in species and STARS not in made and raw.column("formed", STARS) is None:
         notes.append(PRESENT)
     if any(number != STARS for number in made):
@@ -200,20 +205,19 @@ def stellar(raw: Raw, made: dict[int, Population]) -> list[int]:
     if counts[STARS] and STARS not in made and all(raw.column(role, STARS) is not None for role in INNATE):
         return sorted({*made, STARS})
     if not made:
+        likely = next(species for species in (2, 3, 4, 1, 5, 0) if counts[species])
         raise InputError(
             f"{raw.path} states no ages and metallicities of its particles, {census(raw)}: say which of them are "
-            f"stars and what these are made of, as in {EXAMPLE.replace('PartType2', f'PartType{likely(counts)}')}."
+            f"stars and what these are made of, as in {EXAMPLE.replace('PartType2', f'PartType{likely}')}."
         )
     return sorted(made)
 
 
-def likely(counts: tuple[int, ...]) -> int:
-    """A particle type that is there, and may stand for stars."""
-    return next(species for species in (2, 3, 4, 1, 5, 0) if counts[species])
-
-
-INNATE = ("formation", "metallicity")
-"""What stars say of themselves in runs that form them."""
+INNATE = {
+    "formation": ("age", 'ages: give {} an "age" in Gyr or a "history"'),
+    "metallicity": ("metallicity", 'metallicities: give {} a "metallicity" as a mass fraction'),
+}
+"""What stars say of themselves in runs that form them: the column of it, and what to state where they do not."""
 
 
 def census(raw: Raw) -> str:
@@ -222,41 +226,21 @@ def census(raw: Raw) -> str:
     return " and ".join(words)
 
 
-def aside(raw: Raw, made: dict[int, Population], stars: list[int]) -> list[str]:
-    """Notes about the particles that are neither stars nor gas here."""
-    return [
-        f"{count} particles of PartType{species} ({SPECIES[species]}) are not stars here"
-        for species, count in enumerate(raw.header.counts)
-        if count and species not in stars and species != GAS
-    ]
-
-
 def star_columns(
     raw: Raw, species: int, population: Population | None, scales: Scales, facts: Facts
 ) -> dict[str, np.ndarray | None]:
     """Columns of `Stars` of one particle type."""
-    count, where = raw.header.counts[species], f"{raw.path}: PartType{species}"
+    where = f"{raw.path}: PartType{species}"
     columns: dict[str, np.ndarray | None] = dict(moving(raw, species, scales))
-    age = population.ages(count, species) if population else None
-    metals = population.metallicities(count, species) if population else None
-    if age is None:
-        formation = scaled(raw, "formation", species, scales)
-        if formation is None:
-            raise InputError(
-                f'{where} states no ages: give populations.PartType{species} an "age" in Gyr or a "history".'
-            )
-        age = since(formation, raw, scales)
-    if metals is None:
-        metals = scaled(raw, "metallicity", species, scales)
-        if metals is None:
-            raise InputError(
-                f'{where} states no metallicities: give populations.PartType{species} a "metallicity" as a mass '
-                "fraction."
-            )
-        metals = facts.fractions(metals)
+    columns |= population.columns(raw.header.counts[species], species) if population else {}
+    for role, (name, words) in INNATE.items():
+        if name not in columns:
+            if (values := scaled(raw, role, species, scales)) is None:
+                raise InputError(f"{where} states no {words.format(f'populations.PartType{species}')}.")
+            columns[name] = since(values, raw, scales) if name == "age" else facts.fractions(values)
     if not population and (formed := scaled(raw, "formed", species, scales)) is not None:
         columns["mass"] = formed
-    columns |= {"age": age, "metallicity": metals, "potential": scaled(raw, "potential", species, scales)}
+    columns["potential"] = scaled(raw, "potential", species, scales)
     check_shapes(where, columns)
     return columns
 

@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units
 
 from ifux.errors import InputError
-from ifux.galaxy import Galaxy
+from ifux.galaxy import Galaxy, S
 from ifux.io.snapshots import gas, stars
 from ifux.io.snapshots.centre import densest, distances, gathered, moved, unwrapped
 from ifux.io.snapshots.columns import LARGEST
@@ -65,8 +65,13 @@ def settled(
         raise InputError(
             f"{snapshot.source}: the mass of the stars, {total:.4g} Msun, is no number in single precision."
         )
+    return galaxy_of(particles(snapshot.stars), snapshot)
+
+
+def galaxy_of(stars: S, snapshot: Snapshot) -> Galaxy[S]:
+    """A galaxy of stars, with all else that a snapshot says."""
     return Galaxy(
-        particles(snapshot.stars),
+        stars,
         snapshot.redshift,
         source=snapshot.source,
         format=snapshot.format,
@@ -92,7 +97,11 @@ def cells(table: gas.Gas) -> Gas:
 def centred(snapshot: Snapshot, centre: Centre) -> Snapshot:
     """Particles relative to the centre of their galaxy, the periodic box undone."""
     if not isinstance(centre, str):
-        origin, how = point(centre, snapshot.source), "as given"
+        origin, how = in_unit(centre, "kpc", "centre"), "as given"
+        if origin.shape != (3,) or not np.all(np.isfinite(origin)):
+            raise InputError(
+                f"{snapshot.source}: a centre has three finite coordinates in kpc of the snapshot, got {origin}."
+            )
     elif centre == "most-bound":
         if snapshot.stars.potential is None or np.isnan(snapshot.stars.potential).all():
             raise InputError(
@@ -145,11 +154,3 @@ def some_left(snapshot: Snapshot):
         raise InputError(
             f"{snapshot.source}: no star particle is left ({went}): select another galaxy or a wider radius."
         )
-
-
-def point(centre: Sequence | np.ndarray | units.Quantity, source: str) -> np.ndarray:
-    """Three coordinates [kpc]."""
-    values = in_unit(centre, "kpc", "centre")
-    if values.shape != (3,) or not np.all(np.isfinite(values)):
-        raise InputError(f"{source}: a centre has three finite coordinates in kpc of the snapshot, got {values}.")
-    return values

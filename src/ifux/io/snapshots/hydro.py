@@ -20,7 +20,7 @@ from ifux.io.snapshots.layout import GAS, KPC, STARS, Layout
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import ParticleGroup, particle_groups
 from ifux.io.snapshots.snapshot import Snapshot
-from ifux.io.snapshots.stars import PRESENT, Stars
+from ifux.io.snapshots.stars import PRESENT, YOUNGEST, Stars
 from ifux.io.snapshots.stated import FACTS, Facts
 
 SPECIES = 4
@@ -31,9 +31,6 @@ LABELS = ("SimulationName", "RunLabel", "RunName")
 
 ROUNDING = 1e-6
 """Relative excess of a formation time over the time of the snapshot that is single precision, not a mistake."""
-
-YOUNGEST = 1e-6
-"""Age of a star that formed in the very step of the snapshot [Gyr]: its logarithm is taken later."""
 
 
 def hydro_format(
@@ -76,7 +73,7 @@ def with_stars(snapshot: Snapshot, header: h5py.Group, table: ParticleGroup) -> 
     names, expansion, where = table.layout.stars, table.expansion, table.group.file.filename
     present = names.present_mass is not None and not table.has("mass")
     if present:
-        table.note(PRESENT)
+        table.notes.append(PRESENT)
     columns = {role: table.read(role) for role in ("position", "velocity")}
     columns["mass"] = mass = table.read("present_mass" if present else "mass")
     columns |= {"metallicity": table.metallicity(mass), "formation": table.read("formation")}
@@ -84,7 +81,7 @@ def with_stars(snapshot: Snapshot, header: h5py.Group, table: ParticleGroup) -> 
     alpha, which = alpha_enhancement(abundances(table, mass))
     check_shapes(where, {**columns, "ids": ids, "potential": potential, "abundance of elements": alpha})
     if alpha is not None:
-        table.note(f"[alpha/Fe] of the stars is their {which}, with the Sun of Asplund et al. (2009)")
+        table.notes.append(f"[alpha/Fe] of the stars is their {which}, with the Sun of Asplund et al. (2009)")
     formation = columns.pop("formation")
     born = np.isfinite(formation) & (formation > 0)
     age = expansion.now() - expansion.time(np.where(born, formation, 1.0))
@@ -123,9 +120,11 @@ def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
     gas, notes = gas_of(table.where, columns, abundances(table, mass), subhalo)
     table.notes += notes
     if table.has("smoothing_length"):
-        table.note(f"smoothing lengths of the gas are {names.kernel}")
+        table.notes.append(f"smoothing lengths of the gas are {names.kernel}")
     if names.effective and (forming := int(np.sum(gas.star_formation_rate > 0))):
-        table.note(f"the temperature of {forming} star-forming gas particles is that of an effective equation of state")
+        table.notes.append(
+            f"the temperature of {forming} star-forming gas particles is that of an effective equation of state"
+        )
     return replace(snapshot.noted(*table.notes), gas=gas)
 
 

@@ -41,7 +41,6 @@ DENSITY = Unit(MSUN.cgs / KPC.cgs**3, "Msun/kpc3", {"mass": 1, "length": -3})
 RATE = Unit(MSUN.cgs / 3.15576e7, "Msun/yr")
 """In years of 365.25 days. Simulations state it so, whatever their other units."""
 
-
 UNITS = {
     "position": KPC, "velocity": KMS, "mass": MSUN, "present_mass": MSUN, "metallicity": NUMBER, "formation": NUMBER,
     "potential": ENERGY, "density": DENSITY, "star_formation_rate": RATE, "temperature": NUMBER,

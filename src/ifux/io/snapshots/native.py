@@ -40,7 +40,7 @@ from ifux import particles
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology, Galaxy
 from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
-from ifux.io.files.writing import replacing
+from ifux.io.files.writing import PACKED, replacing
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
 from ifux.io.snapshots.gas import UNITS as GAS
@@ -58,8 +58,6 @@ OPTIONAL = {"alpha": "", "potential": "km2/s2"}
 REMEDY = f"the docstring of {__name__} shows the layout"
 CHUNK = 65536
 """Particles in a chunk."""
-PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
-"""How chunks are packed."""
 
 
 def recognises(file: h5py.File) -> bool:
@@ -136,12 +134,9 @@ def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
     if not count:
         raise InputError(f"{path}: a galaxy without stars is not written.")
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["version"] = VERSION
-        file.attrs["redshift"] = galaxy.redshift
-        file.attrs["notes"] = fixed(galaxy.notes)
+        file.attrs.update(version=VERSION, redshift=galaxy.redshift, notes=fixed(galaxy.notes))
         words = {"format": FORMAT, "source": galaxy.source, "layout": galaxy.format, "ifux": version("ifux")}
-        for name, word in words.items():
-            file.attrs[name] = fixed(word)
+        file.attrs.update({name: fixed(word) for name, word in words.items()})
         for name, reasons in (("dropped", galaxy.dropped), ("changed", galaxy.changed)):
             file.create_group(name).attrs.update(reasons)
         if galaxy.cosmology is not None:

@@ -27,7 +27,7 @@ class ParticleGroup:
     """What is in the group."""
     layout: Layout
     expansion: Expansion
-    facts: Facts = field(default_factory=Facts)
+    facts: Facts
     notes: list[str] = field(default_factory=list)
 
     def column(self, role: str) -> Column | None:
@@ -92,7 +92,7 @@ class ParticleGroup:
                     f"none of its own: add it, or {example}."
                 )
             if names and column.cgs != 1:
-                self.note(f"{dataset.name} states no unit, so the published one was taken")
+                self.notes.append(f"{dataset.name} states no unit, so the published one was taken")
             return published
         if self.layout.physical is not None and number(dataset, self.layout.physical) == 1:
             a = 0.0
@@ -110,7 +110,7 @@ class ParticleGroup:
         if told is not None or published is None or abs(stated / published - 1) < 0.01:
             return stated
         believed = "but the published one was taken" if column.certain else "and was believed"
-        self.note(f"{dataset.name} states a unit {stated / published:.4g} times the published one, {believed}")
+        self.notes.append(f"{dataset.name} states a unit {stated / published:.4g} times the published one, {believed}")
         return published if column.certain else stated
 
     def ids(self, name: str) -> Int[np.ndarray, " particle"] | None:
@@ -121,7 +121,9 @@ class ParticleGroup:
         if dataset.dtype.kind == "f":
             values = numbers(dataset)
             if not np.all(np.abs(values) < 2.0**53):
-                self.note(f"{dataset.name} are rounded or no numbers, so no {self.kind} can be selected by them")
+                self.notes.append(
+                    f"{dataset.name} are rounded or no numbers, so no {self.kind} can be selected by them"
+                )
                 return None
             return values.ravel().astype(np.int64)
         values = whole(dataset)
@@ -136,10 +138,6 @@ class ParticleGroup:
                     raise InputError(f"{self.where}/{names[0]} must have a number for each of {count} {self.kind}.")
                 return np.stack(columns, axis=1)
         return None
-
-    def note(self, sentence: str):
-        """Keeps a remark."""
-        self.notes.append(sentence)
 
 
 def parted(dataset: h5py.Dataset, values: Float[np.ndarray, "..."], column: Column) -> Float[np.ndarray, "..."]:
@@ -167,12 +165,7 @@ STATING = ("to_cgs", "a_scaling", "CGSConversionFactor", "aexp-scale-exponent", 
 """Attributes of datasets by which simulations state units."""
 
 
-def marked(group: h5py.Group, names: Sequence[str]) -> bool:
-    """Whether a dataset of a group has one of these attributes."""
+def stating(group: h5py.Group, names: Sequence[str] = STATING) -> bool:
+    """Whether the datasets of a group state units, by one of these attributes on any of them."""
     nodes = [node for name in members(group) if isinstance(node := find(group, name), h5py.Dataset)]
     return any(name in node.attrs for node in nodes for name in names)
-
-
-def stating(group: h5py.Group) -> bool:
-    """Whether the datasets of a group state units."""
-    return marked(group, STATING)

@@ -26,6 +26,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.snapshots.snapshot import OLDEST
+from ifux.io.snapshots.stars import YOUNGEST
 
 SPECIES = ("gas", "halo", "disc", "bulge", "stars", "boundary")
 """Particle types of Gadget, in their order."""
@@ -36,9 +37,6 @@ KEYS = ("age", "history", "start", "end", "timescale", "metallicity", "scatter",
 
 NODES = 65536
 """Steps of the table that inverts a history without a closed inverse: ages are right to a step of it."""
-
-YOUNGEST = 1e-6
-"""Age of a star that is drawn at the very end [Gyr]: its logarithm is taken later."""
 
 EXAMPLE = (
     'populations={"PartType2": {"age": 5.0, "metallicity": 0.02}} or, in place of the age, '
@@ -82,6 +80,11 @@ class Population:
         if not self.scatter:
             return np.full(count, self.metallicity)
         return self.metallicity * 10 ** (self.scatter * self.draws(species, 1).standard_normal(count))
+
+    def columns(self, count: int, species: int = 4) -> dict[str, Float[np.ndarray, " particle"]]:
+        """Ages [Gyr] and metallicities of so many particles, stars unless said otherwise, as far as they are stated."""
+        found = {"age": self.ages(count, species), "metallicity": self.metallicities(count, species)}
+        return {role: values for role, values in found.items() if values is not None}
 
     def draws(self, species: int, purpose: int) -> np.random.Generator:
         """Numbers that depend on the seed, on the type and on what they are for, and on nothing else."""

@@ -111,8 +111,8 @@ def snapshot_of(simulation: Any, path: Path) -> Snapshot:
         raise InputError(
             f"{path} holds no stars: pynbody finds {len(simulation.gas)} gas and {len(simulation.dm)} dark."
         )
-    columns = {role: column(stars, *source) for role, source in STARS.items()}
-    formed = next((name for name in FORMED if name in names(stars)), None)
+    columns, there = {role: column(stars, *source) for role, source in STARS.items()}, stars.loadable_keys()
+    formed = next((name for name in FORMED if name in there), None)
     columns["mass"] = column(stars, formed or "mass", "Msol")
     notes = [
         f"masses as formed are from {formed}"
@@ -120,8 +120,8 @@ def snapshot_of(simulation: Any, path: Path) -> Snapshot:
         else "the file gives no masses as formed: those at the time of the snapshot were taken, which makes old stars "
         "too faint by up to half"
     ]
-    potential = column(stars, "phi", "km^2 s^-2") if "phi" in names(stars) else None
-    ids = np.asarray(stars["iord"]) if "iord" in names(stars) else None
+    potential = column(stars, "phi", "km^2 s^-2") if "phi" in there else None
+    ids = np.asarray(stars["iord"]) if "iord" in there else None
     check_shapes(str(path), columns | {"potential": potential})
     gas, remarks = with_gas(simulation.gas, path)
     scale = fact(simulation, "a")
@@ -146,7 +146,7 @@ def with_gas(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
     """The gas, and what is remarkable about it."""
     if not len(gas):
         return None, []
-    there, columns = names(gas), {}
+    there, columns = gas.loadable_keys(), {}
     optional = {"star_formation_rate": ("sfr", "Msol yr^-1"), "smoothing_length": ("smooth", "kpc")}
     sources = GAS | {role: source for role, source in optional.items() if source[0] in there}
     for role, source in sources.items():
@@ -157,11 +157,6 @@ def with_gas(gas: Any, path: Path) -> tuple[Gas | None, list[str]]:
                 return None, [f"{len(gas)} gas particles were left out: {error}"]
     elements = {symbol: column(gas, name, "") for name, symbol in ELEMENTS.items() if name in there}
     return gas_of(f"{path}: gas", columns, elements)
-
-
-def names(family: Any) -> list[str]:
-    """What the files have of a family of particles."""
-    return list(family.loadable_keys())
 
 
 def column(family: Any, name: str, unit: str) -> Float[np.ndarray, "..."]:

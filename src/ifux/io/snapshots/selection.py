@@ -18,9 +18,10 @@ def of_subhalo(snapshot: Snapshot, subhalo: int | Sequence | np.ndarray) -> Snap
             f"{snapshot.source}: the file does not say which subhalo its stars belong to: ask for a cut-out of the "
             "subhalo, or give its centre and a radius."
         )
-    wanted = whole_numbers(subhalo, "subhalo", snapshot.source)
-    levels = numbers.shape[1]
-    if wanted.shape != (levels,):
+    wanted, levels = np.atleast_1d(array(subhalo, f"{snapshot.source}: subhalo")), numbers.shape[1]
+    if wanted.dtype.kind not in "iu" or wanted.ndim != 1:
+        raise InputError(f"{snapshot.source}: subhalo must be whole numbers, got {subhalo!r}.")
+    if (wanted := wanted.astype(np.int64)).shape != (levels,):
         raise InputError(
             f"{snapshot.source}: a subhalo is named by {levels} whole number{'s' * (levels > 1)} in this file, got "
             f"{subhalo!r}."
@@ -80,14 +81,6 @@ def signed(values: np.ndarray, name: str) -> Int[np.ndarray, " particle"]:
     if flat.dtype.kind not in "iu" or not flat.size:
         raise InputError(f"{name}: identifiers are whole numbers, at least one, got {values!r:.80}.")
     return flat.astype(np.uint64).view(np.int64) if flat.dtype.kind == "u" else flat.astype(np.int64)
-
-
-def whole_numbers(values: int | Sequence | np.ndarray, name: str, source: str) -> Int[np.ndarray, " number"]:
-    """One or several whole numbers."""
-    found = np.atleast_1d(array(values, f"{source}: {name}"))
-    if found.dtype.kind not in "iu" or found.ndim != 1:
-        raise InputError(f"{source}: {name} must be whole numbers, got {values!r}.")
-    return found.astype(np.int64)
 
 
 def array(values: int | Sequence | np.ndarray, name: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a reader of any format hands over: stars and gas where their simulation has them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -69,14 +70,9 @@ class Snapshot:
 
     def sane_stars(self) -> "Snapshot":
         """The stars that can shine."""
-        odd: Masks = {
-            f"{name} is not a finite number in single precision": unusable(getattr(self.stars, name))
-            for name in suns.UNITS
-        }
         snapshot = self.without(
-            odd
+            odd(self.stars, suns.UNITS, ["mass"])
             | {
-                "mass is not positive in single precision": self.stars.mass < SMALLEST,
                 "age is negative": self.stars.age < 0,
                 f"age is beyond {OLDEST:g} Gyr, older than any universe": self.stars.age > OLDEST,
                 "metallicity is above one, so no mass fraction": self.stars.metallicity > 1,
@@ -95,12 +91,7 @@ class Snapshot:
         """The gas that can be."""
         if self.gas is None:
             return self
-        reasons: Masks = {
-            f"{name} is not a finite number in single precision": unusable(getattr(self.gas, name))
-            for name in gases.UNITS
-        }
-        for name in ("mass", "density", "temperature", "smoothing_length"):
-            reasons[f"{name} is not positive in single precision"] = getattr(self.gas, name) < SMALLEST
+        reasons = odd(self.gas, gases.UNITS, ["mass", "density", "temperature", "smoothing_length"])
         reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
         snapshot = self.without(gas=reasons)
         gas, changed, mended = snapshot.gas, {}, {}
@@ -117,6 +108,12 @@ class Snapshot:
         elements = {name: mended.pop(name, values) for name, values in gas.elements.items()}
         gas = replace(gas, **mended, elements=elements)
         return replace(snapshot, gas=gas, changed=added(snapshot.changed, changed))
+
+
+def odd(table: Stars | Gas, finite: Iterable[str], positive: Iterable[str]) -> Masks:
+    """Particles of which a number is none in single precision, or not above zero where it must be."""
+    masks = {f"{name} is not a finite number in single precision": unusable(getattr(table, name)) for name in finite}
+    return masks | {f"{name} is not positive in single precision": getattr(table, name) < SMALLEST for name in positive}
 
 
 def kept(reasons: Masks, count: int) -> tuple[Bool[np.ndarray, " particle"], dict[str, int]]:

@@ -11,6 +11,9 @@ UNITS = {"position": "kpc", "velocity": "km/s", "mass": "Msun", "age": "Gyr", "m
 PRESENT = "the file keeps no masses as formed: the present ones were taken, which are up to 0.2 dex lower"
 """A remark."""
 
+YOUNGEST = 1e-6
+"""Age of a star that formed in the very step of the snapshot [Gyr]: its logarithm is taken later."""
+
 
 @dataclass(frozen=True)
 class Stars:

@@ -8,7 +8,7 @@ from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.files.hdf5 import find, opened, regular, require_dataset, require_group
 from ifux.io.snapshots import native
-from ifux.io.snapshots.galaxy import particles, settled
+from ifux.io.snapshots.galaxy import galaxy_of, particles, settled
 from ifux.io.snapshots.snapshot import added
 from ifux.particles import Particles
 
@@ -74,14 +74,4 @@ def stream_galaxy(path: str | Path) -> Galaxy[StarFile]:
             empty = empty.noted("the gas of the file is not streamed: read it with ifux.io.read_galaxy")
     if not count:
         settled(empty, "as-is")
-    stars = StarFile(path, count, dropped=dict(empty.dropped), changed=dict(empty.changed))
-    return Galaxy(
-        stars,
-        empty.redshift,
-        empty.source,
-        empty.format,
-        stars.dropped,
-        stars.changed,
-        empty.notes,
-        cosmology=empty.cosmology,
-    )
+    return galaxy_of(StarFile(path, count, dropped=empty.dropped, changed=empty.changed), empty)

@@ -13,7 +13,7 @@ import h5py
 from ifux.io.files.hdf5 import find
 from ifux.io.snapshots.hydro import hydro_format
 from ifux.io.snapshots.layout import Column, Elements, GasColumns, Layout, StarColumns
-from ifux.io.snapshots.particle_group import CGS, marked, particle_groups
+from ifux.io.snapshots.particle_group import CGS, particle_groups, stating
 
 LAYOUT = Layout(
     name="swift",
@@ -45,7 +45,7 @@ LAYOUT = Layout(
 def recognises(file: h5py.File) -> bool:
     """The unit attributes of SWIFT on any dataset of the stars or the gas, or its name for when stars formed."""
     return find(file, "PartType4/BirthScaleFactors") is not None or any(
-        marked(group, LAYOUT.attributes) for group in particle_groups(file)
+        stating(group, LAYOUT.attributes) for group in particle_groups(file)
     )
 
 

@@ -49,8 +49,7 @@ class Columns:
 def reading(path: Path, how: str):
     """Whatever a reader trips over, as one sentence."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     except InputError:
         raise
@@ -226,15 +225,14 @@ def read_parquet(path: Path) -> Columns:
         raise InputError(f"{path}: Parquet needs pyarrow: install it with `pip install ifux[tables]`.") from error
     table = parquet.read_table(path, use_threads=False)
     found = with_names({entry.name: of_arrow(table.column(entry.name)) for entry in table.schema})
-    written, meta = (table.schema.metadata or {}).get(b"table_meta_yaml"), {}
-    if written is not None:
+    if (written := (table.schema.metadata or {}).get(b"table_meta_yaml")) is not None:
         header, _, units = described(written.decode("utf-8", errors="replace"))
         found.units.update(units)
-        meta = facts(header.get("meta"))
+        found.meta.update(facts(header.get("meta")))
     for name, entry in zip(found.values, table.schema, strict=True):
         if stated := (entry.metadata or {}).get(b"unit"):
             found.units[name] = stated.decode("utf-8", errors="replace")
-    return Columns(found.values, found.units, meta)
+    return found
 
 
 def of_arrow(column: Any) -> np.ndarray:

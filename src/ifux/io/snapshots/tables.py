@@ -28,7 +28,7 @@ from ifux.errors import InputError
 from ifux.io.files.format import Format
 from ifux.io.files.hdf5 import regular
 from ifux.io.snapshots.columns import check_shapes
-from ifux.io.snapshots.populations import Population, population_of
+from ifux.io.snapshots.populations import population_of
 from ifux.io.snapshots.quantity import converted
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
@@ -91,7 +91,7 @@ def stars_of(
         if value is not None and not isinstance(value, Mapping):
             raise InputError(f'{path}: {option} is a table such as {{"mass": ...}}, got {value!r}.')
     made = None if population is None else population_of(population, f"{path}: population")
-    stated = [] if made is None else [*drawn(made, 1)]
+    stated = [] if made is None else [*made.columns(1)]
     chosen = choices(path, [*table.values], columns if isinstance(columns, Mapping) else {}, stated)
     given = {"position" if key == "length" else key: unit for key, unit in (units or {}).items()}  # pyright: ignore[reportAttributeAccessIssue]
     unknown = [name for name in given if name not in UNITS and name not in table.values]
@@ -101,7 +101,7 @@ def stars_of(
         )
     found = {role: column(path, table, role, chosen[role], given) for role in UNITS if role in chosen}
     if made is not None:
-        found |= drawn(made, found["mass"].size)
+        found |= made.columns(found["mass"].size)
     check_shapes(str(path), found)
     ids = table.values[chosen["ids"][0]] if "ids" in chosen else None
     notes = [f"{role} from {', '.join(names)}" for role, names in chosen.items() if (*names,) != (role,)]
@@ -113,12 +113,6 @@ def stars_of(
         format=format,
         notes=tuple(notes),
     )
-
-
-def drawn(population: Population, count: int) -> dict[str, np.ndarray]:
-    """Ages [Gyr] and metallicities of so many stars, as far as a population states them."""
-    columns = {"age": population.ages(count, 4), "metallicity": population.metallicities(count, 4)}
-    return {role: values for role, values in columns.items() if values is not None}
 
 
 def named(names: list[str], role: str) -> tuple[str, ...] | None:
