@@ -265,6 +265,7 @@ def test_galaxy_is_found_again_from_its_cube(double):
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_fit_with_other_particles_scatters_as_it_says(double):
     """A mock and a model of other random numbers differ by the chance of their particles, far more than by noise.
 
