@@ -478,8 +478,8 @@ def test_encoder_sees_more_than_the_prior():
     def loss(network, batch):
         return 4 * squares(network, batch) + surprise(network, batch, held=True)
 
-    pace = optax.cosine_decay_schedule(4e-3, 900)
-    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=900).network
+    pace = optax.cosine_decay_schedule(4e-3, 600)
+    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=600).network
     nothing = float(prior.size * 0.5 * (1 + np.log(2 * np.pi)))
     held_out = Batches(prior, 64, jax.random.key(10))(0)
     assert float(surprise(trained, held_out)) < nothing - 2
