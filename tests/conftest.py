@@ -2,10 +2,22 @@
 
 import gc
 import os
+import tempfile
 from pathlib import Path
 
 # Tests side by side: threads of BLAS that wait by spinning would take the cores from one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation.
+# `XLA_FLAGS= pytest` compiles as users do.
+FAST = "--xla_cpu_use_fusion_emitters=false"
+COMPILES_FAST = FAST in os.environ.setdefault("XLA_FLAGS", FAST)
+
+# What one module or process has compiled, the others need not: the first process keeps the programs until it ends.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="ifux-programs-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import equinox as eqx
 import jax
@@ -20,9 +32,25 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 DATA = Path(os.environ.get("IFUX_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that processes side by side end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True)
+def optimised(request):
+    """Optimises the programs of tests that are marked so: what runs for long."""
+    wanted = request.node.get_closest_marker("optimised") is not None
+    jax.config.update("jax_disable_most_optimizations", COMPILES_FAST and not wanted)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
-    """Forgets what a module compiled: programs hold pieces of memory, of which Linux lets a process have 65,530."""
+    """Forgets what a module compiled: programs hold pieces of memory, of which Linux lets a process have 65,530.
+
+    The cache on disc gives back what the next module needs.
+    """
     yield
     eqx.clear_caches()
     jax.clear_caches()

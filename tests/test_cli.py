@@ -122,7 +122,7 @@ def test_demo_takes_a_name_and_keeps_what_exists(desk, monkeypatch, capsys):
 @pytest.mark.slow
 def test_demo_from_a_cold_start(tmp_path):
     """As a newcomer types it: nothing cached, another process, everything as it is installed."""
-    environment = {**os.environ, "IFUX_CACHE": str(tmp_path / "fresh"), "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, "IFUX_CACHE": str(tmp_path / "fresh"), "PYTHONWARNINGS": "error", "XLA_FLAGS": ""}
     done = subprocess.run([*COMMAND, "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["demo.fits", "demo.png"]

@@ -265,13 +265,14 @@ def test_galaxy_is_found_again_from_its_cube(double):
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_fit_with_other_particles_scatters_as_it_says(double):
     """A mock and a model of other random numbers differ by the chance of their particles, far more than by noise.
 
     The model has more particles than the mock. What its own chance does to its derivatives with respect to places is
     of second order, and far from negligible: the free numbers are populations.
     """
-    names, count, more = ("mass", "disc_age"), 10_000, 4
+    names, count, more = ("mass", "disc_age"), 2_500, 4
     telescope = stages.telescope(
         spaxels=SquareSpaxels(2.0, (9, 8)), psf=GaussianPSF(3.0, reach=3), noise=TargetSNRNoise(20.0)
     )
@@ -296,7 +297,7 @@ def test_fit_with_other_particles_scatters_as_it_says(double):
     off = np.array(off)
     low, high = chi2.ppf([0.005, 0.995], off.size)
     assert low < np.einsum("mi,ij,mj->", off, np.linalg.inv(stated.covariance), off) < high
-    assert np.einsum("mi,ij,mj->", off, np.linalg.inv(naive.covariance), off) > 5 * high
+    assert np.einsum("mi,ij,mj->", off, np.linalg.inv(naive.covariance), off) > 20 * high
 
 
 def test_scatter_needs_draws(double):

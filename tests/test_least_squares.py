@@ -79,6 +79,7 @@ def flat(values):
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_the_whole_telescope_is_found_again_from_either_start(whole):
     truth, data, _ = whole
     true = flat(dict(zip(FREE, leaves(truth), strict=True)))

@@ -15,14 +15,14 @@ from ifux.galaxy import Galaxy
 from ifux.io import write_galaxy
 
 HERE = Path(__file__).parent
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-"""Compile fast: the arrays are small."""
 
 
 def environment(devices: int | None = None) -> dict[str, str]:
     """Variables of a process with a number of devices."""
-    flags = QUICK if devices is None else f"{QUICK} --xla_force_host_platform_device_count={devices}"
-    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    flags = os.environ["XLA_FLAGS"]
+    if devices is not None:
+        flags += f" --xla_force_host_platform_device_count={devices}"
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A plan says beforehand what an observation needs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,9 +31,10 @@ print(json.dumps([expected, peak()]))
 
 
 def measured(what, *words):
-    """The memory that a process plans, and its own peak [byte]."""
-    command = [sys.executable, "-c", RUN, words[0], what, *words[1:]]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)
+    """The memory that a process plans, and its own peak [byte], compiled as users do."""
+    command, environment = [sys.executable, "-c", RUN, words[0], what, *words[1:]], os.environ | {"XLA_FLAGS": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.slow
