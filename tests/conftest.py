@@ -10,14 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation.
 # `XLA_FLAGS= pytest` compiles as users do.
-FAST = "--xla_cpu_use_fusion_emitters=false"
-COMPILES_FAST = FAST in os.environ.setdefault("XLA_FLAGS", FAST)
-
-# What one module or process has compiled, the others need not: the first process keeps the programs until it ends.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    PROGRAMS = tempfile.TemporaryDirectory(prefix="ifux-programs-")
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS.name
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import equinox as eqx
 import jax
@@ -25,6 +18,15 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("ifux", "typechecker.checked")
+
+COMPILES_FAST = "--xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"]
+
+# What one module or process has compiled, the others need not: the first process keeps the programs until it ends.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="ifux-programs-")
+    os.environ |= {"JAX_COMPILATION_CACHE_DIR": PROGRAMS.name, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
