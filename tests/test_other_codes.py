@@ -90,6 +90,24 @@ def test_rubix_units_are_converted(tmp_path):
     assert np.allclose(galaxy.stars.mass, stars["mass"], rtol=1e-6)
 
 
+def test_what_a_rubix_file_lacks_can_be_stated(tmp_path):
+    def change(file):
+        del file["galaxy/redshift"]
+        for name in ("coords", "mass", "metallicity"):
+            del file[f"particles/stars/{name}"].attrs["unit"]
+
+    path, stars, _ = rubix(tmp_path / "galaxy.h5", change=change, gas=False)
+    assert any("states no redshift" in note for note in read_galaxy(path).notes)
+    units = {"length": "Mpc", "mass": "1e10 Msun", "metallicity": "0.0127"}
+    galaxy = read_galaxy(path, centre="as-is", redshift=0.1, units=units, believe=True)
+    assert galaxy.redshift == 0.1 and not any("states no redshift" in note for note in galaxy.notes)
+    assert np.allclose(galaxy.stars.position, 1e3 * stars["coords"], rtol=1e-6)
+    assert np.allclose(galaxy.stars.mass, 1e10 * stars["mass"], rtol=1e-6)
+    assert np.allclose(galaxy.stars.metallicity, 0.0127 * stars["metallicity"], rtol=1e-6)
+    with pytest.raises(InputError, match=r"units\.coords: 'km/s' is no unit that converts to kpc"):
+        read_galaxy(path, units={"coords": "km/s"})
+
+
 def test_rubix_ages_are_counted_from_the_snapshot(tmp_path):
     late = Planck15.lookback_time(0.3).to_value(u.Gyr)
     meta = {"HubbleParam": 0.6774, "Omega0": 0.3089, "Time": 1 / 1.3, "BoxSize": 75000.0}

@@ -481,9 +481,13 @@ def test_own_file_of_another_program(tmp_path, columns):
     for name, values in columns.items():
         assert np.allclose(getattr(galaxy.stars, name), values, rtol=1e-6), name
     with h5py.File(path, "a") as file:
-        del file["stars/age"].attrs["unit"]
-    with pytest.raises(InputError, match="unit 'none', which does not convert to 'Gyr'"):
+        del file["stars/age"].attrs["unit"], file.attrs["redshift"]
+    with pytest.raises(InputError, match="must be a number above -1, got None: state redshift"):
         read_galaxy(path)
+    with pytest.raises(InputError, match=r"unit 'none', which does not convert to 'Gyr'.*or as units\.age"):
+        read_galaxy(path, redshift=0.5)
+    stated = read_galaxy(path, redshift=0.5, units={"age": "Myr"})
+    assert stated.redshift == 0.5 and np.array_equal(stated.stars.age, galaxy.stars.age)
 
 
 def test_quantities_and_bare_numbers_are_the_same_galaxy(columns):

@@ -173,11 +173,18 @@ def attribute(holder: h5py.HLObject, name: str) -> np.ndarray | None:
 
 
 def column(
-    group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = slice(None), *, usual: str | None = None
+    group: h5py.Group,
+    name: str,
+    unit: str,
+    remedy: str,
+    rows: slice = slice(None),
+    *,
+    usual: str | None = None,
+    otherwise: str = "",
 ) -> Float[np.ndarray, "..."]:
     """Some rows of a dataset that must be there, or all, converted from the unit that its attribute `unit` states.
 
-    Without one it is an error, or in the `usual` unit.
+    Without one it is an error, or in the `usual` unit. `otherwise` says where else a unit can be stated.
     """
     dataset = require_dataset(group, name, remedy)
     stated = text(dataset, "unit", "none") if usual is None else text(dataset, "unit") or usual
@@ -186,7 +193,7 @@ def column(
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"{dataset.file.filename}: {dataset.name} has the unit {stated!r}, which does not convert to {unit!r}: "
-            "state one in its attribute `unit`."
+            f"state one in its attribute `unit`{otherwise}."
         ) from error
     return np.asarray(numbers(dataset, rows) * factor)
 

@@ -24,8 +24,9 @@ Version 2 may have more; what is absent is unknown:
       electron_abundance, ids          optional; electrons per hydrogen nucleus (unit = ""), whole numbers
       elements/O, elements/Fe, ...     optional; mass fractions (unit = "") by chemical symbol
 
-The unit attributes are obligatory, and any unit that astropy knows and can convert will do. Files written here are
-chunked along the particles, shuffled, compressed with gzip and carry checksums; files read here need be none of it.
+The unit attributes are obligatory, unless the caller states `units`, and any unit that astropy knows and can convert
+will do. Files written here are chunked along the particles, shuffled, compressed with gzip and carry checksums; files
+read here need be none of it.
 """
 
 from dataclasses import replace
@@ -39,7 +40,7 @@ from jaxtyping import Array, Float, Int
 from ifux import particles
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology, Galaxy
-from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
+from ifux.io.files.hdf5 import find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import PACKED, replacing
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
@@ -48,6 +49,7 @@ from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.selection import signed
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import UNITS, Stars
+from ifux.io.snapshots.stated import Facts
 
 FORMAT = "ifux galaxy"
 VERSION = 2
@@ -65,22 +67,26 @@ def recognises(file: h5py.File) -> bool:
     return text(file, "format") == FORMAT
 
 
-def read(file: h5py.File) -> Snapshot:
+def read(file: h5py.File, *, redshift: object = None, units: object = None) -> Snapshot:
     """The stars and the gas."""
-    snapshot = read_stars(file)
-    return replace(snapshot, gas=read_gas(file)) if find(file, "gas") is not None else snapshot
+    facts = Facts.of(file.filename, {*UNITS, *OPTIONAL, *GAS, *FURTHER}, redshift=redshift, units=units)
+    snapshot = read_stars(file, facts)
+    return replace(snapshot, gas=read_gas(file, facts)) if find(file, "gas") is not None else snapshot
 
 
-def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
+def read_stars(file: h5py.File, facts: Facts, rows: slice = slice(None)) -> Snapshot:
     """The stars, or some rows of them, still in the order of the file."""
     if (found := number(file, "version")) not in VERSIONS:
         raise InputError(f"{file.filename}: version {found} of the {FORMAT} file is not among {VERSIONS}: update ifux.")
     redshift, hubble, matter = (number(file, name) for name in ("redshift", "hubble", "matter"))
+    redshift = redshift if facts.redshift is None else facts.redshift
     if redshift is None or not redshift > -1:
-        raise InputError(f"{file.filename}: the attribute redshift must be a number above -1, got {redshift}.")
+        raise InputError(
+            f"{file.filename}: the attribute redshift must be a number above -1, got {redshift}: state redshift."
+        )
     group = require_group(file, "stars", REMEDY)
     units = UNITS | {name: unit for name, unit in OPTIONAL.items() if find(group, name) is not None}
-    columns = {name: column(group, name, unit, REMEDY, rows) for name, unit in units.items()}
+    columns = {name: facts.column(group, name, unit, REMEDY, rows) for name, unit in units.items()}
     check_shapes(file.filename, columns)
     stars = Stars(**columns, ids=identifiers(group, columns["mass"].size, rows))
     return Snapshot(
@@ -95,15 +101,15 @@ def read_stars(file: h5py.File, rows: slice = slice(None)) -> Snapshot:
     )
 
 
-def read_gas(file: h5py.File) -> Gas:
+def read_gas(file: h5py.File, facts: Facts) -> Gas:
     """The gas, in the order of the file."""
     group = require_group(file, "gas", REMEDY)
     units = GAS | {name: unit for name, unit in FURTHER.items() if find(group, name) is not None}
-    columns = {name: column(group, name, unit, REMEDY) for name, unit in units.items()}
+    columns = {name: facts.column(group, name, unit, REMEDY) for name, unit in units.items()}
     columns |= {"ids": identifiers(group, columns["mass"].size)}
     inner = find(group, "elements")
     names = members(inner) if isinstance(inner, h5py.Group) else []
-    elements = {name: column(group, f"elements/{name}", "", REMEDY) for name in names}
+    elements = {name: facts.column(group, f"elements/{name}", "", REMEDY) for name in names}
     return gas_of(f"{file.filename}: gas", columns, elements)[0]
 
 
@@ -173,4 +179,4 @@ def growing(group: h5py.Group, name: str, like: Float[Array, "particle ..."], un
     return dataset
 
 
-IFUX = snapshot_format("ifux", recognises, read)
+IFUX = snapshot_format("ifux", recognises, read, options=("redshift", "units"))

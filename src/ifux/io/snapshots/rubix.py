@@ -27,7 +27,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
-from ifux.io.files.hdf5 import column, find, numbers, require_group
+from ifux.io.files.hdf5 import find, numbers, require_group
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.expansion import Expansion
 from ifux.io.snapshots.gas import UNITS as GAS_UNITS
@@ -35,6 +35,7 @@ from ifux.io.snapshots.gas import Gas, gas_of
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.snapshot import Snapshot
 from ifux.io.snapshots.stars import UNITS, Stars
+from ifux.io.snapshots.stated import Facts
 
 NAMES = {"position": "coords", "star_formation_rate": "sfr"}
 """Of the datasets that are not called as ours are."""
@@ -50,19 +51,26 @@ def recognises(file: h5py.File) -> bool:
     return isinstance(find(file, "particles/stars/coords"), h5py.Dataset)
 
 
-def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
+def read(file: h5py.File, *, ages: str | None = None, redshift: object = None, units: object = None) -> Snapshot:
     """The stars and the gas."""
     if ages not in (None, "today", "snapshot"):
         raise InputError(f"{file.filename}: ages are counted from 'today' or from the 'snapshot', not {ages!r}.")
-    redshift = scalar(file, "galaxy/redshift") or 0.0
+    named = {NAMES.get(name, name) for name in (*UNITS, *GAS_UNITS, "internal_energy", "electron_abundance")}
+    facts = Facts.of(file.filename, named, redshift=redshift, units=units)
+    found = scalar(file, "galaxy/redshift") if facts.redshift is None else facts.redshift
+    redshift = found or 0.0
     if not -0.999 < redshift < 1000:
-        raise InputError(f"{file.filename}: galaxy/redshift is {redshift}, which no galaxy has.")
+        raise InputError(f"{file.filename}: galaxy/redshift is {redshift}, which no galaxy has: state redshift.")
     group = require_group(file, "particles/stars", REMEDY)
-    columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in UNITS.items()}
+    columns = {
+        name: facts.column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in UNITS.items()
+    }
     check_shapes(file.filename, columns)
     notes = ["masses are believed to be those as formed: RUBIX writes them so from IllustrisTNG, not through pynbody"]
+    if found is None:
+        notes.append("the file states no redshift, so the galaxy was believed to be at 0: state redshift if it is not")
     if (centre := find(file, "galaxy/center")) is not None and isinstance(centre, h5py.Dataset):
-        place = np.ravel(column(require_group(file, "galaxy", REMEDY), "center", "kpc", REMEDY, usual="kpc"))
+        place = np.ravel(facts.column(require_group(file, "galaxy", REMEDY), "center", "kpc", REMEDY, usual="kpc"))
         notes.append(f"RUBIX put the centre at ({', '.join(f'{value:.3f}' for value in place[:3])}) kpc")
     counted = ages or ("today" if scalar(file, "meta/HubbleParam") else "snapshot")
     if redshift > 0:
@@ -74,7 +82,7 @@ def read(file: h5py.File, *, ages: str | None = None) -> Snapshot:
             else f"ages were believed to be those at redshift {redshift:.4g}; if RUBIX counted them from today, read "
             "with ages='today'"
         )
-    gas, remarks = with_gas(file)
+    gas, remarks = with_gas(file, facts)
     return Snapshot(
         stars=Stars(**columns),
         gas=gas,
@@ -95,28 +103,30 @@ def today_after(redshift: float) -> float:
     return planck.now() - float(planck.time(np.array(1 / (1 + redshift))))
 
 
-def with_gas(file: h5py.File) -> tuple[Gas | None, list[str]]:
+def with_gas(file: h5py.File, facts: Facts) -> tuple[Gas | None, list[str]]:
     """The gas, and what is remarkable about it."""
     group = find(file, "particles/gas")
     if not isinstance(group, h5py.Group):
         return None, []
     units = {name: unit for name, unit in GAS_UNITS.items() if name not in ("temperature", "smoothing_length")}
-    columns = {name: column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()}
-    warm, metals = dataset(group, "temperature", "K"), dataset(group, "metals", "")
+    columns = {
+        name: facts.column(group, NAMES.get(name, name), unit, REMEDY, usual=unit) for name, unit in units.items()
+    }
+    warm, metals = dataset(group, "temperature", "K", facts), dataset(group, "metals", "", facts)
     if warm is None:
-        columns["internal_energy"] = column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10
+        columns["internal_energy"] = facts.column(group, "internal_energy", "erg/g", REMEDY, usual="erg/g") * 1e-10
     elements, notes = {}, []
     if metals is not None and metals.ndim == 2 and metals.shape == (columns["mass"].size, len(ELEMENTS) + 1):
         elements = {name: metals[:, place] for place, name in enumerate(ELEMENTS) if np.any(metals[:, place])}
         notes.append("elements of the gas whose column is zero throughout are taken as unknown")
-    more = {"temperature": warm, "electron_abundance": dataset(group, "electron_abundance", "")}
+    more = {"temperature": warm, "electron_abundance": dataset(group, "electron_abundance", "", facts)}
     gas, remarks = gas_of(f"{file.filename}: gas", columns | more, elements)
     return gas, notes + remarks
 
 
-def dataset(group: h5py.Group, name: str, unit: str) -> Float[np.ndarray, "..."] | None:
+def dataset(group: h5py.Group, name: str, unit: str, facts: Facts) -> Float[np.ndarray, "..."] | None:
     """A dataset in a unit, which is RUBIX's own; None where it is not there."""
-    return column(group, name, unit, REMEDY, usual=unit) if find(group, name) is not None else None
+    return facts.column(group, name, unit, REMEDY, usual=unit) if find(group, name) is not None else None
 
 
 def scalar(file: h5py.File, name: str) -> float | None:
@@ -142,4 +152,4 @@ def period(file: h5py.File) -> Float[np.ndarray, "3"] | None:
     return np.full(3, size * scale / hubble)
 
 
-RUBIX = snapshot_format("rubix", recognises, read, options=("ages",))
+RUBIX = snapshot_format("rubix", recognises, read, options=("ages", "redshift", "units"))

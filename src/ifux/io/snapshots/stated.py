@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology
-from ifux.io.files.hdf5 import find, number
+from ifux.io.files.hdf5 import column, find, number, numbers, require_dataset
 from ifux.io.snapshots.layout import KMS, KPC, MSUN, Unit
 from ifux.io.snapshots.quantity import converted, factor
 
@@ -28,6 +28,9 @@ FACTS = ("cosmology", "redshift", "units")
 
 DIMENSIONS = {"length": KPC, "velocity": KMS, "mass": MSUN}
 """What units are stated of, and ours of them."""
+
+LENGTHS = ("position", "coords", "smoothing_length")
+"""Datasets that are lengths, in files that state a unit of each."""
 
 HEADER = {
     "length": (("UnitLength_In_CGS", "UnitLength_in_cm"), "cm"),
@@ -90,6 +93,19 @@ class Facts:
         if "metallicity" not in self.units:
             return metallicity
         return converted(metallicity, self.units["metallicity"], "", f"{self.where}: units.metallicity")
+
+    def column(
+        self, group: h5py.Group, name: str, unit: str, remedy: str, rows: slice = slice(None), usual: str | None = None
+    ) -> Float[np.ndarray, "..."]:
+        """Some rows of a dataset, or all, from the unit that is stated of it, else from that of its attribute `unit`.
+
+        Without either it is an error, or in the `usual` unit.
+        """
+        key = "length" if name in LENGTHS and name not in self.units else name
+        if key in self.units:
+            values = numbers(require_dataset(group, name, remedy), rows)
+            return converted(values, self.units[key], unit, f"{self.where}: units.{key}")
+        return column(group, name, unit, remedy, rows, usual=usual, otherwise=f", or as units.{name}")
 
     def cgs(self, name: str, unit: Unit, base: Mapping[str, float | None]) -> float | None:
         """CGS factor of a dataset by what is stated of it, or of its dimensions; None where that says too little.

@@ -10,6 +10,7 @@ from ifux.io.files.hdf5 import find, opened, regular, require_dataset, require_g
 from ifux.io.snapshots import native
 from ifux.io.snapshots.galaxy import galaxy_of, particles, settled
 from ifux.io.snapshots.snapshot import added
+from ifux.io.snapshots.stated import Facts
 from ifux.particles import Particles
 
 
@@ -39,11 +40,11 @@ class StarFile:
     def blocks(self, size: int) -> Iterator[Particles]:
         """The stars that can be used, at most so many at a time."""
         with opened(self.path) as file:
-            before = native.read_stars(file, slice(0))
+            before = native.read_stars(file, Facts(), slice(0))
             dropped, changed = before.dropped, before.changed
             end = self.first + self.count
             for start in range(self.first, end, size):
-                block = native.read_stars(file, slice(start, min(start + size, end)))
+                block = native.read_stars(file, Facts(), slice(start, min(start + size, end)))
                 block = replace(block, dropped={}, changed={}).sane()
                 dropped, changed = added(dropped, block.dropped), added(changed, block.changed)
                 if block.stars.count:
@@ -69,7 +70,7 @@ def stream_galaxy(path: str | Path) -> Galaxy[StarFile]:
                 "ifux.io.read_galaxy and write it with ifux.io.write_galaxy where there is memory enough."
             )
         count = require_dataset(require_group(file, "stars", "see ifux.io"), "mass", "see ifux.io").len()
-        empty = native.read_stars(file, slice(0))
+        empty = native.read_stars(file, Facts(), slice(0))
         if find(file, "gas") is not None:
             empty = empty.noted("the gas of the file is not streamed: read it with ifux.io.read_galaxy")
     if not count:
