@@ -370,7 +370,7 @@ def test_flow_learns_a_posterior_that_is_not_normal(double):
     test = Seen(2, jax.random.key(8))(0)
     found = []
     for head in (GaussianHead.new(2, 2, key=KEY), FlowHead.new(2, 2, width=32, couplings=6, key=KEY)):
-        network = train(surprise, Posterior(flat, head), Seen(2, KEY), optimiser=optax.adam(3e-3), steps=600).network
+        network = train(surprise, Posterior(flat, head), Seen(2, KEY), optimiser=optax.adam(3e-3), steps=900).network
         found.append(network)
     assert float(surprise(found[1], test)) < float(surprise(found[0], test)) - 0.15
     keys = jax.random.split(KEY, 512)
@@ -478,8 +478,8 @@ def test_encoder_sees_more_than_the_prior():
     def loss(network, batch):
         return 4 * squares(network, batch) + surprise(network, batch, held=True)
 
-    pace = optax.cosine_decay_schedule(4e-3, 600)
-    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=600).network
+    pace = optax.cosine_decay_schedule(4e-3, 900)
+    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=900).network
     nothing = float(prior.size * 0.5 * (1 + np.log(2 * np.pi)))
     held_out = Batches(prior, 64, jax.random.key(10))(0)
     assert float(surprise(trained, held_out)) < nothing - 2
