@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 # Tests side by side: threads of BLAS that wait by spinning would take the cores from one another.
@@ -35,9 +36,10 @@ DATA = Path(os.environ.get("IFUX_DATA", Path(__file__).parents[2] / "shared" / "
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that processes side by side end together."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files of slow tests come first, those of many fast ones last: processes side by side end together."""
+    tests = Counter(item.path for item in items)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path] / tests[item.path])
 
 
 @pytest.fixture(autouse=True)
