@@ -108,6 +108,7 @@ def fitted():
         return telescope, loss, start, arguments, minimise(loss, start, *arguments, steps=60)
 
 
+@pytest.mark.slow
 def test_telescope_is_found_again_within_its_errors(double, fitted):
     telescope, _, _, (model, stars, data, variance), fit = fitted
     found = model.values(fit.parameters)
