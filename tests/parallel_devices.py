@@ -154,10 +154,10 @@ def test_mixtures_of_the_stars_go_with_them(double, shared):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_single_precision_differs_by_rounding(order):
-    as_users_do = partial(eqx.filter_jit, compiler_options={"xla_cpu_use_fusion_emitters": True})
+    fused = partial(eqx.filter_jit, compiler_options={"xla_cpu_use_fusion_emitters": True})
     telescope, particles = order(), stars()
-    cube = as_users_do(telescope)(particles, key=KEY)
-    found = as_users_do(parallel.observe)(telescope, particles, several(3), key=KEY)
+    cube = fused(telescope)(particles, key=KEY)
+    found = fused(parallel.observe)(telescope, particles, several(3), key=KEY)
     assert found.dtype == jnp.float32
     agree(found, cube, 3e-6)
 

@@ -182,6 +182,7 @@ def test_network_of_another_precision_is_named(double):
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_batch_is_each_of_its_mocks(bits):
     prior = scene()
     batches = Batches(prior, 4, KEY)
@@ -190,7 +191,7 @@ def test_batch_is_each_of_its_mocks(bits):
     alone = eqx.filter_jit(mock)
     for i, key in enumerate(keys):
         numbers, data = alone(prior, key)
-        assert np.allclose(numbers, batch.numbers[i], rtol=1e-6 if bits == 32 else 1e-14, atol=0)
+        assert np.array_equal(numbers, batch.numbers[i])
         tolerance = 1e-4 if bits == 32 else 1e-11
         assert np.allclose(data, batch.data[i], rtol=0, atol=tolerance * float(jnp.abs(data).max()))
     clean = cube_of(prior, batch.numbers[0])
@@ -370,7 +371,7 @@ def test_flow_learns_a_posterior_that_is_not_normal(double):
     test = Seen(2, jax.random.key(8))(0)
     found = []
     for head in (GaussianHead.new(2, 2, key=KEY), FlowHead.new(2, 2, width=32, couplings=6, key=KEY)):
-        network = train(surprise, Posterior(flat, head), Seen(2, KEY), optimiser=optax.adam(3e-3), steps=900).network
+        network = train(surprise, Posterior(flat, head), Seen(2, KEY), optimiser=optax.adam(3e-3), steps=600).network
         found.append(network)
     assert float(surprise(found[1], test)) < float(surprise(found[0], test)) - 0.15
     keys = jax.random.split(KEY, 512)

@@ -101,6 +101,8 @@ def test_what_a_rubix_file_lacks_can_be_stated(tmp_path):
     units = {"length": "Mpc", "mass": "1e10 Msun", "metallicity": "0.0127"}
     galaxy = read_galaxy(path, centre="as-is", redshift=0.1, units=units, believe=True)
     assert galaxy.redshift == 0.1 and not any("states no redshift" in note for note in galaxy.notes)
+    assert any("at (100.000, " in note for note in read_galaxy(path).notes)
+    assert any("at (100000.000, " in note for note in read_galaxy(path, units={"center": "Mpc"}).notes)
     assert np.allclose(galaxy.stars.position, 1e3 * stars["coords"], rtol=1e-6)
     assert np.allclose(galaxy.stars.mass, 1e10 * stars["mass"], rtol=1e-6)
     assert np.allclose(galaxy.stars.metallicity, 0.0127 * stars["metallicity"], rtol=1e-6)

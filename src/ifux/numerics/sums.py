@@ -13,7 +13,7 @@ MOST = 512
 EVERY = 16
 """One of so many points is counted, for all of them."""
 COUNTERS = 8192
-"""Of the points of a block, shared by places far from one another."""
+"""Places that stand so many apart share a counter, where a bound is all that is wanted."""
 
 
 @final

@@ -40,7 +40,7 @@ from jaxtyping import Array, Float, Int
 from ifux import particles
 from ifux.errors import InputError
 from ifux.galaxy import Cosmology, Galaxy
-from ifux.io.files.hdf5 import find, fixed, members, number, require_dataset, require_group, text, texts, whole
+from ifux.io.files.hdf5 import column, find, fixed, members, number, require_dataset, require_group, text, texts, whole
 from ifux.io.files.writing import PACKED, replacing
 from ifux.io.snapshots.columns import check_shapes
 from ifux.io.snapshots.gas import FURTHER, Gas, gas_of
@@ -109,7 +109,7 @@ def read_gas(file: h5py.File, facts: Facts) -> Gas:
     columns |= {"ids": identifiers(group, columns["mass"].size)}
     inner = find(group, "elements")
     names = members(inner) if isinstance(inner, h5py.Group) else []
-    elements = {name: facts.column(group, f"elements/{name}", "", REMEDY) for name in names}
+    elements = {name: column(group, f"elements/{name}", "", REMEDY) for name in names}
     return gas_of(f"{file.filename}: gas", columns, elements)[0]
 
 

@@ -55,7 +55,10 @@ def read(file: h5py.File, *, ages: str | None = None, redshift: object = None, u
     """The stars and the gas."""
     if ages not in (None, "today", "snapshot"):
         raise InputError(f"{file.filename}: ages are counted from 'today' or from the 'snapshot', not {ages!r}.")
-    named = {NAMES.get(name, name) for name in (*UNITS, *GAS_UNITS, "internal_energy", "electron_abundance")}
+    named = {
+        NAMES.get(name, name)
+        for name in (*UNITS, *GAS_UNITS, "internal_energy", "electron_abundance", "metals", "center")
+    }
     facts = Facts.of(file.filename, named, redshift=redshift, units=units)
     found = scalar(file, "galaxy/redshift") if facts.redshift is None else facts.redshift
     redshift = found or 0.0

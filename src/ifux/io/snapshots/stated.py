@@ -29,7 +29,7 @@ FACTS = ("cosmology", "redshift", "units")
 DIMENSIONS = {"length": KPC, "velocity": KMS, "mass": MSUN}
 """What units are stated of, and ours of them."""
 
-LENGTHS = ("position", "coords", "smoothing_length")
+LENGTHS = ("position", "coords", "center", "smoothing_length")
 """Datasets that are lengths, in files that state a unit of each."""
 
 HEADER = {
