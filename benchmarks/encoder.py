@@ -89,6 +89,7 @@ def prior_of(size: Size) -> Prior[ifux.Observation]:
         ssp=ifux.LowRankSSP.from_library(library, size.tolerance),
         dust=ifux.ScreenDust(0.5),
         psf=ifux.GaussianPSF(1.8, reach=round(4.5 * size.spaxels / 24)),
+        focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(5.0),
         noise=ifux.ConstantNoise(400.0 * (16 / size.spaxels) ** 2),
     )

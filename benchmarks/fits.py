@@ -89,6 +89,7 @@ def observation(kind: str) -> ifux.Observation:
         ssp=ifux.LowRankSSP.from_library(library, 1e-2),
         dust=ifux.NoDust(),
         psf=ifux.GaussianPSF(4.0, reach=3),
+        focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(4.0),
         noise=ifux.NoNoise(),
     )

@@ -72,6 +72,7 @@ def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float 
         ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
         psf=ifux.MoffatPSF(0.8),
+        focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(2.65),
         noise=ifux.TargetSNRNoise(30.0),
     )

@@ -52,6 +52,7 @@ def observation(chosen: argparse.Namespace, particles: int) -> tuple[ifux.Observ
         ssp=ifux.LowRankSSP.from_library(library),
         dust=ifux.ScreenDust(0.4),
         psf=ifux.GaussianPSF(0.8, reach=8),
+        focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(2.65),
         noise=ifux.TargetSNRNoise(30.0),
     )

@@ -107,9 +107,15 @@ def generic(telescope, count=24, outside=2, seed=3):
     x, y = between(0, wide - 1), between(0, tall - 1)
     # Some that stand off the field, within reach of the PSF.
     x[:outside] -= wide - 1
-    pitch, centre = float(spaxels.pitch), np.asarray(spaxels.centre)
-    east, north = (0.5 * (wide - 1) - x) * pitch + centre[0], (y - 0.5 * (tall - 1)) * pitch + centre[1]
-    place = np.stack([east, north, 6 * pitch * rng.normal(size=count)], axis=1) / scale(telescope)
+    angle, sides, centre = (
+        np.radians(float(spaxels.position_angle)),
+        np.asarray(spaxels.sides),
+        np.asarray(spaxels.centre),
+    )
+    right, up = (x - 0.5 * (wide - 1)) * sides[0], (y - 0.5 * (tall - 1)) * sides[1]
+    east, north = up * np.sin(angle) - right * np.cos(angle), up * np.cos(angle) + right * np.sin(angle)
+    away = 6 * sides[0] * rng.normal(size=count)
+    place = np.stack([east + centre[0], north + centre[1], away], axis=1) / scale(telescope)
     motion = np.stack([*rng.normal(size=(2, count)) * 100, between(-6, 6) * telescope.kinematics.spacing], axis=1)
 
     def on_grid(nodes):
@@ -147,7 +153,7 @@ slope = eqx.filter_jit(eqx.filter_grad(scalar, has_aux=True))
 def setting(observation, seed=4):
     """Data, where there is noise, and a projection of the cube."""
     rng, telescope = np.random.default_rng(seed), observation.telescope
-    projection = rng.normal(size=(*telescope.spaxels.shape(0), telescope.wavelengths.size))
+    projection = rng.normal(size=(*telescope.spaxels.shape, telescope.wavelengths.size))
     if isinstance(telescope.noise, NoNoise):
         return None, real(projection)
     cube = predict(observation)
@@ -184,7 +190,7 @@ def moved(tree, name, step):
 def small(observation, name, leaf):
     """Steps for every number of a leaf that are small against what the cube is smooth over."""
     telescope, last = observation.telescope, name.split(".")[-1]
-    pitch = float(telescope.spaxels.pitch)
+    pitch = float(telescope.spaxels.sides.min())
     if name.endswith(ANGLES):
         return np.full(leaf.shape, 0.02)
     absolute = {

@@ -207,7 +207,7 @@ def test_communication_is_what_is_promised_for_any_number_of_particles(order):
     few, many = (sent(observe, telescope, parallel.shard(stars(count), devices)) for count in (100, 20_000))
     assert few == many
     tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
-    y, x = telescope.spaxels.shape(0)
+    y, x = telescope.spaxels.shape
     # Kinds are filled up to a multiple of eight.
     gathered = y * x * (kind + -kind % 8) if order is blurred_weights else 0
     promised = 7 / 8 * 4 * (2 * tall * wide * kind + gathered)
@@ -220,7 +220,7 @@ def test_communication_is_what_is_promised_for_a_cube_in_pieces(monkeypatch):
     telescope, devices = blurred_weights(61, 9), several(8)
     found = sent(lambda t, p: parallel.observe(t, p, devices), telescope, parallel.shard(stars(), devices))
     tall, wide, kind = jax.eval_shape(telescope.weights, stars(1)).shape
-    y, x = telescope.spaxels.shape(0)
+    y, x = telescope.spaxels.shape
     promised = 7 / 8 * 4 * (2 * tall * wide * kind + y * x * (kind + -kind % 8) + y * x * 64)
     assert found <= 1.05 * promised + 4096
 

@@ -24,14 +24,18 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    RectangularSpaxels,
     ScaledNoise,
+    Scene,
     ScreenDust,
+    Slicer,
     SquareSpaxels,
     SSPLibrary,
     TargetSNRNoise,
     Telescope,
     VelocityChannels,
     Wavelengths,
+    real,
 )
 
 REST = Wavelengths(4700.0, 1.0, 240, "air")
@@ -83,6 +87,11 @@ def particles(count=60, seed=1, spread=0.3):
     )
 
 
+def cells(pitch, degree=3):
+    """A scene of square cells, one to a spaxel."""
+    return Scene(real([pitch, pitch]), real(0.0), (1, 1), degree)
+
+
 def telescope(**stages):
     """A small telescope: two kpc on a dozen spaxels. Any stage can be given."""
     return Telescope(
@@ -95,6 +104,7 @@ def telescope(**stages):
             "ssp": GridSSP.from_library(library()),
             "dust": NoDust(),
             "psf": GaussianPSF(1.2, reach=7),
+            "focal_plane": Slicer(),
             "lsf": GaussianLSF(3.2),
             "noise": NoNoise(),
         }
@@ -114,6 +124,8 @@ SPAXELS = {
     "square, nearest": lambda: SquareSpaxels(0.4, (9, 8), degree=0),
     "square, linear": lambda: SquareSpaxels(0.4, (9, 8), degree=1),
     "square, quadratic": lambda: SquareSpaxels(0.4, (9, 8), degree=2),
+    "square, turned": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), position_angle=40.0, oversampling=(2, 2)),
+    "rectangular": lambda: RectangularSpaxels((0.4, 0.7), (9, 6), (0.1, -0.2), oversampling=(1, 2)),
     "square, cubic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=3),
 }
 KINEMATICS = {
@@ -140,6 +152,9 @@ PSFS = {
     "Moffat": lambda: MoffatPSF(1.2, 2.8, reach=12),
     "chromatic": lambda: ChromaticPSF(MoffatPSF(1.2, 2.8, reach=9), -0.3, 4900.0, band=(4800.0, 5000.0), terms=3),
 }
+FOCAL_PLANES = {
+    "slicer": Slicer,
+}
 LSFS = {
     "none": NoLSF,
     "Gaussian": lambda: GaussianLSF(3.2),
@@ -159,6 +174,7 @@ FAMILIES = {
     "AbstractCurve": CURVES,
     "AbstractDust": DUSTS,
     "AbstractPSF": PSFS,
+    "AbstractFocalPlane": FOCAL_PLANES,
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,
 }

@@ -260,7 +260,7 @@ def test_a_damaged_table_is_one_sentence(data, name):
 def test_what_is_whole_is_read(data):
     path = data("cases/cube-whole.fits")
     cube = read_cube(path)
-    assert cube.flux.shape == (3, 4, 5) and cube.pitch == pytest.approx(0.2) and cube.title == "invented"
+    assert cube.flux.shape == (3, 4, 5) and cube.pitch == pytest.approx((0.2, 0.2)) and cube.title == "invented"
     assert read_configuration(path) == {"seed": 1, "telescope": {"instrument": "none"}} and is_made(path, {"seed": 1})
     assert "DATA: 3 x 4 x 5" in describe(path)
     galaxy = read_galaxy(data("cases/table-whole.fits"))

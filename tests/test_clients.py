@@ -26,6 +26,7 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    Slicer,
     SquareSpaxels,
     TargetSNRNoise,
     Telescope,
@@ -107,7 +108,7 @@ def as_cube(telescope, stars, flux, variance):
     return Cube(
         flux=np.asarray(flux).transpose(wave),
         wavelengths=telescope.wavelengths,
-        pitch=float(telescope.spaxels.pitch),
+        pitch=(float(telescope.spaxels.pitch),) * 2,
         variance=np.asarray(variance).transpose(wave),
         maps=maps,
     )
@@ -139,6 +140,7 @@ def telescope_for(library, orientation, spaxels, psf, noise):
         ssp=GridSSP.from_library(library),
         dust=NoDust(),
         psf=psf,
+        focal_plane=Slicer(),
         lsf=GaussianLSF(WIDTH),
         noise=noise,
     )
@@ -196,8 +198,8 @@ def smeared_sums(telescope, stars):
     seen, margin = telescope.project(stars), telescope.psf.margin
     light = telescope.ssp.luminosity(seen)
     rows = jnp.stack([light, light * seen.velocity, light * seen.velocity**2], axis=1)
-    maps = telescope.spaxels.locate(seen, margin).scatter(rows).reshape(*telescope.spaxels.shape(margin), 3)
-    return telescope.psf.blur(maps, telescope.spaxels.pitch, telescope.spaxels.degree)[0]
+    maps = telescope.spaxels.locate(seen, margin).scatter(rows).reshape(*telescope.spaxels.scene_shape(margin), 3)
+    return telescope.psf.blur(maps, telescope.spaxels.scene)[0]
 
 
 @eqx.filter_jit
@@ -310,7 +312,7 @@ def test_snapshot_of_a_simulation_opens_everywhere(data, tmp_path, monkeypatch, 
     observe(words)
     cube = read_cube("cube.fits")
     assert cube.flux.shape[1:] == (14, 16) and np.isfinite(cube.flux).all() and (cube.variance > 0).all()
-    assert cube.wavelengths.medium == medium and cube.wavelengths.step == step and cube.pitch == pitch
+    assert cube.wavelengths.medium == medium and cube.wavelengths.step == step and cube.pitch == (pitch, pitch)
     # MILES reaches from 3540 to 7410 angstrom at rest: all of MUSE's range, and the common one with MaNGA's, for stars
     # that are as fast as 1350 km/s: there is one with 1040, and nodes beyond it.
     ends = {"tng-muse": (4700.15, 9350.15), "tng-manga": (3540 * 1.298 + 22, 7410 * 1.298 - 43)}[name]

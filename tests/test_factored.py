@@ -79,7 +79,7 @@ def observe(observation, data, block):
 @pytest.mark.parametrize("block", [BLOCK, PARTICLES], ids=["blocks", "one block"])
 def test_no_value_has_a_particle_and_a_wavelength_axis(ssp, direction, block):
     observation = small_observation(ssp)
-    data = jnp.zeros((*observation.telescope.spaxels.shape(0), WAVE))
+    data = jnp.zeros((*observation.telescope.spaxels.shape, WAVE))
     arrays, static = eqx.partition(observation, eqx.is_inexact_array)
 
     def function(arrays):
@@ -129,7 +129,7 @@ def test_information_never_holds_the_derivative_of_every_voxel_by_every_paramete
         seeing=(lambda o: o.telescope.psf.fwhm, Positive()),
         redshift=(lambda o: o.telescope.target.redshift, Real(1e-4)),
     )
-    wide = (*observation.telescope.spaxels.shape(0), WAVE)
+    wide = (*observation.telescope.spaxels.shape, WAVE)
 
     def predict(observation):
         return observation()

@@ -48,7 +48,7 @@ def cube():
     return Cube(
         flux=flux,
         wavelengths=Wavelengths(4700.15, 1.25, 12, "air"),
-        pitch=0.2,
+        pitch=(0.2, 0.2),
         variance=flux**2 + 1,
         maps={
             "mass": (rng.random((7, 9)), "solMass", "formed mass in each spaxel"),
@@ -227,7 +227,7 @@ def test_cube_in_the_layout_of_muse_is_read(cube, tmp_path):
     fits.HDUList([primary, fits.ImageHDU(cube.flux, header)]).writeto(tmp_path / "muse.fits")
     again = read_cube(tmp_path / "muse.fits")
     assert again.wavelengths.centres() == pytest.approx(4750 + 1.25 * (np.arange(12) - 2))
-    assert again.pitch == 0.2 and again.title == "NGC 1" and again.history == {} and again.versions == {}
+    assert again.pitch == (0.2, 0.2) and again.title == "NGC 1" and again.history == {} and again.versions == {}
     assert again.position == (pytest.approx(10 - 4 * 0.2 / 3600), pytest.approx(0, abs=1e-9))
     with pytest.raises(InputError, match="does not say how it was made"):
         read_configuration(tmp_path / "muse.fits")
@@ -264,7 +264,7 @@ def test_failure_leaves_nothing_behind(cube, tmp_path, monkeypatch, overwrite):
 def test_cube_is_not_held_twice(tmp_path):
     flux = np.ones((200, 250, 300), np.float32)
     flux.flags.writeable = False  # as arrays of JAX are
-    cube = Cube(flux, Wavelengths(4700.0, 1.25, 200, "air"), 0.2)
+    cube = Cube(flux, Wavelengths(4700.0, 1.25, 200, "air"), (0.2, 0.2))
     tracemalloc.start()
     write_cube(tmp_path / "a.fits", cube)
     _, peak = tracemalloc.get_traced_memory()

@@ -157,7 +157,7 @@ class Sum(eqx.Module):
 
 def test_what_the_cube_does_not_know_has_an_infinite_error(double):
     telescope, stars = scene()
-    variance = jnp.ones((telescope.spaxels.shape(0)[0], telescope.spaxels.shape(0)[1], telescope.wavelengths.size))
+    variance = jnp.ones((telescope.spaxels.shape[0], telescope.spaxels.shape[1], telescope.wavelengths.size))
     parameters, model = free(telescope, snr=(lambda t: t.noise.snr, Positive()))
     assert fisher(model, parameters, lambda t: t(stars), variance).errors == {"snr": np.inf}
     parameters, model = free(Sum(real(1.0), real(2.0)), one=(lambda s: s.one, Real()), two=(lambda s: s.two, Real()))

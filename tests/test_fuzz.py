@@ -114,7 +114,9 @@ def made(folder):
     add(folder / "stars.Rdata", read_galaxy)
     flux = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
     maps = {"MASS": (flux[0], "solMass", "formed mass")}
-    cube = Cube(flux, Wavelengths(5000.0, 1.25, 3, "air"), 0.2, variance=flux + 1, maps=maps, history={"seed": 1})
+    cube = Cube(
+        flux, Wavelengths(5000.0, 1.25, 3, "air"), (0.2, 0.2), variance=flux + 1, maps=maps, history={"seed": 1}
+    )
     for name in ("cube.fits", "cube.fits.gz"):
         write_cube(folder / name, cube)
         add(folder / name, read_cube, read_configuration, describe)

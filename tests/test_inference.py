@@ -24,6 +24,7 @@ from ifux import (
     NoNoise,
     Observation,
     Particles,
+    Slicer,
     SquareSpaxels,
     TargetSNRNoise,
     Telescope,
@@ -63,6 +64,7 @@ def point(noise, channels=12) -> Observation:
         spaxels=SquareSpaxels(PITCH, (30, 30)),
         kinematics=VelocityChannels(reach=50.0, spacing=50.0, degree=1),
         psf=GaussianPSF(FWHM, reach=14),
+        focal_plane=Slicer(),
         lsf=NoLSF(),
         noise=noise,
     )
@@ -378,6 +380,7 @@ def test_posterior_covers_the_truth_as_often_as_it_says(double):
         spaxels=SquareSpaxels(4.0, (4, 4), degree=1),
         kinematics=VelocityChannels(reach=400.0, spacing=100.0, degree=1),
         psf=GaussianPSF(5.0, reach=1),
+        focal_plane=Slicer(),
         lsf=NoLSF(),
     )
     telescope = eqx.tree_at(

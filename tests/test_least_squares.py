@@ -58,6 +58,7 @@ def whole():
         ssp=ifux.LowRankSSP.from_library(library),
         dust=ifux.ScreenDust(0.3),
         psf=ifux.ChromaticPSF(MoffatPSF(0.8, reach=9), -0.3),
+        focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(2.65),
         noise=TargetSNRNoise(30.0),
     )

@@ -25,6 +25,7 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    Slicer,
     SquareSpaxels,
     Telescope,
     VelocityChannels,
@@ -110,6 +111,7 @@ def test_cube_is_that_of_the_specification(bits, own):
         GridSSP.from_library(lib, **where),
         NoDust(),
         GaussianPSF(1.6),
+        Slicer(),
         GaussianLSF(3.2),
         NoNoise(),
     )

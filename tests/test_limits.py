@@ -135,7 +135,7 @@ def image(psf, width):
     sky = jnp.zeros((15, 15, 1), width.dtype).at[6:9, 6:9, 0].set(1)
 
     def blurred(width):
-        return with_width(psf, width).blur(sky, real(PITCH), 3).sum(axis=0)
+        return with_width(psf, width).blur(sky, stages.cells(PITCH)).sum(axis=0)
 
     return jax.jvp(blurred, (width,), (jnp.ones_like(width),))
 
@@ -154,7 +154,7 @@ def test_width_of_zero_is_the_limit_of_small_ones(bits, name):
 @pytest.mark.parametrize("reach", [8, 24])
 def test_kernel_of_no_width_makes_up_for_the_spline_and_does_nothing_else(double, reach):
     """What the spline blurs back is a point, up to the ringing of a sharp cut at the Nyquist frequency."""
-    grid = np.asarray(with_width(GaussianPSF(1.0, reach), 0.0).kernel(real(PITCH), 1))
+    grid = np.asarray(with_width(GaussianPSF(1.0, reach), 0.0).kernel(stages.cells(PITCH, 1)))
     window = np.sinc(np.fft.fftfreq(2 * reach + 1)) ** 2
     blurred = np.fft.ifft2(np.fft.fft2(grid) * np.outer(window, window)).real
     point = np.zeros_like(blurred)

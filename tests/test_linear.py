@@ -19,6 +19,7 @@ from ifux import (
     LowRankSSP,
     MoffatPSF,
     NoPSF,
+    Slicer,
     SquareSpaxels,
     TargetSNRNoise,
     Telescope,
@@ -79,6 +80,7 @@ def test_adjoint_is_exact_for_every_instrument(double, preset):
         ssp=GridSSP.from_library(library),
         dust=stages.DUSTS["Calzetti screen"](),
         psf=module("psf", described["psf"], "psf"),
+        focal_plane=Slicer(),
         lsf=module("lsf", described["lsf"], "lsf"),
         noise=module("noise", described["noise"], "noise"),
     )
@@ -297,6 +299,7 @@ def galaxy(snr, psf, size=6, key=3):
         ssp=GridSSP.from_library(library),
         dust=stages.DUSTS["none"](),
         psf=psf,
+        focal_plane=Slicer(),
         lsf=module("lsf", described["lsf"], "lsf"),
         noise=TargetSNRNoise(snr),
     )

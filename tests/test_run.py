@@ -145,7 +145,7 @@ def test_the_cube_is_that_of_the_telescope(double):
     cube = run.observe(session)
     direct = eqx.filter_jit(session.telescope)(session.galaxy.stars, key=jax.random.key(7))
     np.testing.assert_allclose(cube.flux.transpose(1, 2, 0), direct, rtol=1e-10, atol=1e-10 * cube.flux.max())
-    assert cube.pitch == 2.0 and cube.wavelengths == session.telescope.wavelengths
+    assert cube.pitch == (2.0, 2.0) and cube.wavelengths == session.telescope.wavelengths
     assert list(cube.maps) == ["MASS", "VELOCITY", "DISPERSION", "AGE", "METALLICITY"]
 
 

@@ -1,7 +1,8 @@
 """A header goes on making its cube: those of cubes that earlier versions made are kept in tests/headers.
 
 Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. All are of
-scheme 1: `grid-before` was made before 2026-11-28, when a grid of the library had other velocity nodes by default.
+scheme 1 but for those of NEWER: `grid-before` was made before 2026-11-28, when a grid of the library had other
+velocity nodes by default.
 """
 
 import json
@@ -18,6 +19,9 @@ from ifux.config.document import completed
 from ifux.config.schemes import SCHEME, converted
 from ifux.config.table import DRAWN, FOLLOWS, KINDS
 from ifux.io.files.cube import Cube, read_configuration, write_cube
+
+NEWER = {"scheme-2"}
+"""Those that say of which scheme they are."""
 
 HEADERS = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")
@@ -43,8 +47,8 @@ def test_header_of_an_earlier_version_is_converted_once(name):
     before = configuration(name)
     given = deepcopy(before)
     whole = config.resolved(given)
-    assert given == before and "scheme" not in before and whole["scheme"] == SCHEME
-    assert survey.made.within(before, whole)
+    assert given == before and ("scheme" in before) == (name in NEWER) and whole["scheme"] == SCHEME
+    assert survey.made.within({key: value for key, value in before.items() if key != "scheme"}, whole)
     assert converted(whole) == (whole, ())
     assert json.dumps(config.resolved(whole)) == json.dumps(whole)
     stages, _ = config.parts(whole["telescope"])
@@ -59,7 +63,19 @@ def test_what_cannot_be_the_same_is_told():
     notes = run.prepare(configuration("survey")).notes
     assert {*converted(configuration("survey"))[1]} <= {*notes}
     assert HEADERS["survey"]["record"]["notes"][0] not in told["survey"]
-    assert all("stars faster than telescope.kinematics.reach" in sentences for sentences in told.values())
+    fast = {name for name, sentences in told.items() if "stars faster than telescope.kinematics.reach" in sentences}
+    assert fast == HEADERS.keys() - NEWER
+
+
+def test_scene_of_before_has_one_cell_to_a_spaxel():
+    """Though its PSF would have several today, and a kernel that reaches further."""
+    whole = config.resolved(configuration("scheme-2"))["telescope"]
+    assert whole["spaxels"]["oversampling"] == [1, 1] and whole["psf"]["psf"]["reach"] == 3
+    by_hand = configuration("scheme-2")
+    by_hand["telescope"]["psf"]["psf"].pop("reach")
+    del by_hand["scheme"], by_hand["telescope"]["trim"]
+    today = config.resolved(by_hand)["telescope"]
+    assert today["spaxels"]["oversampling"] == [3, 3] and today["psf"]["psf"]["reach"] > 20
 
 
 def test_word_that_is_another_today_is_translated():
@@ -137,10 +153,10 @@ def test_cube_of_an_earlier_scheme_is_not_taken_for_one_of_today(tmp_path):
     for name in ("plain", "survey"):
         asked = config.resolved(configuration(name))
         stages, observed = config.parts(asked["telescope"])
-        dark = np.zeros((observed.size, *stages["spaxels"].shape(0)), np.float32)
+        dark = np.zeros((observed.size, *stages["spaxels"].shape), np.float32)
 
         def taken(history, dark=dark, observed=observed, asked=asked):
-            write_cube(path, Cube(dark, observed, 3.0, history=history), overwrite=True)
+            write_cube(path, Cube(dark, observed, (3.0, 3.0), history=history), overwrite=True)
             return survey.is_made(path, asked)
 
         assert not taken(configuration(name))

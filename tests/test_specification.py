@@ -30,6 +30,7 @@ from ifux import (
     NoPSF,
     Particles,
     ScreenDust,
+    Slicer,
     SquareSpaxels,
     Telescope,
     VelocityChannels,
@@ -251,6 +252,7 @@ def fast_spectra(library, stars, kinematics, lsf):
         kinematics=kinematics,
         ssp=GridSSP.from_library(library),
         psf=NoPSF(),
+        focal_plane=Slicer(),
         lsf=lsf,
     )
     return np.asarray(each(telescope, Particles(**stars)))

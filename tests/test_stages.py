@@ -31,6 +31,7 @@ from ifux import (
     Projected,
     ScaledNoise,
     ScreenDust,
+    Slicer,
     SquareSpaxels,
     TargetSNRNoise,
     VelocityChannels,
@@ -91,7 +92,8 @@ def test_every_number_is_an_array_of_the_default_precision_or_static(bits, famil
 def test_spaxels_share_a_star_without_loss(bits, name, margin):
     spaxels = stages.SPAXELS[name]()
     stencil = eqx.filter_jit(lambda s, p: s.locate(p, margin))(spaxels, projected(1, sky=np.zeros((1, 2))))
-    assert stencil.size == (9 + 2 * margin) * (8 + 2 * margin)
+    (wide, tall), (x, y) = spaxels.size, spaxels.oversampling
+    assert stencil.size == (x * wide + 2 * margin) * (y * tall + 2 * margin)
     assert np.asarray(stencil.total()) == pytest.approx(1, abs=rounding(bits))
 
 
@@ -99,11 +101,14 @@ def test_spaxels_share_a_star_without_loss(bits, name, margin):
 def test_mean_place_of_the_light_is_that_of_the_star(double, name):
     spaxels, stars = stages.SPAXELS[name](), projected(50)
     stencil = eqx.filter_jit(lambda s, p: s.locate(p, 3))(spaxels, stars)
-    tall, wide = spaxels.shape(3)
+    tall, wide = spaxels.scene_shape(3)
     y, x = np.divmod(np.asarray(stencil.index), wide)
     weight = np.asarray(stencil.weight)
-    east = (0.5 * (wide - 1) - (weight * x).sum(1)) * 0.4 + float(spaxels.centre[0])
-    north = ((weight * y).sum(1) - 0.5 * (tall - 1)) * 0.4 + float(spaxels.centre[1])
+    across, up = np.asarray(spaxels.sides) / spaxels.oversampling
+    right, above = ((weight * x).sum(1) - 0.5 * (wide - 1)) * across, ((weight * y).sum(1) - 0.5 * (tall - 1)) * up
+    angle = np.radians(float(spaxels.position_angle))
+    east = -right * np.cos(angle) + above * np.sin(angle) + float(spaxels.centre[0])
+    north = right * np.sin(angle) + above * np.cos(angle) + float(spaxels.centre[1])
     off = np.abs(np.column_stack([east, north]) - np.asarray(stars.sky))
     assert off.max() <= (0.2 if spaxels.degree == 0 else 1e-13)
 
@@ -112,13 +117,13 @@ def test_mean_place_of_the_light_is_that_of_the_star(double, name):
 
 
 @eqx.filter_jit
-def blurred(psf, maps, pitch, degree):
-    return psf.blur(maps, pitch, degree)
+def blurred(psf, maps, scene):
+    return psf.blur(maps, scene)
 
 
 @eqx.filter_jit
-def kernel(psf, pitch, degree):
-    return psf.kernel(pitch, degree)
+def kernel(psf, scene):
+    return psf.kernel(scene)
 
 
 @pytest.mark.parametrize("name", stages.PSFS)
@@ -126,7 +131,7 @@ def kernel(psf, pitch, degree):
 def test_flat_sky_stays_flat(bits, name, degree):
     psf = stages.PSFS[name]()
     sky = jnp.ones((8 + 2 * psf.margin, 9 + 2 * psf.margin, 2))
-    terms = blurred(psf, sky, real(0.4), degree)
+    terms = blurred(psf, sky, stages.cells(0.4, degree))
     share = psf.term_weights(real(np.linspace(4800, 5000, 2)))
     assert terms.shape[1:] == (8, 9, 2) and share.shape == (terms.shape[0], 2)
     assert np.allclose(share.sum(axis=0), 1, rtol=0, atol=rounding(bits))
@@ -137,7 +142,7 @@ def test_flat_sky_stays_flat(bits, name, degree):
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_kernel_moves_light_and_makes_none(bits, name, degree):
     psf = stages.PSFS[name]()
-    grid = np.asarray(kernel(psf, real(0.4), degree), np.float64)
+    grid = np.asarray(kernel(psf, stages.cells(0.4, degree)), np.float64)
     assert grid.shape == (2 * psf.reach + 1, 2 * psf.reach + 1)
     assert grid.sum() == pytest.approx(1, abs=rounding(bits, 2e-6))
     for mirrored in (grid[::-1], grid[:, ::-1], grid.T):
@@ -152,7 +157,7 @@ def test_gaussian_psf_is_integrated_over_spaxels(bits, pitch, degree):
     sigma = 1.2 / np.sqrt(8 * np.log(2))
     edges = (np.arange(-reach, reach + 2) - 0.5) * pitch / sigma / np.sqrt(2)
     inside = np.diff(scipy.special.erf(edges)) / 2
-    grid = np.asarray(kernel(GaussianPSF(1.2, reach), real(pitch), degree), np.float64)
+    grid = np.asarray(kernel(GaussianPSF(1.2, reach), stages.cells(pitch, degree)), np.float64)
     window = np.sinc(np.fft.fftfreq(2 * reach + 1)) ** (degree + 1)
     blurred = np.fft.ifft2(np.fft.fft2(grid) * np.outer(window, window)).real
     # A Gaussian of one and a quarter spaxels has light left at the Nyquist frequency: its kernel rings, and is cut.
@@ -166,7 +171,7 @@ def test_moffat_psf_encloses_its_analytic_energy(double):
     fwhm, beta, pitch, reach = 1.2, 2.8, 0.2, 60
     core = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
     # The deconvolved kernel of a nearest spaxel is the profile at its centre.
-    grid = np.asarray(kernel(MoffatPSF(fwhm, beta, reach), real(pitch), 0))
+    grid = np.asarray(kernel(MoffatPSF(fwhm, beta, reach), stages.cells(pitch, 0)))
     fine = (np.arange(20) - 9.5) / 20
     for radius in (1.0, 2.0, 4.0):
         x = (np.arange(-reach, reach + 1)[:, None] + fine).reshape(-1) * pitch
@@ -187,24 +192,24 @@ def test_kernel_holds_the_light_within_its_reach(bits, fwhm):
     edge = (reach + 0.5) * pitch
     sigma = fwhm / np.sqrt(8 * np.log(2))
     expected = scipy.special.erf(edge / sigma / np.sqrt(2)) ** 2
-    assert float(GaussianPSF(fwhm, reach).held(real(pitch))) == pytest.approx(expected, abs=2e-5)
+    assert float(GaussianPSF(fwhm, reach).held(stages.cells(pitch))) == pytest.approx(expected, abs=2e-5)
     core = fwhm / (2 * np.sqrt(2 ** (1 / 2.8) - 1))
     inner, outer = (1 - (1 + (radius / core) ** 2) ** (1 - 2.8) for radius in (edge, np.sqrt(2) * edge))
-    found = float(MoffatPSF(fwhm, 2.8, reach).held(real(pitch)))
+    found = float(MoffatPSF(fwhm, 2.8, reach).held(stages.cells(pitch)))
     assert inner - 1e-6 <= found <= min(outer, 1) + 1e-5
     band = (4000.0, 8000.0)
     redder = ChromaticPSF(MoffatPSF(fwhm, 2.8, reach), 0.5, 4000.0, band)
-    assert float(redder.held(real(pitch))) == pytest.approx(
-        float(MoffatPSF(fwhm * np.sqrt(2), 2.8, reach).held(real(pitch))), abs=1e-6
+    assert float(redder.held(stages.cells(pitch))) == pytest.approx(
+        float(MoffatPSF(fwhm * np.sqrt(2), 2.8, reach).held(stages.cells(pitch))), abs=1e-6
     )
-    assert float(ifux.NoPSF().held(real(pitch))) == 1
+    assert float(ifux.NoPSF().held(stages.cells(pitch))) == 1
 
 
 @pytest.mark.parametrize("name", ["Gaussian", "Moffat"])
 def test_psf_has_the_width_that_was_asked_for(double, name):
     """Half of the maximum at half of the FWHM, on spaxels small enough to see it."""
     psf = {"Gaussian": GaussianPSF(1.2, reach=60), "Moffat": MoffatPSF(1.2, 2.8, reach=60)}[name]
-    ray = np.asarray(kernel(psf, real(0.1), 0))[60, 60:]
+    ray = np.asarray(kernel(psf, stages.cells(0.1, 0)))[60, 60:]
     half = np.interp(-ray[0] / 2, -ray, np.arange(61)) * 0.1
     # Linear between a dozen samples over the FWHM.
     assert 2 * half == pytest.approx(1.2, rel=5e-3)
@@ -215,10 +220,10 @@ def test_chromatic_psf_is_as_wide_at_every_wavelength_as_the_power_law_says(doub
     wave = np.linspace(4650, 9400, 7)
     point = jnp.zeros((41, 41, 1)).at[20, 20, 0].set(1.0)
     grown = jnp.pad(point, ((20, 20), (20, 20), (0, 0)))
-    images = jnp.einsum("tyx,tw->wyx", blurred(psf, grown, real(0.2), 0)[..., 0], psf.term_weights(real(wave)))
+    images = jnp.einsum("tyx,tw->wyx", blurred(psf, grown, stages.cells(0.2, 0))[..., 0], psf.term_weights(real(wave)))
     for image, wavelength in zip(images, wave, strict=True):
         alone = MoffatPSF(0.8 * (wavelength / 5000) ** -0.3, 2.8, reach=20)
-        expected = blurred(alone, grown, real(0.2), 0)[0, ..., 0]
+        expected = blurred(alone, grown, stages.cells(0.2, 0))[0, ..., 0]
         assert np.abs(image - expected).max() < 2e-4 * expected.max()
 
 
@@ -226,8 +231,8 @@ def test_chromatic_psf_is_as_wide_at_every_wavelength_as_the_power_law_says(doub
 def point_sources(spaxels, psf, stars):
     """One image for every star."""
     count = stars.mass.size
-    maps = spaxels.locate(stars, psf.margin).scatter(jnp.eye(count)).reshape(*spaxels.shape(psf.margin), count)
-    return jnp.moveaxis(psf.blur(maps, spaxels.pitch, spaxels.degree)[0], 2, 0)
+    maps = spaxels.locate(stars, psf.margin).scatter(jnp.eye(count)).reshape(*spaxels.scene_shape(psf.margin), count)
+    return jnp.moveaxis(Slicer().sample(psf.blur(maps, spaxels.scene), spaxels.scene)[0], 2, 0)
 
 
 PITCH, FIELD = 0.3, 37

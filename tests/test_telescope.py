@@ -466,7 +466,7 @@ def test_order_of_the_stars_changes_nothing(double):
 def test_observing_is_linear_and_has_its_adjoint(double, kinds):
     rng = np.random.default_rng(1)
     telescope = stages.telescope()
-    tall, wide = telescope.spaxels.shape(telescope.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
     one, two = (real(rng.normal(size=(tall, wide, kinds))) for _ in range(2))
     templates = real(rng.normal(size=(kinds, stages.OBSERVED.size)))
     data = real(rng.normal(size=(8, 9, stages.OBSERVED.size)))

@@ -19,6 +19,8 @@ from .dust import CardelliCurve as CardelliCurve
 from .dust import NoDust as NoDust
 from .dust import ScreenDust as ScreenDust
 from .errors import InputError as InputError
+from .focal_plane import AbstractFocalPlane as AbstractFocalPlane
+from .focal_plane import Slicer as Slicer
 from .galaxy import Cosmology as Cosmology
 from .galaxy import Galaxy as Galaxy
 from .grids import Wavelengths as Wavelengths
@@ -48,7 +50,9 @@ from .psf import ChromaticPSF as ChromaticPSF
 from .psf import GaussianPSF as GaussianPSF
 from .psf import MoffatPSF as MoffatPSF
 from .psf import NoPSF as NoPSF
+from .scene import Scene as Scene
 from .spaxels import AbstractSpaxels as AbstractSpaxels
+from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels
 from .ssp import AbstractSSP as AbstractSSP
 from .ssp import GridSSP as GridSSP

@@ -196,8 +196,8 @@ def shortcomings(model: Any) -> list[str]:
 @eqx.filter_jit
 def instrument(telescope: Telescope) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Of the channels what the library reaches, and of a point source what the kernel of the PSF holds."""
-    pitch = telescope.spaxels.pitch
-    return telescope.reached().astype(pitch.dtype).mean(), telescope.psf.held(pitch)
+    scene = telescope.spaxels.scene
+    return telescope.reached().astype(scene.sides.dtype).mean(), telescope.psf.held(scene)
 
 
 def warn_of(sentences: Collection[str], told: Collection[str] = ()) -> list[str]:
@@ -228,9 +228,9 @@ def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Arra
 
 def voxels(stages: Mapping[str, Any], wavelengths: Wavelengths, *, basis: int = 1) -> int:
     """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once."""
-    tall, wide = stages["spaxels"].shape(stages["psf"].margin)
+    tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin)
     kinds = stages["kinematics"].size * stages["dust"].size * basis
-    y, x = stages["spaxels"].shape(0)
+    y, x = stages["spaxels"].shape
     return 2 * tall * wide * kinds + (2 * y * x + kinds + 20) * wavelengths.size
 
 
@@ -256,7 +256,7 @@ def memory() -> int | None:
 
 def beyond_counting(telescope: Telescope) -> str | None:
     """Why the weights cannot be counted in 32 bits, in a sentence; None where they can."""
-    tall, wide = telescope.spaxels.shape(telescope.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
     if tall * wide * telescope.kinds < 2**31:
         return None
     none = np.zeros(1, np.float32)

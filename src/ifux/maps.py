@@ -29,15 +29,15 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
 
     Light is the mean luminosity over the library's wavelengths. Where a spaxel has none, means are NaN.
     """
-    return means(moments(telescope, particles, block=block))
+    return means(telescope, moments(telescope, particles, block=block))
 
 
 def moments(
     telescope: Telescope, particles: Particles, *, block: int = 8192, margin: int = 0
-) -> Float[Array, "y x moment"]:
+) -> Float[Array, "tall wide moment"]:
     """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity.
 
-    On a field that is wider by a margin of spaxels on every side.
+    On the cells of the scene, wider than the field by a margin of cells on every side.
     """
     projected = telescope.project(particles)
 
@@ -48,12 +48,13 @@ def moments(
         place = *telescope.spaxels.axes(projected, margin), dense(one[:, None])
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
-    nothing = jnp.zeros((*telescope.spaxels.shape(margin), MOMENTS), projected.mass.dtype)
+    nothing = jnp.zeros((*telescope.spaxels.scene_shape(margin), MOMENTS), projected.mass.dtype)
     return accumulate(add, Sum.onto(alike(nothing, telescope, projected), 1), projected, block).value()
 
 
-def means(sums: Float[Array, "y x moment"]) -> dict[str, Float[Array, "y x"]]:
-    """The maps that the moments stand for."""
+def means(telescope: Telescope, sums: Float[Array, "tall wide moment"]) -> dict[str, Float[Array, "y x"]]:
+    """The maps that the moments on the field stand for."""
+    sums = telescope.focal_plane.rebuild(telescope.focal_plane.sample(sums[None], telescope.spaxels.scene)[0])
     mass, light = sums[..., 0], sums[..., 1]
     occupied = light > 0
     velocity, square, age, metallicity = (

@@ -34,9 +34,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ifux.numerics.stencil import Degree
 from ifux.particles import Particles
 from ifux.psf.base import AbstractPSF
+from ifux.scene import Scene
 from ifux.telescope import Telescope
 
 AXIS = "device"
@@ -102,8 +102,9 @@ def observe(
 
     The noise is the same for any number of devices.
     """
-    cube = contract(telescope, weights(telescope, particles, mesh), mesh, occupied=telescope.occupied(particles.count))
-    return cube if key is None else telescope.noise.sample(cube, key=key)
+    summed, occupied = weights(telescope, particles, mesh), telescope.occupied(particles.count)
+    elements = contract(telescope, summed, mesh, occupied=occupied)
+    return telescope.focal_plane.rebuild(elements if key is None else telescope.noise.sample(elements, key=key))
 
 
 @eqx.filter_jit
@@ -114,21 +115,21 @@ def contract(
     *,
     blur: Literal["weights", "cube"] | None = None,
     occupied: int | None = None,
-) -> Float[Array, "y x wave"]:
-    """The noiseless cube of a population-kinematic distribution, with `blur` and `occupied` as in `Telescope.observe`.
+) -> Float[Array, "*element wave"]:
+    """The noiseless elements of a population-kinematic distribution, with `blur` and `occupied` as in `Telescope.observe`.
 
     Split over the devices by wavelength; by x if they do not divide the channels evenly but the columns; if neither, it
     is whole on every device.
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
-    columns = telescope.spaxels.shape(0)[1]
+    columns = telescope.spaxels.shape[1]
     axis = 1 if telescope.wavelengths.size % mesh.size and columns % mesh.size == 0 else 2
     # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.
     whole = axis == 2 and (blur or telescope.cheaper_to_blur) == "weights"
     shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh, whole))
-    cube = shared.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
-    return jax.lax.with_sharding_constraint(cube, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
+    elements = shared.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
+    return jax.lax.with_sharding_constraint(elements, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
 
 
 @final
@@ -148,27 +149,38 @@ class SharedPSF(AbstractPSF):
         """That of the PSF."""
         return self.psf.margin
 
-    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+    def sharpest(self) -> float:
         """That of the PSF."""
-        return self.psf.held(pitch)
+        return self.psf.sharpest()
+
+    def radius(self, lost: float) -> float:
+        """That of the PSF."""
+        return self.psf.radius(lost)
+
+    def reaching(self, reach: int) -> "SharedPSF":
+        """The same with kernels of another half-size."""
+        return SharedPSF(self.psf.reaching(reach), self.mesh, self.whole)
+
+    def held(self, scene: Scene) -> Float[Array, ""]:
+        """That of the PSF."""
+        return self.psf.held(scene)
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the PSF."""
         return self.psf.term_weights(wave)
 
-    def blur(
-        self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
-    ) -> Float[Array, "term y x channel"]:
+    def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """Every channel on its device; the last ones may be filled up with empty maps."""
         channels = maps.shape[2]
         maps = jax.lax.with_sharding_constraint(maps, NamedSharding(self.mesh, P(None, None, AXIS)))
         maps = jnp.pad(maps, ((0, 0), (0, 0), (0, -channels % self.mesh.size)))
-        arrays, rest = eqx.partition(self.psf, eqx.is_array)
+        arrays, rest = eqx.partition((self.psf, scene), eqx.is_array)
 
-        def part(arrays, maps, pitch):
-            return eqx.combine(arrays, rest).blur(maps, pitch, degree)
+        def part(arrays, maps):
+            psf, scene = eqx.combine(arrays, rest)
+            return psf.blur(maps, scene)
 
-        specs = (P(), P(None, None, AXIS), P())
+        specs = (P(), P(None, None, AXIS))
         parts = jax.shard_map(part, mesh=self.mesh, in_specs=specs, out_specs=P(None, None, None, AXIS))
-        blurred = parts(arrays, maps, pitch)[..., :channels]
+        blurred = parts(arrays, maps)[..., :channels]
         return jax.lax.with_sharding_constraint(blurred, NamedSharding(self.mesh, P())) if self.whole else blurred

@@ -76,8 +76,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
     second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
     summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
-    y, x = telescope.spaxels.shape(0)
-    tall, wide = telescope.spaxels.shape(telescope.psf.margin)
+    y, x = telescope.spaxels.shape
+    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
     steps = (
         ("particles are deposited", base + read + first.output_size_in_bytes + first.temp_size_in_bytes),
@@ -90,7 +90,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
             "weights",
-            f"{tall} x {wide} spaxels, {telescope.psf.margin} on every side for the PSF, x {telescope.kinds} kinds",
+            f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {telescope.psf.margin} on "
+            f"every side for the PSF, x {telescope.kinds} kinds",
         ),
         (
             "kinds",
@@ -131,6 +132,11 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
     each = SCATTERED * mixture.index.shape[1] if sparse else ADDED * mixture.shape[1]
     added = windows * each * telescope.dust.size
     return added + RESPONDED * telescope.kinds * telescope.wavelengths.size + WRITTEN * written
+
+
+def cells(oversampling: tuple[int, int]) -> str:
+    """How many make a spaxel."""
+    return "one" if oversampling == (1, 1) else f"{oversampling[1]} x {oversampling[0]}"
 
 
 def rounded(value: float) -> str:

@@ -25,7 +25,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2, 3, height_ratios=[1.15, 1])
     _, tall, wide = cube.flux.shape
-    extent = np.array([wide, -wide, -tall, tall]) / 2 * cube.pitch
+    (across, up), angle = cube.pitch, cube.position_angle
+    extent = np.array([wide * across, -wide * across, -tall * up, tall * up]) / 2
     image = cube.flux.mean(axis=0)
     peak = max(float(image.max()), np.finfo(np.float32).tiny)
     bright = image > 0.003 * peak
@@ -45,8 +46,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
             low = -high
         artist = axes.imshow(shown, origin="lower", extent=tuple(extent), cmap=colours, vmin=low, vmax=high)
         figure.colorbar(artist, ax=axes, orientation="horizontal", shrink=0.85, label=label)
-        axes.set_xlabel("east [arcsec]", color=MUTED)
-        axes.set_ylabel("north [arcsec]" if column == 0 else "", color=MUTED)
+        axes.set_xlabel("east [arcsec]" if angle == 0 else f"east, turned by {angle:g}° [arcsec]", color=MUTED)
+        axes.set_ylabel("" if column else "north [arcsec]" if angle == 0 else f"at {angle:g}° [arcsec]", color=MUTED)
     axes = figure.add_subplot(grid[1, :], facecolor=SURFACE)
     wave = cube.wavelengths.centres()
     distance = from_centre(image.shape, cube.pitch)
@@ -63,22 +64,23 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     if axes.lines:
         axes.legend(title="distance from the centre", frameon=False, ncols=3)
     axes.grid(color="#e4e3df", lw=0.6)
-    figure.suptitle(f"{cube.title or 'cube'}: {wide} x {tall} spaxels of {cube.pitch:g} arcsec", color=INK)
+    sides = f"{across:g}" if across == up else f"{across:g} x {up:g}"
+    figure.suptitle(f"{cube.title or 'cube'}: {wide} x {tall} spaxels of {sides} arcsec", color=INK)
     for i, note in enumerate(note for note in cube.notes if "illustrative" in note):
         figure.text(0.005, 0.005 + 0.02 * i, note, color=MUTED, fontsize=8)
     with replacing(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, dpi=130)
 
 
-def from_centre(shape: tuple[int, int], pitch: float) -> Float[np.ndarray, "y x"]:
+def from_centre(shape: tuple[int, int], pitch: tuple[float, float]) -> Float[np.ndarray, "y x"]:
     """Distance of each spaxel from the centre of the field [arcsec]."""
-    y, x = (np.arange(length) - (length - 1) / 2 for length in shape)
-    return np.hypot(y[:, None], x[None, :]) * pitch
+    y, x = ((np.arange(length) - (length - 1) / 2) * side for length, side in zip(shape, pitch[::-1], strict=True))
+    return np.hypot(y[:, None], x[None, :])
 
 
-def radii(image: Float[np.ndarray, "y x"], bright, pitch: float) -> list[tuple[float, float]]:
+def radii(image: Float[np.ndarray, "y x"], bright, pitch: tuple[float, float]) -> list[tuple[float, float]]:
     """Three rings: out to a tenth, around a third and around two thirds of the bright part of the image [arcsec]."""
-    edge = max(float(from_centre(image.shape, pitch).max(where=bright, initial=0)), 6 * pitch)
+    edge = max(float(from_centre(image.shape, pitch).max(where=bright, initial=0)), 6 * max(pitch))
     return [(0.0, 0.1 * edge), (0.25 * edge, 0.4 * edge), (0.55 * edge, 0.8 * edge)]
 
 

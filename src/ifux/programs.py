@@ -14,11 +14,11 @@ from ifux.telescope import Telescope
 
 def nothing(
     telescope: Telescope, stars: Particles
-) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
+) -> tuple[Float[Array, "tall wide kind"], Float[Array, "up across moment"]]:
     """What is added up over particles, before the first."""
     kind, margin = stars.mass.dtype, telescope.psf.margin
-    weights = jnp.zeros((*telescope.spaxels.shape(margin), telescope.kinds), kind)
-    return weights, jnp.zeros((*telescope.spaxels.shape(0), MOMENTS), kind)
+    weights = jnp.zeros((*telescope.spaxels.scene_shape(margin), telescope.kinds), kind)
+    return weights, jnp.zeros((*telescope.spaxels.scene_shape(0), MOMENTS), kind)
 
 
 @eqx.filter_jit
@@ -32,7 +32,8 @@ def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choic
 def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     """The cube and, with noise, its variance."""
     occupied = choices.occupied(telescope, count)
-    cube = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
+    elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
+    plane, noise = telescope.focal_plane, telescope.noise
     if key is None:
-        return cube, None
-    return telescope.noise.sample(cube, key=key), telescope.noise.variance(cube)
+        return plane.rebuild(elements), None
+    return plane.rebuild(noise.sample(elements, key=key)), plane.rebuild_variance(noise.variance(elements))

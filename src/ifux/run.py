@@ -176,12 +176,13 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         flux = wavelengths_first(flux)
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
-        images = eqx.filter_jit(means)(light)
+        images = eqx.filter_jit(means)(telescope, light)
         maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
     return Cube(
         flux=flux,
         wavelengths=telescope.wavelengths,
-        pitch=float(configuration["telescope"]["spaxels"]["pitch"]),
+        pitch=sides(configuration["telescope"]["spaxels"]["pitch"]),
+        position_angle=float(configuration["telescope"]["spaxels"]["position_angle"]),
         variance=variance,
         maps=maps,
         history=configuration,
@@ -189,6 +190,12 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         title=session.galaxy.source,
         notes=session.notes,
     )
+
+
+def sides(pitch: float | list[float]) -> tuple[float, float]:
+    """Of a spaxel along x and y, in double precision, as a description has them: one number for squares [arcsec]."""
+    x, y = pitch if isinstance(pitch, list | tuple) else (pitch, pitch)
+    return float(x), float(y)
 
 
 def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:

@@ -1,4 +1,4 @@
-"""The whole instrument: eight stages, and the three products that make a cube of them."""
+"""The whole instrument: nine stages, and the three products that make a cube of them."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.dust.base import AbstractDust
 from ifux.errors import InputError
+from ifux.focal_plane.base import AbstractFocalPlane
 from ifux.grids import Wavelengths, to_air
 from ifux.kinematics.base import AbstractKinematics
 from ifux.library import common_words, extreme_shifts
@@ -81,6 +82,7 @@ class Telescope(eqx.Module):
     ssp: AbstractSSP
     dust: AbstractDust
     psf: AbstractPSF
+    focal_plane: AbstractFocalPlane
     lsf: AbstractLSF
     noise: AbstractNoise
 
@@ -98,9 +100,16 @@ class Telescope(eqx.Module):
         Raises:
             ValueError: a telescope or a galaxy is a batch of them; `equinox.filter_vmap` maps over it.
         """
+        return self.focal_plane.rebuild(self.expose(particles, key=key))
+
+    def expose(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> Float[Array, "*element wave"]:
+        """The spectra of the elements of the focal plane, of which the cube is made: what data are to be compared with.
+
+        Those of a slicer are the spaxels. Noise acts on elements; without a key there is none.
+        """
         self, particles = ready(self), stars_of(particles)
-        cube = self.observe(self.weights(particles), self.templates(), occupied=self.occupied(particles.count))
-        return cube if key is None else self.noise.sample(cube, key=key)
+        elements = self.observe(self.weights(particles), self.templates(), occupied=self.occupied(particles.count))
+        return elements if key is None else self.noise.sample(elements, key=key)
 
     def project(self, particles: AbstractGalaxy) -> Projected:
         """The particles as seen on the sky."""
@@ -108,7 +117,7 @@ class Telescope(eqx.Module):
         return self.orientation(stars_of(particles), self.target.arcsec_per_kpc())
 
     def weights(self, particles: AbstractGalaxy, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
-        """Formed mass per spaxel and kind [solar mass], on the field widened by the margin of the PSF.
+        """Formed mass per cell of the scene and kind [solar mass], on the field widened by the margin of the PSF.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles, but
         for a word a particle that their gradient keeps. By default a block fits into the cache of a CPU, or keeps an
@@ -121,7 +130,7 @@ class Telescope(eqx.Module):
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
         margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
-        nothing = jnp.zeros((*self.spaxels.shape(margin), self.kinds), particles.mass.dtype)
+        nothing = jnp.zeros((*self.spaxels.scene_shape(margin), self.kinds), particles.mass.dtype)
         start = Sum.onto(alike(nothing, particles), self.kinematics.size)
 
         def add(weights: Sum, particles: Particles) -> Sum:
@@ -172,27 +181,30 @@ class Telescope(eqx.Module):
         *,
         blur: Literal["weights", "cube"] | None = None,
         occupied: int | None = None,
-    ) -> Float[Array, "y x wave"]:
-        """The noiseless cube of a population-kinematic distribution, linear in it.
+    ) -> Float[Array, "*element wave"]:
+        """The noiseless elements of a population-kinematic distribution, linear in it: of a slicer, the cube.
 
-        The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. No more spaxels
-        than `occupied`, if that is given, hold light, and only those are computed; the rest of the cube is dark.
-        Channels whose templates are not a number are so in the cube, and have no part in any gradient.
+        The PSF acts on whichever has fewer maps, the weights or the cube, unless `blur` says on which. No more cells
+        than `occupied`, if that is given, hold light, and only as many spaxels are computed; the rest is dark. Channels
+        whose templates are not a number are so in the cube, and have no part in any gradient.
         """
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
         share = self.psf.term_weights(jnp.asarray(self.wavelengths.centres(), templates.dtype))
-        pitch, degree = self.spaxels.pitch, self.spaxels.degree
+        scene = self.spaxels.scene
         if occupied is not None:
-            cube = contract_where_occupied(weights, templates * share.sum(axis=0)[None, :], occupied)
+            collected = self.focal_plane.sample(weights[None], scene)[0]
+            elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
-            maps, spectra = self.psf.blur(weights, pitch, degree), share[:, None, :] * templates[None, :, :]
+            maps = self.focal_plane.sample(self.psf.blur(weights, scene), scene)
+            spectra = share[:, None, :] * templates[None, :, :]
             return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra))
         else:
-            blurred = self.psf.blur(contract(weights[None], templates[None]), pitch, degree)
-            cube = jnp.einsum("tyxw,tw->yxw", blurred, share, precision=HIGHEST)
-        return jnp.where(missing[None, None], jnp.nan, cube)
+            blurred = self.psf.blur(contract(weights[None], templates[None]), scene)
+            collected = self.focal_plane.sample(blurred, scene)
+            elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
+        return jnp.where(missing, jnp.nan, elements)
 
     @property
     def kinds(self) -> int:
@@ -201,18 +213,19 @@ class Telescope(eqx.Module):
 
     @property
     def cheaper_to_blur(self) -> Literal["weights", "cube"]:
-        """Whichever has fewer maps."""
-        return "weights" if self.kinds <= self.wavelengths.size else "cube"
+        """Whichever has fewer maps; the weights, where a spaxel has several cells: fewer products are made of it."""
+        finer = self.spaxels.oversampling != (1, 1)
+        return "weights" if finer or self.kinds <= self.wavelengths.size else "cube"
 
     def occupied(self, count: int) -> int | None:
         """`occupiable`, if that is few of all spaxels and no PSF spreads their light; None if not."""
-        y, x = self.spaxels.shape(0)
+        y, x = self.spaxels.shape
         occupiable = self.occupiable(count)
         return occupiable if self.psf.margin == 0 and 2 * occupiable <= y * x else None
 
     def occupiable(self, count: int) -> int:
         """How many spaxels so many particles can light before any PSF."""
-        y, x = self.spaxels.shape(0)
+        y, x = self.spaxels.shape
         return min(count * (self.spaxels.degree + 1) ** 2, y * x)
 
     def aligned_to(self, stars: Stars) -> "Telescope":
@@ -253,7 +266,7 @@ class Telescope(eqx.Module):
             fraction(self.kinematics.represented(projected).astype(projected.mass.dtype)),
             fraction(self.ssp.covers(projected).astype(projected.mass.dtype)),
             self.reached().astype(projected.mass.dtype).mean(),
-            self.psf.held(self.spaxels.pitch),
+            self.psf.held(self.spaxels.scene),
         )
 
     def check_reached(self, redshift: float | tuple[float, float]) -> None:
@@ -298,14 +311,14 @@ def receding(
 
 
 def contract_where_occupied(
-    weights: Float[Array, "y x kind"], templates: Float[Array, "kind wave"], occupied: int
-) -> Float[Array, "y x wave"]:
-    """The product, in the spaxels whose weights are not zero; there are at most so many."""
+    weights: Float[Array, "*element kind"], templates: Float[Array, "kind wave"], occupied: int
+) -> Float[Array, "*element wave"]:
+    """The product, in the elements whose weights are not zero; there are at most so many."""
     spaxels = weights.reshape(-1, weights.shape[-1])
     (where,) = jnp.nonzero(jnp.any(spaxels != 0, axis=1), size=occupied, fill_value=spaxels.shape[0])
     spectra = jnp.matmul(spaxels.at[where].get(mode="fill", fill_value=0), templates, precision=HIGHEST)
     cube = jnp.zeros((spaxels.shape[0], templates.shape[1]), spectra.dtype).at[where].set(spectra, mode="drop")
-    return cube.reshape(*weights.shape[:2], -1)
+    return cube.reshape(*weights.shape[:-1], -1)
 
 
 @final

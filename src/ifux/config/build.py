@@ -22,7 +22,7 @@ from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits
 
-STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "lsf", "noise")
+STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane", "lsf", "noise")
 """The stages that need no library."""
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
+from ifux.config.cells import suited
 from ifux.config.schemes import converted
 from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
 from ifux.errors import InputError
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
-FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "lsf", "noise"]
+FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
 CHOICES = ["trim", "accept_coarse_library"]
 
 
@@ -123,6 +124,7 @@ def resolved(description: dict) -> dict:
         check_type(telescope.setdefault(key, False), bool, f"telescope.{key}")
     for family in FAMILIES:
         telescope[family] = completed(family, telescope[family])
+    telescope = suited(telescope)
     galaxy, library = description["galaxy"], description["library"]
     choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
     choose(library.get("kind"), ["embedded", "file", "stored"], "library.kind")
@@ -143,7 +145,7 @@ def resolved(description: dict) -> dict:
 
 
 def completed(family: str, description: Any) -> Any:
-    """A stage with the defaults of its kind written out, but for those that follow from the galaxy.
+    """A stage with the defaults of its kind written out, but for those that follow from others or the galaxy.
 
     What cannot be used is left as it is: whoever builds the stage says what is wrong with it.
     """

@@ -11,14 +11,14 @@ from typing import Any
 
 from ifux.errors import InputError
 
-SCHEME = 2
+SCHEME = 3
 """Of the descriptions that are written today. Records of scheme 1 do not say so."""
 
 WHOLE = {
     "target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "lsf", "noise", "wavelengths", "trim",
     "accept_coarse_library",
 }  # fmt: skip
-"""What the telescope of every record holds."""
+"""What the telescope of every record holds, of any scheme."""
 
 UNSAID: dict[str, dict[str, dict[str, Any]]] = {
     "target": {"cosmological": {"cosmology": {}}},
@@ -86,12 +86,21 @@ def from_1_to_2(description: dict) -> list[str]:
     return changed
 
 
+def from_2_to_3(description: dict) -> list[str]:
+    """The scene had one cell to a spaxel, the field was not turned, and there was no focal plane."""
+    telescope = description["telescope"]
+    if isinstance(telescope["spaxels"], dict):
+        telescope["spaxels"] = {"oversampling": [1, 1], "position_angle": 0.0} | telescope["spaxels"]
+    telescope["focal_plane"] = {"kind": "slicer"}
+    return []
+
+
 def named(stage: Any) -> Any:
     """The kind of a stage."""
     return stage.get("kind") if isinstance(stage, dict) else None
 
 
-STEPS = [from_1_to_2]
+STEPS = [from_1_to_2, from_2_to_3]
 """From each scheme to the next, in place; each returns what it could not keep."""
 
 

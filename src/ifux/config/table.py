@@ -4,17 +4,18 @@ from collections.abc import Callable
 
 import equinox as eqx
 
-from ifux import dust, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
+from ifux import dust, focal_plane, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
 
 KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
     "orientation": {"euler": orientation.EulerOrientation, "inclined": orientation.InclinedOrientation},
-    "spaxels": {"square": spaxels.SquareSpaxels},
+    "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
+    "focal_plane": {"slicer": focal_plane.Slicer},
     "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
     "noise": {
         "none": noise.NoNoise,
@@ -31,8 +32,8 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach", "beyond"}}
-"""Arguments that follow from the galaxy where a description does not say them."""
+FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach"}}
+"""Arguments that follow from the galaxy or from other stages where a description does not say them."""
 
 DEFAULTS = {
     "orientation": {"kind": "inclined", "inclination": 0.0},
@@ -40,6 +41,7 @@ DEFAULTS = {
     "ssp": {"kind": "low-rank"},
     "dust": {"kind": "none"},
     "psf": {"kind": "none"},
+    "focal_plane": {"kind": "slicer"},
     "lsf": {"kind": "none"},
     "noise": {"kind": "none"},
 }

@@ -8,7 +8,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import numpy as np
@@ -18,7 +18,6 @@ from ifux.errors import InputError
 from ifux.fitting.fisher import Uncertainty, fisher
 from ifux.fitting.free import Name, free
 from ifux.noise import AbstractGaussianNoise, ScaledNoise, TargetSNRNoise
-from ifux.psf import AbstractPSF
 from ifux.spaxels import SquareSpaxels
 from ifux.telescope import Observation, Telescope
 
@@ -139,20 +138,12 @@ def finer(telescope: Telescope, times: float, limit: Literal["sky", "detector", 
     divided = dataclasses.replace(
         spaxels, pitch=spaxels.pitch / times, size=tuple(round(count) for count in size), centre=spaxels.centre
     )
-    stages = divided, reaching(telescope.psf, times), scaled(noise, times**-2.0) if limit == "sky" else noise
+    stages = (
+        divided,
+        telescope.psf.reaching(max(1, math.ceil(telescope.psf.margin * times - 1e-6))),
+        scaled(noise, times**-2.0) if limit == "sky" else noise,
+    )
     return eqx.tree_at(lambda t: (t.spaxels, t.psf, t.noise), telescope, stages)
-
-
-def reaching(psf: AbstractPSF, times: float) -> AbstractPSF:
-    """A PSF whose kernel, and that of any PSF inside it, reaches as far in smaller spaxels as before."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(psf):
-        value = getattr(psf, field.name)
-        if field.name == "reach":
-            changes["reach"] = max(1, math.ceil(value * times - 1e-6))
-        elif isinstance(value, AbstractPSF):
-            changes[field.name] = reaching(value, times)
-    return dataclasses.replace(psf, **changes)
 
 
 def gaussian(telescope: Telescope) -> AbstractGaussianNoise:

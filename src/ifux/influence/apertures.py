@@ -16,11 +16,10 @@ HIGHEST = jax.lax.Precision.HIGHEST
 
 def offsets(spaxels: AbstractSpaxels) -> tuple[Float[Array, "y x"], Float[Array, "y x"]]:
     """Centres of the spaxels to the east and the north of the centre of the field [arcsec]."""
-    wide, tall = spaxels.size
-    x = jnp.asarray((wide - 1) / 2 - np.arange(wide), spaxels.pitch.dtype)
-    y = jnp.asarray(np.arange(tall) - (tall - 1) / 2, spaxels.pitch.dtype)
-    east, north = jnp.broadcast_arrays(x[None, :] * spaxels.pitch, y[:, None] * spaxels.pitch)
-    return east, north
+    (wide, tall), sides, angle = spaxels.size, spaxels.sides, jnp.deg2rad(spaxels.position_angle)
+    x = jnp.asarray((wide - 1) / 2 - np.arange(wide), sides.dtype)[None, :] * sides[0]
+    y = jnp.asarray(np.arange(tall) - (tall - 1) / 2, sides.dtype)[:, None] * sides[1]
+    return x * jnp.cos(angle) + y * jnp.sin(angle), y * jnp.cos(angle) - x * jnp.sin(angle)
 
 
 def aperture(spaxels: AbstractSpaxels, radius: float, east: float = 0.0, north: float = 0.0) -> Float[Array, "y x"]:
@@ -34,16 +33,16 @@ def aperture(spaxels: AbstractSpaxels, radius: float, east: float = 0.0, north: 
     if not bool(inside.any()):
         raise InputError(
             f"aperture: no spaxel lies within {radius:g} arcsec of ({east:g}, {north:g}); the spaxels are "
-            f"{float(spaxels.pitch):g} arcsec wide, take a larger radius."
+            f"{float(spaxels.sides[0]):g} arcsec wide, take a larger radius."
         )
     return inside.astype(found[0].dtype)
 
 
 def check_aperture(name: str, aperture: Float[Array, "y x"], telescope: Telescope) -> None:
     """It is of the telescope's field."""
-    if aperture.shape != telescope.spaxels.shape(0):
+    if aperture.shape != telescope.spaxels.shape:
         raise InputError(
-            f"{name}: the aperture has {aperture.shape} spaxels (y, x), the telescope {telescope.spaxels.shape(0)}: "
+            f"{name}: the aperture has {aperture.shape} spaxels (y, x), the telescope {telescope.spaxels.shape}: "
             "make it of the telescope's spaxels."
         )
 
@@ -53,10 +52,11 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
 
     The aperture is looked at back through the PSF: one map is blurred, and no cube is made.
     """
-    psf, spaxels, wavelengths = telescope.psf, telescope.spaxels, telescope.wavelengths
+    psf, plane, wavelengths = telescope.psf, telescope.focal_plane, telescope.wavelengths
     share = psf.term_weights(jnp.asarray(wavelengths.centres(), aperture.dtype))
-    sky = jax.ShapeDtypeStruct((*spaxels.shape(psf.margin), 1), aperture.dtype)
-    back = jax.linear_transpose(lambda maps: psf.blur(maps, spaxels.pitch, spaxels.degree), sky)
+    sky, scene = (*telescope.spaxels.scene_shape(psf.margin), 1), telescope.spaxels.scene
+    shape = jax.ShapeDtypeStruct(sky, aperture.dtype)
+    back = jax.linear_transpose(lambda maps: plane.sample(psf.blur(maps, scene), scene), shape)
     terms = jnp.eye(share.shape[0], dtype=aperture.dtype)[:, :, None, None, None] * aperture[None, None, :, :, None]
     seen = jax.vmap(lambda term: back(term)[0][..., 0])(terms)
     kinds = jnp.einsum("tyx,yxk->tk", seen, telescope.weights(particles), precision=HIGHEST)
@@ -68,8 +68,8 @@ def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y 
 
     Light is the mean luminosity over the library's wavelengths, without dust.
     """
-    psf, spaxels = telescope.psf, telescope.spaxels
+    psf, scene = telescope.psf, telescope.spaxels.scene
     sums = moments(telescope, particles, margin=psf.margin)[..., 1:4]
-    blurred = psf.blur(sums, spaxels.pitch, spaxels.degree)
+    blurred = telescope.focal_plane.sample(psf.blur(sums, scene), scene)
     share = psf.term_weights(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
     return jnp.einsum("t,tyxm->yxm", share, blurred, precision=HIGHEST)

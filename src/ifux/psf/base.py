@@ -1,5 +1,6 @@
 """What a point spread function does: it moves light between spaxels and makes none."""
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable
 
@@ -9,8 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.numerics.convolve import blur_plane
-from ifux.numerics.stencil import Degree, window
+from ifux.numerics.stencil import window
+from ifux.scene import Scene
 from ifux.typing import AbstractLimited
+
+Brightness = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
+"""Surface brightness of a unit source [1/arcsec^2] at offsets to the east and the north [arcsec]."""
 
 
 class AbstractPSF(AbstractLimited):
@@ -19,62 +24,71 @@ class AbstractPSF(AbstractLimited):
     @property
     @abstractmethod
     def margin(self) -> int:
-        """How far light is moved [spaxel]: the sky is deposited on a field wider by this much on every side."""
+        """How far light is moved [cell]: the sky is deposited on a scene wider by this much on every side."""
+
+    @abstractmethod
+    def sharpest(self) -> float:
+        """The smallest full width at half maximum, at any wavelength and along any direction [arcsec]. On the host."""
+
+    @abstractmethod
+    def radius(self, lost: float) -> float:
+        """Beyond this distance from a point source no more than such a share of its light lies [arcsec]. On the host."""
+
+    @abstractmethod
+    def reaching(self, reach: int) -> "AbstractPSF":
+        """The same with kernels of another half-size [cell]."""
 
     @abstractmethod
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
 
     @abstractmethod
-    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
-        """The share of a point source's light that lies within the margin, at the worst wavelength.
-
-        `pitch` is the side of a spaxel [arcsec].
-        """
+    def held(self, scene: Scene) -> Float[Array, ""]:
+        """The share of a point source's light that lies within the margin, at the worst wavelength."""
 
     @abstractmethod
-    def blur(
-        self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
-    ) -> Float[Array, "term y x channel"]:
-        """Every term of the blur, applied to maps on the wider field; the result is on the field.
+    def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
+        """Every term of the blur, applied to maps on the wider scene; the result is on the field.
 
-        `pitch` is the side of a spaxel [arcsec]. The maps were deposited with B-splines of this degree: the blur
-        makes up for their width, so that a point source has the PSF that was asked for.
+        The blur makes up for the width of the B-splines with which the maps were deposited, so that a point source has
+        the PSF that was asked for.
         """
 
 
 class AbstractKernelPSF(AbstractPSF):
-    """A round point spread function that is the same at all wavelengths."""
+    """A point spread function that is the same at all wavelengths."""
 
     reach: eqx.AbstractVar[int]
-    """Half-size of the sampled kernel [spaxel]."""
+    """Half-size of the sampled kernel [cell]."""
 
     @abstractmethod
-    def profile(self, square: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Surface brightness of a unit source [1/arcsec^2] at a squared radius [arcsec^2]."""
+    def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Surface brightness of a unit source [1/arcsec^2] at offsets from it [arcsec]."""
 
     @property
     def margin(self) -> int:
         """The reach of the kernel."""
         return self.reach
 
+    def reaching(self, reach: int) -> "AbstractKernelPSF":
+        """The same with another kernel."""
+        return dataclasses.replace(self, reach=reach)
+
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
-    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
+    def held(self, scene: Scene) -> Float[Array, ""]:
         """That of the sampled kernel, before the rest is spread evenly within it."""
-        return held(self.profile, self.reach, pitch)
+        return held(self.brightness, self.reach, scene)
 
-    def kernel(self, pitch: Float[Array, ""], degree: Degree) -> Float[Array, "v u"]:
-        """The kernel for maps deposited with B-splines of this degree; its sum is one."""
-        return sampled(self.profile, self.reach, pitch, degree)
+    def kernel(self, scene: Scene) -> Float[Array, "v u"]:
+        """The kernel for maps of a scene; its sum is one."""
+        return sampled(self.brightness, self.reach, scene)
 
-    def blur(
-        self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
-    ) -> Float[Array, "term y x channel"]:
+    def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """The convolution with the kernel."""
-        return blur_plane(maps, self.kernel(pitch, degree))[None]
+        return blur_plane(maps, self.kernel(scene))[None]
 
 
 SHARPEST = 1e-6
@@ -86,47 +100,46 @@ def resolved(width: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.maximum(jnp.abs(width), SHARPEST)
 
 
-def sampled(
-    profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""], degree: Degree
-) -> Float[Array, "v u"]:
-    """A profile as a kernel for maps deposited with B-splines of this degree; its sum is one.
+def sampled(brightness: Brightness, reach: int, scene: Scene) -> Float[Array, "v u"]:
+    """A profile as a kernel for maps of a scene; its sum is one.
 
-    The profile is integrated over spaxels by Gauss-Legendre quadrature, and the window of the B-spline divided out of
-    its transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height
-    and a plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where
-    a field holds little else than the wings of its bright parts, that is the largest error of all.
+    The profile is integrated over cells by Gauss-Legendre quadrature, and the window of the B-spline divided out of its
+    transform. The light that belongs beyond the reach is spread evenly within it: the core keeps its true height and a
+    plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where a
+    field holds little else than the wings of its bright parts, that is the largest error of all.
     """
     spare = 4
-    spaxels = over_spaxels(profile, reach + spare, pitch)
-    size = spaxels.shape[0]
-    deposit = np.outer(window(np.fft.fftfreq(size), degree), window(np.fft.rfftfreq(size), degree))
-    transform = jnp.fft.rfft2(spaxels)
-    sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), spaxels.shape)
-    kernel = sharpened[spare:-spare, spare:-spare].astype(pitch.dtype)
+    cells = over_cells(brightness, reach + spare, scene)
+    size = cells.shape[0]
+    deposit = np.outer(window(np.fft.fftfreq(size), scene.degree), window(np.fft.rfftfreq(size), scene.degree))
+    transform = jnp.fft.rfft2(cells)
+    sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), cells.shape)
+    kernel = sharpened[spare:-spare, spare:-spare].astype(scene.sides.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
     return kernel / kernel.sum()
 
 
-def held(profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], reach: int, pitch: Float[Array, ""]):
-    """The share of a profile within a square of spaxels."""
-    return over_spaxels(profile, reach, pitch).sum()
+def held(brightness: Brightness, reach: int, scene: Scene) -> Float[Array, ""]:
+    """The share of a profile within a rectangle of cells."""
+    return over_cells(brightness, reach, scene).sum()
 
 
-def over_spaxels(
-    profile: Callable[[Float[Array, "..."]], Float[Array, "..."]], half: int, pitch: Float[Array, ""]
-) -> Float[Array, "v u"]:
-    """The integrals of a profile over spaxels around its centre, by Gauss-Legendre quadrature.
+def over_cells(brightness: Brightness, half: int, scene: Scene) -> Float[Array, "v u"]:
+    """The integrals of a profile over cells around its centre, by Gauss-Legendre quadrature.
 
     A profile that is narrower than the distance of the nodes is overestimated at the middle one. Where it has light
-    there alone, it is a point: all light in one spaxel, which does not depend on the width any more.
+    there alone, it is a point: all light in one cell, which does not depend on the width any more.
     """
+    sides, angle = scene.sides, jnp.deg2rad(scene.position_angle)
     nodes, shares = np.polynomial.legendre.leggauss(5)
     offsets = np.arange(-half, half + 1)[:, None] + nodes[None, :] / 2
-    axis = jnp.asarray(offsets, pitch.dtype) * pitch
-    values = profile(axis[:, :, None, None] ** 2 + axis[None, None, :, :] ** 2)
-    quadrature = jnp.asarray(shares / 2, pitch.dtype)
-    spaxels = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * pitch**2
-    total, central = spaxels.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * pitch**2
-    point = jnp.zeros_like(spaxels).at[half, half].set(1)
-    found = spaxels / jnp.maximum(total, 1)
-    return jnp.where(total - central > 4 * jnp.finfo(pitch.dtype).eps * central, found, point)
+    across, up = (jnp.asarray(offsets, sides.dtype) * side for side in sides)
+    x, y = -across[None, None, :, :], up[:, :, None, None]
+    values = brightness(x * jnp.cos(angle) + y * jnp.sin(angle), y * jnp.cos(angle) - x * jnp.sin(angle))
+    quadrature = jnp.asarray(shares / 2, sides.dtype)
+    area = sides[0] * sides[1]
+    cells = jnp.einsum("viuj,i,j->vu", values, quadrature, quadrature) * area
+    total, central = cells.sum(), values[half, 2, half, 2] * quadrature[2] ** 2 * area
+    point = jnp.zeros_like(cells).at[half, half].set(1)
+    found = cells / jnp.maximum(total, 1)
+    return jnp.where(total - central > 4 * jnp.finfo(sides.dtype).eps * central, found, point)

@@ -1,7 +1,8 @@
 """A point spread function whose width depends on the wavelength."""
 
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
@@ -10,8 +11,8 @@ from jaxtyping import Array, Float
 
 from ifux.numerics import chebyshev
 from ifux.numerics.convolve import blur_plane
-from ifux.numerics.stencil import Degree
-from ifux.psf.base import AbstractKernelPSF, AbstractPSF, held, sampled
+from ifux.psf.base import AbstractKernelPSF, AbstractPSF, Brightness, held, sampled
+from ifux.scene import Scene
 from ifux.typing import real, within
 
 
@@ -68,22 +69,32 @@ class ChromaticPSF(AbstractPSF):
         place = jnp.log(wave / math.sqrt(self.band[0] * self.band[1])) / self.half
         return chebyshev.weights(jnp.clip(place, -1, 1), self.terms).T
 
-    def profiles(self) -> list[Callable[[Float[Array, "..."]], Float[Array, "..."]]]:
+    def profiles(self) -> list[Brightness]:
         """The profiles at the Chebyshev points."""
         middle = math.log(math.sqrt(self.band[0] * self.band[1]) / self.reference)
         found = []
         for node in chebyshev.points(self.terms).tolist():
-            square = jnp.exp(2 * self.slope * (middle + node * self.half))
-            found.append(lambda r, s=square: self.psf.profile(r / s) / s)
+            stretch = jnp.exp(self.slope * (middle + node * self.half))
+            found.append(lambda east, north, s=stretch: self.psf.brightness(east / s, north / s) / s**2)
         return found
 
-    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
-        """The least of the kernels' shares."""
-        return jnp.stack([held(profile, self.psf.reach, pitch) for profile in self.profiles()]).min()
+    def sharpest(self) -> float:
+        """That at one end of the band."""
+        return self.psf.sharpest() * min((end / self.reference) ** float(self.slope) for end in self.band)
 
-    def blur(
-        self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
-    ) -> Float[Array, "term y x channel"]:
+    def radius(self, lost: float) -> float:
+        """That at the other end of the band."""
+        return self.psf.radius(lost) * max((end / self.reference) ** float(self.slope) for end in self.band)
+
+    def reaching(self, reach: int) -> "ChromaticPSF":
+        """The same with another kernel."""
+        return dataclasses.replace(self, psf=self.psf.reaching(reach))
+
+    def held(self, scene: Scene) -> Float[Array, ""]:
+        """The least of the kernels' shares."""
+        return jnp.stack([held(profile, self.psf.reach, scene) for profile in self.profiles()]).min()
+
+    def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """The convolutions with the kernels."""
-        kernels = [sampled(profile, self.psf.reach, pitch, degree) for profile in self.profiles()]
+        kernels = [sampled(profile, self.psf.reach, scene) for profile in self.profiles()]
         return jnp.stack([blur_plane(maps, kernel) for kernel in kernels])

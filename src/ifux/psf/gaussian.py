@@ -18,9 +18,17 @@ class GaussianPSF(AbstractKernelPSF):
     fwhm: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Full width at half maximum [arcsec]."""
     reach: int = eqx.field(static=True, default=16, metadata=within(above=0))
-    """Half-size of the sampled kernel [spaxel]."""
+    """Half-size of the sampled kernel [cell]."""
 
-    def profile(self, square: Float[Array, "..."]) -> Float[Array, "..."]:
+    def sharpest(self) -> float:
+        """The width."""
+        return abs(float(self.fwhm))
+
+    def radius(self, lost: float) -> float:
+        r"""Where $\exp(-r^2 / 2\sigma^2)$ is the share."""
+        return self.sharpest() * math.sqrt(math.log(1 / lost) / (4 * math.log(2)))
+
+    def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
         """The Gaussian; the sign of the width is of no account."""
-        variance = resolved(self.fwhm) ** 2 / (8 * math.log(2))
+        square, variance = east**2 + north**2, resolved(self.fwhm) ** 2 / (8 * math.log(2))
         return jnp.exp(-0.5 * square / variance) / (2 * math.pi * variance)

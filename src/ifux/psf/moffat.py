@@ -28,9 +28,18 @@ class MoffatPSF(AbstractKernelPSF):
     beta: Float[Array, ""] = eqx.field(converter=real, default=2.8, metadata=within(above=1))
     """Slope of the wings; a Gaussian in the limit of large values."""
     reach: int = eqx.field(static=True, default=24, metadata=within(above=0))
-    """Half-size of the sampled kernel [spaxel]."""
+    """Half-size of the sampled kernel [cell]."""
 
-    def profile(self, square: Float[Array, "..."]) -> Float[Array, "..."]:
+    def sharpest(self) -> float:
+        """The width."""
+        return abs(float(self.fwhm))
+
+    def radius(self, lost: float) -> float:
+        r"""Where $[1 + (r/a)^2]^{1-\beta}$ is the share."""
+        beta = float(self.beta)
+        return self.sharpest() / 2 * math.sqrt((lost ** (1 / (1 - beta)) - 1) / (2 ** (1 / beta) - 1))
+
+    def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
         """The Moffat function; the sign of the width is of no account."""
-        core = resolved(self.fwhm) ** 2 / (4 * (2 ** (1 / self.beta) - 1))
+        square, core = east**2 + north**2, resolved(self.fwhm) ** 2 / (4 * (2 ** (1 / self.beta) - 1))
         return (self.beta - 1) / (math.pi * core) * (1 + square / core) ** (-self.beta)

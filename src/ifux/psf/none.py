@@ -1,12 +1,13 @@
 """No point spread function."""
 
+import math
 from typing import final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.numerics.stencil import Degree
 from ifux.psf.base import AbstractPSF
+from ifux.scene import Scene
 
 
 @final
@@ -22,12 +23,22 @@ class NoPSF(AbstractPSF):
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
-    def held(self, pitch: Float[Array, ""]) -> Float[Array, ""]:
-        """All of it."""
-        return jnp.ones_like(pitch)
+    def sharpest(self) -> float:
+        """Infinite: the spline is all there is, and no cell makes it narrower than it is meant to be."""
+        return math.inf
 
-    def blur(
-        self, maps: Float[Array, "tall wide channel"], pitch: Float[Array, ""], degree: Degree
-    ) -> Float[Array, "term y x channel"]:
+    def radius(self, lost: float) -> float:
+        """None."""
+        return 0.0
+
+    def reaching(self, reach: int) -> "NoPSF":
+        """There is no kernel."""
+        return self
+
+    def held(self, scene: Scene) -> Float[Array, ""]:
+        """All of it."""
+        return jnp.ones_like(scene.position_angle)
+
+    def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """The maps themselves."""
         return maps[None]

@@ -1,34 +1,84 @@
 """What the spaxels do: they say where light lands."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.numerics.stencil import Degree, Stencil
+from ifux.numerics.stencil import Degree, Stencil, bspline
 from ifux.particles import Projected
+from ifux.scene import Scene
 from ifux.typing import AbstractLimited
 
 
-class AbstractSpaxels(AbstractLimited):
-    """A grid of spatial pixels. The pixel index x grows to the west, y to the north."""
+def pair(size: Sequence[int]) -> tuple[int, int]:
+    """Two numbers, as JSON gives them, in a form that can be compared and hashed."""
+    x, y = size
+    return x, y
 
-    pitch: eqx.AbstractVar[Float[Array, ""]]
-    """Distance between neighbouring spaxels [arcsec]."""
+
+class AbstractSpaxels(AbstractLimited):
+    """A rectangular field of spatial pixels, and the cells of the scene behind them.
+
+    The pixel index x grows to the west, y to the north; a position angle turns the field about its centre.
+
+    B-splines share a particle between neighbouring cells, so that its place has a true gradient. The PSF makes up for
+    their mean width; what is left depends on where in a cell a source stands, and averages out over many. For a PSF of
+    four cells FWHM it is at most 7, 0.7 and 0.3 per cent of the peak of a single particle for degrees 1, 2 and 3. It
+    falls with the fourth power of the cells to the FWHM for the last, and is less yet where several cells are added up
+    to a spaxel. Degree 0 puts a particle into the nearest cell as other codes do: its place then has *no* gradient.
+    """
+
     size: eqx.AbstractVar[tuple[int, int]]
     """Number of spaxels along x and y."""
+    centre: eqx.AbstractVar[Float[Array, "2"]]
+    """Where the field is centred, to the (east, north) of the galaxy [arcsec]."""
+    position_angle: eqx.AbstractVar[Float[Array, ""]]
+    """Of the axis y, north through east [degree]."""
+    oversampling: eqx.AbstractVar[tuple[int, int]]
+    """Cells of the scene to a spaxel along x and y."""
     degree: eqx.AbstractVar[Degree]
-    """Degree of the B-spline that spreads a point of light over spaxels: the PSF makes up for its width."""
+    """Degree of the B-spline that spreads a point of light over cells: the PSF makes up for its width."""
 
+    def __check_init__(self):
+        if self.degree not in (0, 1, 2, 3):
+            raise ValueError(f"{type(self).__name__}.degree must be 0, 1, 2 or 3, got {self.degree}.")
+
+    @property
     @abstractmethod
+    def sides(self) -> Float[Array, "2"]:
+        """Of a spaxel along x and y [arcsec]."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of spaxels (y, x)."""
+        return self.size[1], self.size[0]
+
+    @property
+    def scene(self) -> Scene:
+        """The cells."""
+        cells = jnp.asarray(self.oversampling, self.sides.dtype)
+        return Scene(self.sides / cells, self.position_angle, self.oversampling, self.degree)
+
+    def scene_shape(self, margin: int) -> tuple[int, int]:
+        """Number of cells (y, x) of the field, with a margin of cells on every side."""
+        return self.size[1] * self.oversampling[1] + 2 * margin, self.size[0] * self.oversampling[0] + 2 * margin
+
     def axes(self, projected: Projected, margin: int) -> tuple[Stencil, Stencil]:
-        """The rows and the columns that each particle touches, with a margin of spaxels on every side."""
+        """The rows and the columns of cells that each particle touches, with a margin of cells on every side.
+
+        A B-spline along each axis.
+        """
+        scene, (tall, wide) = self.scene, self.scene_shape(margin)
+        east, north = projected.sky[:, 0] - self.centre[0], projected.sky[:, 1] - self.centre[1]
+        cos, sin = jnp.cos(jnp.deg2rad(self.position_angle)), jnp.sin(jnp.deg2rad(self.position_angle))
+        x = bspline(0.5 * (wide - 1) - (east * cos - north * sin) / scene.sides[0], wide, self.degree)
+        y = bspline(0.5 * (tall - 1) + (east * sin + north * cos) / scene.sides[1], tall, self.degree)
+        return y, x
 
     def locate(self, projected: Projected, margin: int) -> Stencil:
-        """The spaxels that each particle touches, on the grid widened by a margin of spaxels on every side."""
+        """The cells that each particle touches, on the field widened by a margin of cells on every side."""
         rows, columns = self.axes(projected, margin)
         return rows.outer(columns)
-
-    def shape(self, margin: int) -> tuple[int, int]:
-        """Number of spaxels (y, x) of the widened grid."""
-        return self.size[1] + 2 * margin, self.size[0] + 2 * margin

@@ -40,7 +40,7 @@ def rehearsed(survey: Survey) -> int:
     except InputError as error:
         raise InputError(f"{survey.largest}: {error}") from error
     stages, observed = config.parts(configuration["telescope"])
-    third = math.prod(telescope.spaxels.shape(0)) * observed.size
+    third = math.prod(telescope.spaxels.shape) * observed.size
     return SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third)
 
 

@@ -63,8 +63,8 @@ class Cube:
     """Flux density [1e-20 erg/s/cm2/angstrom per spaxel]; written in single precision."""
     wavelengths: Wavelengths
     """The wavelength axis."""
-    pitch: float
-    """Side of a spaxel [arcsec]."""
+    pitch: tuple[float, float]
+    """Sides of a spaxel along x and y [arcsec]."""
     variance: Float[np.ndarray, "wave y x"] | None = None
     """Variance of the noise in the flux, in the square of its unit; none where no noise was added."""
     maps: dict[str, tuple[Shaped[np.ndarray, "y x"], str, str]] = field(default_factory=dict)
@@ -82,6 +82,8 @@ class Cube:
     position: tuple[float, float] = (180.0, 0.0)
     """Right ascension and declination of the centre of the field [degree]. A simulated galaxy stands nowhere: here
     right ascension does not wrap, and a degree of it is a degree."""
+    position_angle: float = 0.0
+    """Of the axis y, north through east [degree]."""
 
     def __post_init__(self):
         if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
@@ -149,7 +151,7 @@ def read_cube(path: str | Path) -> Cube:
             raise InputError(f"{path} holds no cube: it has no extension DATA with three axes.")
         header = file["DATA"].header
         record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
-        wavelengths, (pitch, position) = _wavelengths(header, path), _plane(header)
+        wavelengths, (pitch, position, angle) = _wavelengths(header, path), _plane(header)
         flux = file["DATA"].data.astype(np.float32)
         comments = record.get("maps", {})
         maps = {
@@ -172,6 +174,7 @@ def read_cube(path: str | Path) -> Cube:
             title=record.get("title", file[0].header.get("OBJECT", "")),
             notes=tuple(record.get("notes", ())),
             position=position,
+            position_angle=angle,
         )
 
 
@@ -250,12 +253,14 @@ def _image(name: str, unit: str) -> list[tuple]:
 
 
 def _celestial(cube: Cube) -> list[tuple]:
-    _, tall, wide = cube.flux.shape
+    (_, tall, wide), (x, y) = cube.flux.shape, (side / 3600 for side in cube.pitch)
+    angle = math.radians(cube.position_angle)
+    cos, sin = math.cos(angle), math.sin(angle)
     return [
         ("CTYPE1", "RA---TAN"), ("CUNIT1", "deg"), ("CRVAL1", cube.position[0]), ("CRPIX1", (wide + 1) / 2),
         ("CTYPE2", "DEC--TAN"), ("CUNIT2", "deg"), ("CRVAL2", cube.position[1]), ("CRPIX2", (tall + 1) / 2),
-        ("CD1_1", -cube.pitch / 3600, "x grows to the west"), ("CD1_2", 0.0),
-        ("CD2_1", 0.0), ("CD2_2", cube.pitch / 3600), ("RADESYS", "ICRS"),
+        ("CD1_1", -x * cos, "x grows to the west"), ("CD1_2", y * sin),
+        ("CD2_1", x * sin), ("CD2_2", y * cos), ("RADESYS", "ICRS"),
     ]  # fmt: skip
 
 
@@ -269,17 +274,21 @@ def _spectral(cube: Cube) -> list[tuple]:
     ]  # fmt: skip
 
 
-def _plane(header: Any) -> tuple[float, tuple[float, float]]:
-    """Side of a spaxel [arcsec], and right ascension and declination of the centre of the field [degree]."""
+def _plane(header: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """Sides of a spaxel [arcsec], right ascension and declination of the centre of the field, its angle [degree]."""
     from astropy.wcs import WCS
 
     plane = WCS(header, naxis=2, fix=False)
     centre = plane.wcs_pix2world([[(header["NAXIS1"] + 1) / 2, (header["NAXIS2"] + 1) / 2]], 1)[0]
+    matrix = plane.pixel_scale_matrix
     # twelve digits undo the rounding of arcsec to degree and back
-    pitch = float(f"{3600 * math.sqrt(abs(np.linalg.det(plane.pixel_scale_matrix))):.12g}")
-    if not (0 < pitch < math.inf and np.isfinite(centre).all()):
-        raise ValueError(f"spaxels of {pitch} arcsec at {centre} degree are none")
-    return pitch, (round(float(centre[0]), 12), round(float(centre[1]), 12))
+    x, y = (float(f"{3600 * math.hypot(*side):.12g}") for side in matrix.T)
+    if not (0 < x < math.inf and 0 < y < math.inf and np.isfinite(centre).all()):
+        raise ValueError(f"spaxels of {x} x {y} arcsec at {centre} degree are none")
+    if np.linalg.det(matrix) > 0:
+        raise ValueError("its field is mirrored: x grows to the east")
+    angle = round(math.degrees(math.atan2(matrix[0, 1], matrix[1, 1])), 9) + 0.0
+    return (x, y), (round(float(centre[0]), 12), round(float(centre[1]), 12)), angle
 
 
 def _wavelengths(header: Any, path: str | Path) -> Wavelengths:

@@ -1,0 +1,59 @@
+"""How fine the scene is, and how far the kernel of a PSF reaches, where a description does not say."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from ifux.config.build import module
+from ifux.errors import InputError
+from ifux.psf.base import AbstractPSF
+
+LOST = 1e-3
+"""Share of a point source's light that may lie beyond the kernel."""
+
+ENOUGH = ((1, 5.05), (2, 2.3))
+"""Cells to a spaxel, and the full width at half maximum [spaxel] from which on they show a point source to 1e-3 of its
+peak, wherever in a spaxel it stands: a Gaussian, and a Moffat of slopes from 2.8 on."""
+
+ACROSS = 3.75
+"""Cells to the full width at half maximum that do so where there are three or more to a spaxel."""
+
+MOST, FARTHEST = 12, 256
+"""Cells to a spaxel, and half-size of a kernel [cell], that are taken unasked."""
+
+
+def suited(description: dict[str, Any]) -> dict[str, Any]:
+    """The description of a telescope, with cells for the narrowest part of its PSF and a kernel for the light of it.
+
+    What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
+    """
+    try:
+        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
+    except InputError:
+        return description
+    found = {**description, "spaxels": dict(description["spaxels"])}
+    if "oversampling" not in description["spaxels"]:
+        width = psf.sharpest() if spaxels.degree > 0 else math.inf
+        x, y = (cells(width / side) for side in np.asarray(spaxels.sides, np.float64).tolist())
+        found["spaxels"]["oversampling"] = [x, y]
+    side = min(np.asarray(spaxels.sides, np.float64) / found["spaxels"]["oversampling"])
+    reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
+    return {**found, "psf": reaching(description["psf"], psf, reach)}
+
+
+def cells(across: float) -> int:
+    """Cells to a spaxel for a full width at half maximum of so many spaxels."""
+    return next((count for count, enough in ENOUGH if across >= enough), min(MOST, math.ceil(ACROSS / across)))
+
+
+def reaching(description: dict[str, Any], psf: AbstractPSF, reach: int) -> dict[str, Any]:
+    """The description of a PSF with a reach, where it and any PSF inside it have one and do not say it."""
+    found = dict(description)
+    for field in dataclasses.fields(psf):
+        if field.name == "reach":
+            found.setdefault("reach", reach)
+        elif isinstance(inner := getattr(psf, field.name), AbstractPSF):
+            found[field.name] = reaching(description[field.name], inner, reach)
+    return found

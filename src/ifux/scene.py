@@ -1,0 +1,25 @@
+"""The grid on which light is deposited and blurred, before anything collects it."""
+
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ifux.numerics.stencil import Degree
+
+
+@final
+class Scene(eqx.Module):
+    """Cells of the sky, one or several to a spaxel: as small as the PSF needs, where the spaxels are too coarse for it.
+
+    The index x grows to the west, y to the north, before the field is turned.
+    """
+
+    sides: Float[Array, "2"]
+    """Of a cell along x and y [arcsec]."""
+    position_angle: Float[Array, ""]
+    """Of the axis y, north through east [degree]."""
+    oversampling: tuple[int, int] = eqx.field(static=True)
+    """Cells to a spaxel along x and y."""
+    degree: Degree = eqx.field(static=True)
+    """Of the B-splines that spread a point of light over cells."""

@@ -1,0 +1,33 @@
+"""Rectangular spaxels."""
+
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ifux.numerics.stencil import Degree
+from ifux.spaxels.base import AbstractSpaxels, pair
+from ifux.typing import real, within
+
+
+@final
+class RectangularSpaxels(AbstractSpaxels):
+    """A field of spaxels that are longer than wide, as slices are wider than the pixels along them."""
+
+    pitch: Float[Array, "2"] = eqx.field(converter=real, metadata=within(above=0))
+    """Sides of a spaxel along x and y [arcsec]."""
+    size: tuple[int, int] = eqx.field(static=True, converter=pair, metadata=within(above=0))
+    """Number of spaxels along x and y."""
+    centre: Float[Array, "2"] = eqx.field(converter=real, default=(0.0, 0.0))
+    """Where the field is centred, to the (east, north) of the galaxy [arcsec]."""
+    degree: Degree = eqx.field(static=True, default=3)
+    """0 nearest, 1 linear, 2 quadratic, 3 cubic."""
+    position_angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    """Of the axis y, north through east [degree]."""
+    oversampling: tuple[int, int] = eqx.field(static=True, converter=pair, default=(1, 1), metadata=within(above=0))
+    """Cells of the scene to a spaxel along x and y."""
+
+    @property
+    def sides(self) -> Float[Array, "2"]:
+        """The pitch."""
+        return self.pitch
