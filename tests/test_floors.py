@@ -20,7 +20,7 @@ FLOORS = {
     "config": 6, "io": 6, "programs": 6, "influence": 6,
     "plan": 7, "plots": 7, "fitting": 7,
     "run": 8, "learning": 8,
-    "survey": 9,
+    "survey": 9, "shortcuts": 9,
     "commands": 10,
     "cli": 11,
 }  # fmt: skip

@@ -51,6 +51,8 @@ from .psf import GaussianPSF as GaussianPSF
 from .psf import MoffatPSF as MoffatPSF
 from .psf import NoPSF as NoPSF
 from .scene import Scene as Scene
+from .shortcuts import instrument as instrument
+from .shortcuts import observe as observe
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
@@ -23,6 +23,7 @@ from ifux.io.libraries.store import record, stored_ssp
 from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
+from ifux.noise import NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing
@@ -43,19 +44,18 @@ class Session:
 
     telescope: Telescope
     galaxy: Galaxy
-    configuration: dict
-    """Resolved: it makes the same session again."""
     notes: tuple[str, ...]
     """What a careful user should know; written into the cube."""
-
-    @property
-    def choices(self) -> Choices:
-        """How it is to be computed."""
-        return Choices(**self.configuration["compute"])
+    seed: int
+    """What noise is drawn with."""
+    choices: Choices = field(default_factory=Choices)
+    """How it is to be computed."""
+    configuration: dict = field(default_factory=dict)
+    """Resolved: it makes the same session again. Empty for a telescope that was made without one."""
 
     def noisy(self, noiseless: bool = False) -> bool:
         """Whether noise is drawn, if it may be."""
-        return not (noiseless or self.configuration["telescope"]["noise"]["kind"] == "none")
+        return not (noiseless or isinstance(self.telescope.noise, NoNoise))
 
 
 def prepare(description: dict, *, report: Report = silent) -> Session:
@@ -75,25 +75,32 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         library = open_library(configuration["library"])
     with report("building the telescope"):
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
-        if sentence := beyond_counting(telescope):
-            raise InputError(f"telescope: {sentence}")
         notes = [*changed, *galaxy.notes]
         if library.illustrative:
             notes.append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
-        if sentence := coarse_library(telescope):
-            if not configuration["telescope"]["accept_coarse_library"]:
-                raise InputError(
-                    f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the '
-                    "library's own resolution there"
-                )
-            notes.append(sentence)
-        if sentence := coarse_channels(telescope):
-            notes.append(sentence)
+        notes += shortcomings(telescope, accept_coarse=configuration["telescope"]["accept_coarse_library"])
     with report("looking at the galaxy"):
         notes += lost_light(look(telescope, galaxy.stars))
     reach, beyond = telescope.kinematics.reach, [[*pair] for pair in telescope.kinematics.beyond]
     configuration["telescope"]["kinematics"] |= {"reach": reach} | ({"beyond": beyond} if beyond else {})
-    return Session(telescope, galaxy, configuration, tuple(notes))
+    choices = Choices(**configuration["compute"])
+    return Session(telescope, galaxy, tuple(notes), configuration["seed"], choices, configuration)
+
+
+def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
+    """What a telescope does not do as well as was asked, one sentence each.
+
+    Raises:
+        InputError: its weights cannot be counted, or its library is too coarse and that is not accepted.
+    """
+    if sentence := beyond_counting(telescope):
+        raise InputError(f"telescope: {sentence}")
+    if (sentence := coarse_library(telescope)) and not accept_coarse:
+        raise InputError(
+            f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
+            "own resolution there"
+        )
+    return [found for found in (sentence, coarse_channels(telescope)) if found]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
@@ -153,8 +160,8 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         InputError: it does not fit into memory, or holds numbers that are not finite.
     """
     telescope, stars, choices = session.telescope, session.galaxy.stars, session.choices
-    configuration, seed, noisy = session.configuration, session.configuration["seed"], session.noisy(noiseless)
-    if noiseless:
+    configuration, seed, noisy = session.configuration, session.seed, session.noisy(noiseless)
+    if noiseless and configuration:
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
     with report("planning"):
         foreseen = planned(session, noiseless=noiseless)
@@ -181,8 +188,8 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     return Cube(
         flux=flux,
         wavelengths=telescope.wavelengths,
-        pitch=sides(configuration["telescope"]["spaxels"]["pitch"]),
-        position_angle=float(configuration["telescope"]["spaxels"]["position_angle"]),
+        pitch=(decimal(telescope.spaxels.sides[0]), decimal(telescope.spaxels.sides[1])),
+        position_angle=decimal(telescope.spaxels.position_angle),
         variance=variance,
         maps=maps,
         history=configuration,
@@ -192,10 +199,9 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     )
 
 
-def sides(pitch: float | list[float]) -> tuple[float, float]:
-    """Of a spaxel along x and y, in double precision, as a description has them: one number for squares [arcsec]."""
-    x, y = pitch if isinstance(pitch, list | tuple) else (pitch, pitch)
-    return float(x), float(y)
+def decimal(number: Float[Array, ""]) -> float:
+    """The double with the fewest digits that is this number in its own precision: 0.2 for that of a description."""
+    return float(str(np.asarray(number)[()]))
 
 
 def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:

@@ -196,18 +196,19 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
     return stages, observed
 
 
-def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope:
-    """The telescope of a resolved description, with its stellar library, aligned to the galaxy.
+def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
+    """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
 
-    Where the description does not say how far the velocity channels reach, they reach as far as the stars go.
+    Where the description does not say how far the velocity channels reach, they reach as far as its stars go.
 
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
     stages, observed = parts(description)
-    stages["orientation"] = stages["orientation"].aligned_to(stars)
     usual, remedy = stages["kinematics"], ""
-    if "reach" not in description["kinematics"]:
+    if stars is not None:
+        stages["orientation"] = stages["orientation"].aligned_to(stars)
+    if stars is not None and "reach" not in description["kinematics"]:
         velocities = line_of_sight(stages["orientation"], stages["target"], stars)
         stages["kinematics"] = usual.spanning(velocities)
         if stages["kinematics"].span > usual.span:

@@ -13,6 +13,7 @@ from ifux.config.cells import suited
 from ifux.config.schemes import converted
 from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
 from ifux.errors import InputError
+from ifux.instruments import overlaid
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
@@ -45,6 +46,9 @@ def load(path: str | Path) -> dict:
         for key in ("path", "ids"):
             if isinstance(inner, dict) and isinstance(inner.get(key), str):
                 inner[key] = str(path.parent / Path(inner[key]).expanduser())
+    telescope = description.get("telescope")
+    if isinstance(telescope, dict) and str(telescope.get("instrument", "")).casefold().endswith(".json"):
+        telescope["instrument"] = str(path.parent / Path(telescope["instrument"]).expanduser())
     return description
 
 
@@ -81,17 +85,6 @@ def with_settings(description: dict, settings: list[str]) -> dict:
             place.clear()
         place[last] = value
     return description
-
-
-def overlaid(base: dict, changes: dict) -> dict:
-    """A telescope with some keys changed; a stage of another kind replaces the old one whole."""
-    result = deepcopy(base)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = value
-        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
-            result[key] = {**old, **value}
-    return result
 
 
 def resolved(description: dict) -> dict:
@@ -183,6 +176,6 @@ def preset_named(name: Any) -> dict:
     """The telescope of an instrument."""
     check_type(name, str, "telescope.instrument")
     try:
-        return instruments.load(name)["telescope"]
+        return instruments.load(name).get("telescope", {})
     except InputError as error:
         raise InputError(f"telescope.{error}") from error
