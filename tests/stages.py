@@ -115,10 +115,13 @@ def telescope(**stages):
 TARGETS = {
     "cosmological": lambda: CosmologicalTarget(REDSHIFT),
     "fixed": lambda: FixedTarget(REDSHIFT, 90.0),
+    "near": lambda: FixedTarget(REDSHIFT, 0.02, perspective=True),
+    "deep": lambda: CosmologicalTarget(REDSHIFT, perspective=True, hubble_flow=True),
 }
 ORIENTATIONS = {
     "euler": lambda: EulerOrientation(20.0, 50.0, 70.0),
     "inclined": lambda: InclinedOrientation(50.0, 30.0),
+    "turned": lambda: InclinedOrientation(50.0, 30.0, 70.0),
 }
 SPAXELS = {
     "square, nearest": lambda: SquareSpaxels(0.4, (9, 8), degree=0),

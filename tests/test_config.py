@@ -103,7 +103,7 @@ def by_hand(name, stars):
         "tng-manga": ("manga", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, manga),
     }[name]
     tilt = tilt.aligned_to(stars)
-    speed = float(np.abs(tilt(stars, jnp.ones(())).velocity).max())
+    speed = float(np.abs(tilt(stars).velocity[:, 2]).max())
     channels = VelocityChannels(reach=float(100 * np.ceil(speed / 100)))
     library, observed = wide().matched(start[instrument], redshift, channels.span)
     return Telescope(
@@ -179,7 +179,7 @@ def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
     assert result["psf"] == {"kind": "moffat", "fwhm": 0.6, "beta": 2.8, "reach": 38}
     assert result["lsf"] == {"kind": "none"} and result["noise"] == {"kind": "constant", "level": 2.0}
     assert result["wavelengths"] == instruments.load("muse-wfm")["telescope"]["wavelengths"]
-    assert result["orientation"] == DEFAULTS["orientation"] | {"position_angle": 0.0}
+    assert result["orientation"] == DEFAULTS["orientation"] | {"position_angle": 0.0, "azimuth": 0.0}
     assert result["trim"] is False and result["accept_coarse_library"] is False
     with pytest.raises(InputError, match=r"telescope\.psf\.beta: GaussianPSF takes \['fwhm', 'reach'\]"):
         config.parts(
@@ -304,7 +304,7 @@ WRONG = {
     "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'scheme', 'seed', "
     "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
-    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['inclination',",
+    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', 'inclination',",
     "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
     "telescope.instrument=5": "telescope.instrument: 5 is not a name",
     'telescope.instrument=""': "telescope.instrument: '' is not one of",

@@ -26,7 +26,7 @@ FLOORS = {
 }  # fmt: skip
 """Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""
 
-SHARED = {("library", "grids"), ("galaxy", "particles")}
+SHARED = {("library", "grids"), ("galaxy", "particles"), ("target", "particles")}
 """Arrows that may run along floor 2."""
 
 ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "__init__": 4}

@@ -182,3 +182,10 @@ class Projected(eqx.Module):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = None
     """[alpha/Fe] [dex], where the particles have their own."""
+    brightness: Float[Array, " particle"] | None = None
+    """Flux over that of the same light at the centre of the galaxy, where particles have distances of their own."""
+
+    @property
+    def seen_mass(self) -> Float[Array, " particle"]:
+        """Mass that is as bright at the centre of the galaxy as what is seen here [solar mass]."""
+        return self.mass if self.brightness is None else self.mass * self.brightness
