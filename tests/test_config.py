@@ -304,7 +304,7 @@ WRONG = {
     "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'scheme', 'seed', "
     "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
-    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', 'inclination',",
+    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', ",
     "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
     "telescope.instrument=5": "telescope.instrument: 5 is not a name",
     'telescope.instrument=""': "telescope.instrument: '' is not one of",

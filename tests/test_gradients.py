@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import stages
-from differences import VARIANTS, compared, dealt, in_single, moved, named, setting, slope
+from differences import VARIANTS, compared, dealt, family, in_single, moved, named, setting, slope
 
 from ifux import ConstantNoise, EulerOrientation, Observation, Particles, SquareSpaxels, TargetSNRNoise
 from ifux.typing import real
@@ -22,8 +22,8 @@ MEMBERS = [*dealt()]
 
 
 def test_every_member_of_every_family_is_in_a_variant():
-    for base, family in stages.FAMILIES.items():
-        assert {hand[base] for hand in dealt().values()} == set(family), base
+    for base, members in stages.FAMILIES.items():
+        assert {hand[base] for hand in dealt().values()} == set(members), base
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_table_of_errors_has_every_leaf_and_every_variant():
     assert rows == Counter(name for names in leaves.values() for name in names)
     assert set(rows) == set().union(*(leaves[variant] for variant in SINGLE))
     for variant, hand in dealt().items():
-        words = [f"{base.removeprefix('Abstract').lower()} {name}" for base, name in hand.items()]
+        words = [f"{family(base)} {name}" for base, name in hand.items()]
         del words[[*hand].index("AbstractCurve")]  # in a screen of dust
         assert f"- {variant}: {', '.join(words)}." in text
 

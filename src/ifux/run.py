@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ifux import config
+from ifux import config, instruments
 from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
 from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
@@ -75,7 +75,7 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         library = open_library(configuration["library"])
     with report("building the telescope"):
         telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
-        notes = [*changed, *galaxy.notes]
+        notes = [*changed, *galaxy.notes, *assumptions(description["telescope"])]
         if library.illustrative:
             notes.append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
         notes += shortcomings(telescope, accept_coarse=configuration["telescope"]["accept_coarse_library"])
@@ -85,6 +85,16 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
     configuration["telescope"]["kinematics"] |= {"reach": reach} | ({"beyond": beyond} if beyond else {})
     choices = Choices(**configuration["compute"])
     return Session(telescope, galaxy, tuple(notes), configuration["seed"], choices, configuration)
+
+
+def assumptions(description: dict) -> list[str]:
+    """Which numbers of an instrument nobody has published, where they decide what a cube looks like."""
+    if "instrument" not in description:
+        return []
+    preset = instruments.load(description["instrument"])
+    own = {family for family in ("psf", "lsf", "noise") if family not in description}
+    found = [path for path in preset.get("assumed", []) if path.split(".")[1] in own]
+    return [f"of {preset['name']} there are assumed, not published: {', '.join(found)}"] if found else []
 
 
 def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
