@@ -6,7 +6,7 @@ from typing import Any
 from ifux import instruments
 
 LIBRARIES = {
-    "the embedded library": (1000, 25_000),
+    "the embedded library": (2950, 10_556),
     "MILES": (3540, 7410),
     "XSL": (3500, 24_800),
     "E-MILES": (1680, 50_000),
