@@ -71,6 +71,8 @@ class Particles(AbstractGalaxy):
     def filled(self, count: int) -> "Particles":
         """Filled up to a count with particles without mass, so that one program serves all blocks."""
         spare = count - self.count
+        if not spare:
+            return self
         return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
 
 

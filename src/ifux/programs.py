@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ifux import parallel
@@ -17,8 +18,9 @@ def nothing(
 ) -> tuple[Float[Array, "tall wide kind"], Float[Array, "y x moment"]]:
     """What is added up over particles, before the first."""
     kind, margin = stars.mass.dtype, telescope.psf.margin
-    weights = jnp.zeros((*telescope.spaxels.shape(margin), telescope.kinds), kind)
-    return weights, jnp.zeros((*telescope.spaxels.shape(0), MOMENTS), kind)
+    shapes = (*telescope.spaxels.shape(margin), telescope.kinds), (*telescope.spaxels.shape(0), MOMENTS)
+    weights, light = (jnp.asarray(np.zeros(shape, kind), kind) for shape in shapes)
+    return weights, light
 
 
 @eqx.filter_jit

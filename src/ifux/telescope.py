@@ -284,17 +284,17 @@ def line_of_sight(
     orientation: AbstractOrientation, target: AbstractTarget, stars: Stars
 ) -> Iterator[Float[np.ndarray, " particle"]]:
     """Velocities along the line of sight, block by block, on the host [km/s]."""
-    scale, size = target.arcsec_per_kpc(), min(BLOCK, stars.count)
+    size = min(BLOCK, stars.count)
     for block in stars.blocks(size):
-        yield np.asarray(receding(orientation, block.filled(size), scale))
+        yield np.asarray(receding(orientation, target, block.filled(size)))
 
 
 @eqx.filter_jit
 def receding(
-    orientation: AbstractOrientation, particles: Particles, scale: Float[Array, ""]
+    orientation: AbstractOrientation, target: AbstractTarget, particles: Particles
 ) -> Float[Array, " particle"]:
     """Velocities along the line of sight [km/s]."""
-    return orientation(particles, scale).velocity
+    return orientation(particles, target.arcsec_per_kpc()).velocity
 
 
 def contract_where_occupied(
