@@ -1,6 +1,5 @@
 """The two programs of an observation: particles are deposited block by block, then their light is observed."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +9,7 @@ from ifux import parallel
 from ifux.compute import Choices
 from ifux.maps import MOMENTS, moments
 from ifux.particles import Particles
+from ifux.program_cache import kept
 from ifux.telescope import Telescope
 
 
@@ -23,14 +23,14 @@ def nothing(
     return weights, light
 
 
-@eqx.filter_jit
+@kept
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
     """Weights of the stars and what true maps are made of, added to those before."""
     weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
     return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
 
 
-@eqx.filter_jit
+@kept
 def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     """The cube and, with noise, its variance."""
     occupied = choices.occupied(telescope, count)

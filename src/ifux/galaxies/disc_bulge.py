@@ -1,7 +1,6 @@
 """An exponential disc and a Hernquist bulge."""
 
 import math
-from functools import partial
 from typing import final
 
 import equinox as eqx
@@ -11,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ifux.particles import AbstractGalaxy, Particles
+from ifux.program_cache import kept
 from ifux.typing import DATA, check_one, real, within
 
 BULGE_REACH = 1000
@@ -35,7 +35,7 @@ def limited(logarithm: Float[Array, " particle"], limits: tuple[float, float]) -
     return 10 ** (low + above - softness * jax.nn.softplus((logarithm - high) / softness))
 
 
-@partial(jax.jit, static_argnums=1)
+@kept
 def drawn(key: PRNGKeyArray, count: int) -> tuple[Float[Array, "particle 4"], Float[Array, "particle 5"]]:
     """Random numbers of so many particles, uniform and normal, by one program."""
     places, motions = jax.random.split(key)
