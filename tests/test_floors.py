@@ -116,7 +116,7 @@ def test_an_observation_imports_no_reader_that_it_may_not_need():
     program = (
         "import sys, ifux.run, ifux.io.files.cube; "
         "rooms = {'ifux.io.snapshots', 'ifux.io.downloads', 'ifux.io.inspect'}; "
-        "heavy = {'matplotlib', 'scipy', 'optax', 'tqdm', 'requests', 'dask', 'flatbuffers'}; "
+        "heavy = {'matplotlib', 'scipy', 'optax', 'tqdm', 'requests', 'dask'}; "
         "print(*(rooms | heavy) & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
