@@ -115,7 +115,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         "cube": "take fewer channels or fewer spaxels",
     }[larger]
     written = (2 if noisy else 1) * y * x * telescope.wavelengths.size
-    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, block, stars.count, written))
+    shapes = eqx.filter_eval_shape(lambda: block)
+    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, shapes, stars.count, written))
 
 
 def effort(telescope: Telescope, block: Particles, count: int, written: int) -> float:
