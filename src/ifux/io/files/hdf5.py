@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from astropy import units
 from jaxtyping import Float
 
 from ifux.errors import InputError
@@ -187,11 +188,6 @@ def column(
     """
     dataset = require_dataset(group, name, remedy)
     stated = text(dataset, "unit", "none") if usual is None else text(dataset, "unit") or usual
-    if stated == unit:
-        return numbers(dataset, rows)
-    # Of what we wrote ourselves no unit is to be converted, and astropy's take a tenth of a second to import.
-    from astropy import units
-
     try:
         factor = units.Unit(stated).to(units.Unit(unit))
     except (ValueError, TypeError, OverflowError) as error:
