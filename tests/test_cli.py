@@ -78,16 +78,25 @@ def written(folder):
 
 
 @pytest.mark.slow
-def test_second_process_compiles_nothing(desk, files):
-    missed = []
-    for name in ("one.fits", "two.fits"):
+def test_second_process_traces_and_compiles_nothing_and_makes_the_same_cube_bit_for_bit(desk, files):
+    missed, kept = [], []
+    for name in ("one.fits", "two.fits", "plain.fits"):
         words = ["observe", "small.json", "--quiet", "--ssp", "data/library.hdf5", "--out", name]
-        code = COUNTED.format(words=words)
-        done = subprocess.run([sys.executable, "-c", code], cwd=desk, check=True, capture_output=True, text=True)
+        code, cached = COUNTED.format(words=words), "false" if name == "plain.fits" else "true"
+        environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": cached}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=desk, check=True, capture_output=True, text=True, env=environment
+        )
         status, count = map(int, done.stdout.split()[-2:])
         missed.append(count)
+        kept.append(sorted((path.name, path.stat().st_mtime_ns) for path in desk.glob("cache/programs/traced/*")))
         assert status == 0
-    assert missed[0] > 20 and missed[1] == 0
+    assert missed[0] > 8 and missed[1] == 0
+    assert len(kept[0]) > 5 and kept[0] == kept[1] == kept[2]
+    one, *others = (read_cube(name) for name in ("one.fits", "two.fits", "plain.fits"))
+    for other in others:
+        assert np.array_equal(other.flux, one.flux) and np.array_equal(other.variance, one.variance)
+        assert all(np.array_equal(other.maps[name][0], one.maps[name][0], equal_nan=True) for name in one.maps)
 
 
 def test_demo_is_the_worked_observation():

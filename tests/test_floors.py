@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "ifux"
 
 FLOORS = {
-    "units": 0, "typing": 0, "errors": 0,
+    "units": 0, "typing": 0, "errors": 0, "program_cache": 0,
     "numerics": 1,
     "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2, "scene": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3,
@@ -111,3 +111,14 @@ def test_importing_computes_nothing_and_pulls_in_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_observation_imports_no_reader_that_it_may_not_need():
+    program = (
+        "import sys, ifux.run, ifux.io.files.cube; "
+        "rooms = {'ifux.io.snapshots', 'ifux.io.downloads', 'ifux.io.inspect'}; "
+        "heavy = {'matplotlib', 'scipy', 'optax', 'tqdm', 'requests', 'dask'}; "
+        "print(*(rooms | heavy) & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()

@@ -67,7 +67,7 @@ def test_plan_names_shapes_and_choices(session):
 
 
 def test_plan_that_does_not_fit_says_what_would(monkeypatch):
-    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels", 3e12)
+    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels", lambda: 3e12)
     assert not small.fits and small.sentence() == (
         "the observation does not fit into memory: 2.00 GB at the peak, when light is observed, of 1.00 GB; "
         "take fewer channels"

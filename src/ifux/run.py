@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -16,11 +15,8 @@ from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
 from ifux.io.files.cube import Cube
-from ifux.io.libraries.options import LIBRARY_OPTIONS
-from ifux.io.libraries.store import record, stored_ssp
-from ifux.io.snapshots.read import galaxy_options
+from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
 from ifux.noise import NoNoise
@@ -118,6 +114,9 @@ def open_galaxy(description: dict, redshift: float) -> Galaxy:
     if description["kind"] != "file":
         stars = particles_of(config.galaxy_model(description))
         return Galaxy(stars, redshift, source=description["kind"], format="parametric")
+    from ifux.io.snapshots.read import GALAXY_FORMATS, galaxy_options, read_galaxy
+    from ifux.io.snapshots.stream import stream_galaxy
+
     options = {key: value for key, value in description.items() if key != "kind"}
     check_keys(options, [*galaxy_options(), "stream"], "galaxy", "a galaxy from a file")
     if "format" in options:
@@ -137,6 +136,8 @@ def pinned(description: dict) -> dict:
     """The description of a library; a stored one with the checksum under which it is stored, if it has none."""
     if description["kind"] != "stored" or "sha256" in description:
         return description
+    from ifux.io.libraries.store import record
+
     try:
         return {**description, "sha256": record(description["name"]).sha256}
     except InputError as error:
@@ -149,6 +150,10 @@ def open_library(description: dict) -> SSPLibrary:
     if description["kind"] == "embedded":
         check_keys(options, [], "library", "the embedded library")
         return embedded_library()
+    from ifux.io.libraries.options import LIBRARY_OPTIONS
+    from ifux.io.libraries.read import LIBRARY_FORMATS, read_ssp
+    from ifux.io.libraries.store import stored_ssp
+
     if description["kind"] == "stored":
         return call(stored_ssp, options, "library")
     for key, value in options.items():
@@ -188,9 +193,9 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             advance()
         weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
-        if not jnp.isfinite(flux).all():
-            raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         flux = wavelengths_first(flux)
+        if not np.isfinite(flux).all():
+            raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
         images = eqx.filter_jit(means)(telescope, light)
