@@ -72,10 +72,11 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
     size = min(choices.chunk, stars.count)
     block = next(stars.blocks(size)).filled(size)
     sums = nothing(telescope, block)
-    base = resident()
+    summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
+    # Zeros that nobody has touched are not yet there.
+    base = resident() + summed
     first = needs(deposit, telescope, block, sums, choices)
     second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
-    summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape
     tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
