@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.grids import Wavelengths
-from ifux.noise import ExposureNoise, PoissonNoise, TargetSNRNoise
+from ifux.noise import AbstractNoise, ExposureNoise, PoissonNoise, TargetSNRNoise
 from ifux.sky import Curve, Sky
 from ifux.sky.curve import in_vacuum
 from ifux.typing import Limits, real
@@ -195,7 +195,7 @@ class Spectroscopy:
 
 
 def spectroscopy(
-    noise: ExposureNoise | PoissonNoise,
+    noise: AbstractNoise,
     brightness: Float[np.ndarray, " wave"],
     *,
     elements: float = 1.0,
@@ -212,7 +212,7 @@ def spectroscopy(
     Raises:
         InputError: no channel lies in the band.
     """
-    exposure = noise.exposure if isinstance(noise, PoissonNoise) else noise
+    exposure = plain(noise)
     observed = exposure.wavelengths
     share = np.ones(observed.size) if band is None else inside(band, observed)
     flux = real(brightness) * exposure.element_area
@@ -220,6 +220,19 @@ def spectroscopy(
     signal, full = np.asarray(flux, np.float64), np.asarray(exposure.saturated(flux[None]))[0]
     snr = signal / np.sqrt(variance) * elements**0.5
     return Spectroscopy(observed, elements * signal, snr, share, bool((full & (share > 0)).any()))
+
+
+def plain(noise: AbstractNoise) -> ExposureNoise:
+    """The exposure of a noise stage: its normal form, with the same variance.
+
+    Raises:
+        InputError: it is not that of an exposure.
+    """
+    if isinstance(noise, PoissonNoise):
+        return noise.exposure
+    if not isinstance(noise, ExposureNoise):
+        raise InputError(f"the noise is {type(noise).__name__}, of no exposure: state one, with kind exposure")
+    return noise
 
 
 def needed(reached: Callable[[float], float], wanted: float) -> float:
