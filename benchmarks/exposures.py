@@ -50,7 +50,7 @@ def main() -> None:
     print(ROW.format("what", "ifux", "published", "ratio"))
     # ESO's calculator, quoted in the tests of github.com/RolandBacon/pyetc.
     noise, place = muse(night_sky(airmass=1.2), 3600.0, 1.0), at(8000.0)
-    flat = np.full(MUSE.size, ab_flux(23.0, np.array(6400.0)))
+    flat = ab_flux(23.0, np.full(MUSE.size, 6400.0))
     own = exposure.spectroscopy(noise, flat, elements=25)
     row("ETC, 23 mag/arcsec2 at 8000: target [e-]", own.signal[place] * float(noise.electrons()[place]), 340.0)
     row("    sky [e-]", 25 * float(noise.sky_electrons()[place]), 2170.0)

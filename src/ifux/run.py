@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int32, Shaped
 
 from ifux import config
 from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
@@ -17,12 +17,13 @@ from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
-from ifux.io.files.cube import Cube
+from ifux.io.files.cube import SATURATED, Cube
 from ifux.io.libraries.options import LIBRARY_OPTIONS
 from ifux.io.libraries.store import record, stored_ssp
 from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
+from ifux.noise import AbstractExposure
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing
@@ -173,6 +174,7 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
         if not jnp.isfinite(flux).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
+        quality = flags(telescope, flux) if noisy else None
         flux = wavelengths_first(flux)
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
@@ -187,10 +189,26 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         history=configuration,
         seed=seed if noisy else None,
         title=session.galaxy.source,
-        notes=session.notes,
+        notes=(*session.notes, *full_pixels(quality)),
+        quality=quality,
     )
 
 
-def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:
+def flags(telescope: Telescope, flux: Float[Array, "y x wave"]) -> Int32[np.ndarray, "wave y x"] | None:
+    """What is wrong with the voxels of an exposure, as flags of Euro3D; none where its detector is never full."""
+    noise = telescope.noise
+    if not isinstance(noise, AbstractExposure) or not noise.can_saturate:
+        return None
+    return np.where(wavelengths_first(eqx.filter_jit(noise.saturated)(flux)), SATURATED, 0).astype(np.int32)
+
+
+def full_pixels(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
+    """That pixels of the detector are full, in a sentence, if any are."""
+    if quality is None or not quality.any():
+        return []
+    return [f"{np.count_nonzero(quality)} of {quality.size} voxels have a full pixel of the detector: see DQ"]
+
+
+def wavelengths_first(cube: Shaped[Array, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:
     """The cube in the order of FITS, on the host."""
     return np.ascontiguousarray(np.asarray(cube).transpose(2, 0, 1))

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.io.files.hdf5 import regular
-from ifux.io.snapshots.table_files import Columns, kind_of, read_columns, reading, with_names
+from ifux.io.snapshots.table_files import Columns, kind_of, numeric, read_columns, reading, with_names
 from ifux.sky import Curve, Sky
 from ifux.sky.curve import in_vacuum
 from ifux.units import FLUX_UNIT
@@ -93,7 +93,7 @@ def columns(path: str) -> Columns:
     with reading(where, "as columns of numbers"), where.open(encoding="ascii") as file:
         lines = [line for line in file if line.strip() and line.strip()[0] not in "#%!"]
         names = lines[0].split() if lines else []
-        named = bool(names) and not names[0].replace(".", "").lstrip("+-").isdigit()
+        named = not numeric(names)
         table = np.loadtxt(lines[named:], ndmin=2)
         return with_names({names[i] if named else f"col{i + 1}": table[:, i] for i in range(table.shape[1])})
 

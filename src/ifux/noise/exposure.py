@@ -17,6 +17,11 @@ from ifux.units import PHOTONS
 class AbstractExposure(AbstractNoise):
     """Noise of electrons that are counted, on detectors that can be full."""
 
+    @property
+    @abstractmethod
+    def can_saturate(self) -> bool:
+        """Whether it is known how many electrons a pixel holds."""
+
     @abstractmethod
     def saturated(self, cube: Float[Array, "*place wave"]) -> Bool[Array, "*place wave"]:
         """Where a pixel of the detector is full in one exposure."""
@@ -79,6 +84,11 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
                 f"ExposureNoise.throughput, transmission and sky have shapes {self.throughput.shape}, "
                 f"{self.transmission.shape} and {self.sky.shape}, but there are {self.wavelengths.size} channels."
             )
+
+    @property
+    def can_saturate(self) -> bool:
+        """It is known."""
+        return self.full_well is not None
 
     def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """Of the noise, by the formula above."""

@@ -92,12 +92,10 @@ def log_probability(count: Float[Array, "*shape"], rate: Float[Array, "*shape"])
 
     References: Loader (2000), Fast and Accurate Computation of Binomial Probabilities, eq. 3.
     """
-    few = jnp.minimum(count, SERIES)
-    return jnp.where(
-        count < SERIES,
-        few * jnp.log(rate) - rate - jax.scipy.special.gammaln(few + 1),
-        saddle(jnp.maximum(count, SERIES), rate, 0.0),
-    )
+    small = count < SERIES
+    few, many = jnp.where(small, count, 1), jnp.where(small, SERIES, count)
+    direct = few * jnp.log(rate) - rate - jax.scipy.special.gammaln(few + 1)
+    return jnp.where(small, direct, saddle(many, rate, 0.0))
 
 
 def saddle(count: Float[Array, "*shape"], rate: Float[Array, "*shape"], fourth: float) -> Float[Array, "*shape"]:
