@@ -11,6 +11,7 @@ from . import learning as learning
 from . import maps as maps
 from . import parallel as parallel
 from . import run as run
+from . import sky as sky
 from . import survey as survey
 from . import units as units
 from .dust import AbstractCurve as AbstractCurve
