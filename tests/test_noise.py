@@ -72,6 +72,13 @@ def test_noise_of_many_exposures_falls_with_their_root_until_the_sky_remains(dou
     assert np.all(ratio(1e9) < limit) and np.allclose(ratio(1e9), limit, rtol=1e-4)
 
 
+def test_telescope_tells_the_ratio_of_every_voxel():
+    telescope, stars = stages.telescope(noise=stages.exposure()), stages.particles()
+    cube = telescope(stars)
+    found = eqx.filter_jit(lambda telescope, stars: telescope.signal_to_noise(stars))(telescope, stars)
+    assert np.allclose(found, cube / np.sqrt(telescope.noise.variance(cube)), rtol=1e-4, atol=1e-6)
+
+
 def test_pixel_that_is_full_is_flagged(double):
     noise = stages.exposure(full_well=40.0, throughput=np.full(stages.OBSERVED.size, 0.25))
     faint, bright = (jnp.full((1, stages.OBSERVED.size), value) for value in (0.0, 5e3))
