@@ -12,6 +12,7 @@ from ifux import (
     ConstantNoise,
     CosmologicalTarget,
     EulerOrientation,
+    ExposureNoise,
     FixedTarget,
     GaussianLSF,
     GaussianPSF,
@@ -24,6 +25,7 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    PoissonNoise,
     RectangularSpaxels,
     ScaledNoise,
     Scene,
@@ -72,6 +74,31 @@ def library(rest=REST, metallicities=3, ages=4, fwhm=2.5, medium=None):
         medium=medium or rest.medium,
         imf="none",
         citation="nobody",
+    )
+
+
+def exposure(wavelengths=OBSERVED, seed=11, **given):
+    """An exposure in which source, sky, dark current, readout and what is left of the sky all count."""
+    rng = np.random.default_rng(seed)
+    size = wavelengths.size
+    return ExposureNoise(
+        **{
+            "wavelengths": wavelengths,
+            "throughput": rng.uniform(0.2, 0.3, size),
+            "transmission": rng.uniform(0.8, 0.9, size),
+            "sky": rng.uniform(300, 900, size),
+            "element_area": 0.16,
+            "collecting_area": 2.0,
+            "time": 1200.0,
+            "count": 3.0,
+            "read_noise": 2.0,
+            "dark": 4.0,
+            "pixels": 1.5,
+            "gain": 1.1,
+            "sky_noise": 0.2,
+            "residual": 0.03,
+        }
+        | given
     )
 
 
@@ -167,6 +194,9 @@ NOISES = {
     "constant": lambda: ConstantNoise(0.3),
     "target": lambda: TargetSNRNoise(20.0),
     "scaled": lambda: ScaledNoise(TargetSNRNoise(20.0), 0.5),
+    "target in a band": lambda: TargetSNRNoise(20.0, 0.8, np.linspace(0, 1, OBSERVED.size)),
+    "exposure": exposure,
+    "counts": lambda: PoissonNoise(exposure()),
 }
 FAMILIES = {
     "AbstractTarget": TARGETS,

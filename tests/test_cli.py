@@ -361,7 +361,7 @@ def test_facts_and_notes_are_said_once(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "observe", "convert", "inspect", "instruments", "ssp list", "ssp import", "tng"]
+    "command", ["", "demo", "observe", "convert", "inspect", "instruments", "etc", "ssp list", "ssp import", "tng"]
 )
 def test_help_explains_every_argument(capsys, command):
     with pytest.raises(SystemExit) as caught:

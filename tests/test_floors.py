@@ -17,8 +17,9 @@ FLOORS = {
     "noise": 3,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
-    "config": 6, "io": 6, "programs": 6, "influence": 6,
-    "plan": 7, "plots": 7, "fitting": 7,
+    "sky": 5,
+    "io": 6, "programs": 6, "influence": 6, "exposure": 6,
+    "config": 7, "plan": 7, "plots": 7, "fitting": 7,
     "run": 8, "learning": 8,
     "survey": 9, "shortcuts": 9,
     "commands": 10,
@@ -29,8 +30,8 @@ FLOORS = {
 SHARED = {("library", "grids"), ("galaxy", "particles"), ("target", "particles")}
 """Arrows that may run along floor 2."""
 
-ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "__init__": 4}
-"""Floors of the rooms of `io`: files of any kind; the network; spectra; galaxies; what is told of a file; the names."""
+ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "skies": 3, "__init__": 4}
+"""Floors of the rooms of `io`: any files; the network; spectra; galaxies; what is told of a file, skies; the names."""
 
 
 def imports(path: Path) -> set[tuple[str, ...]]:

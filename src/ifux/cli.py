@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import NoReturn
 
-from ifux.commands import convert, demo, inspect, instruments, observe, ssp, survey, tng
+from ifux.commands import convert, demo, etc, inspect, instruments, observe, ssp, survey, tng
 from ifux.errors import InputError
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": convert,
     "inspect": inspect,
     "instruments": instruments,
+    "etc": etc,
     "ssp": ssp,
     "tng": tng,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int32, Shaped
 
 from ifux import config, instruments
 from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
@@ -15,15 +15,16 @@ from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.files.cube import Cube
+from ifux.io.files.cube import SATURATED, Cube
 from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
-from ifux.noise import NoNoise
+from ifux.noise import AbstractExposure, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing
 from ifux.telescope import Telescope
+from ifux.typing import decimal
 
 Report = Callable[..., AbstractContextManager[Callable[[], object]]]
 """Is told a step and the number of its parts while it is done, and gives back what to call after each part."""
@@ -193,6 +194,7 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             advance()
         weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
+        quality = flags(telescope, flux) if noisy else None
         flux = wavelengths_first(flux)
         if not np.isfinite(flux).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
@@ -203,22 +205,33 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     return Cube(
         flux=flux,
         wavelengths=telescope.wavelengths,
-        pitch=(decimal(telescope.spaxels.sides[0]), decimal(telescope.spaxels.sides[1])),
+        pitch=telescope.spaxels.known_sides,
         position_angle=decimal(telescope.spaxels.position_angle),
         variance=variance,
         maps=maps,
         history=configuration,
         seed=seed if noisy else None,
         title=session.galaxy.source,
-        notes=session.notes,
+        notes=(*session.notes, *full_pixels(quality)),
+        quality=quality,
     )
 
 
-def decimal(number: Float[Array, ""]) -> float:
-    """The double with the fewest digits that is this number in its own precision: 0.2 for that of a description."""
-    return float(str(np.asarray(number)[()]))
+def flags(telescope: Telescope, flux: Float[Array, "y x wave"]) -> Int32[np.ndarray, "wave y x"] | None:
+    """What is wrong with the voxels of an exposure, as flags of Euro3D; none where its detector is never full."""
+    noise = telescope.noise
+    if not isinstance(noise, AbstractExposure) or not noise.can_saturate:
+        return None
+    return np.where(wavelengths_first(eqx.filter_jit(noise.saturated)(flux)), SATURATED, 0).astype(np.int32)
 
 
-def wavelengths_first(cube: Float[Array, "y x wave"]) -> Float[np.ndarray, "wave y x"]:
+def full_pixels(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
+    """That pixels of the detector are full, in a sentence, if any are."""
+    if quality is None or not quality.any():
+        return []
+    return [f"{np.count_nonzero(quality)} of {quality.size} voxels have a full pixel of the detector: see DQ"]
+
+
+def wavelengths_first(cube: Shaped[Array, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:
     """The cube in the order of FITS, on the host."""
     return np.ascontiguousarray(np.asarray(cube).transpose(2, 0, 1))

@@ -269,6 +269,10 @@ class Telescope(eqx.Module):
             self.psf.held(self.spaxels.scene),
         )
 
+    def signal_to_noise(self, particles: AbstractGalaxy) -> Float[Array, "y x wave"]:
+        """The noiseless cube of a galaxy over the standard deviation of its noise, voxel by voxel."""
+        return ready(self).noise.signal_to_noise(self(particles))
+
     def check_reached(self, redshift: float | tuple[float, float]) -> None:
         """That the library reaches every channel, at a redshift or at all between two. On the host.
 

@@ -38,6 +38,14 @@ def on_host(x: Any) -> bool:
     return isinstance(x, int | float) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fiub")
 
 
+def decimal(number: ArrayLike) -> float:
+    """The double with the fewest digits that is a number in its own precision: 0.2 for what single precision has of it.
+
+    On the host.
+    """
+    return float(str(np.asarray(number)[()]))
+
+
 def real_if_any(x: ArrayLike | Sequence | None) -> Float[Array, "..."] | None:
     """The same for a leaf that may be absent."""
     return None if x is None else real(x)

@@ -4,8 +4,6 @@ import dataclasses
 import math
 from typing import Any
 
-import numpy as np
-
 from ifux.config.build import module
 from ifux.errors import InputError
 from ifux.psf.base import AbstractPSF
@@ -36,7 +34,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
         return description
     if "oversampling" not in description["spaxels"]:
         spaxels = with_cells(spaxels, psf)
-    side = float(np.asarray(spaxels.scene.sides).min())
+    side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
     finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
     return {**description, "spaxels": finer, "psf": reaching(description["psf"], psf, reach)}
@@ -45,7 +43,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
 def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:
     """The spaxels with as many cells as the narrowest part of a PSF needs."""
     width = psf.sharpest() if spaxels.degree > 0 else math.inf
-    x, y = (cells(width / side) for side in np.asarray(spaxels.sides, np.float64).tolist())
+    x, y = (cells(width / side) for side in spaxels.known_sides)
     return dataclasses.replace(spaxels, oversampling=(x, y))
 
 

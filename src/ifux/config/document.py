@@ -41,15 +41,20 @@ def load(path: str | Path) -> dict:
         raise InputError(f"{path} cannot be read as a configuration: {error}") from error
     if not isinstance(description, dict):
         raise InputError(f"{path} must hold a JSON object with {SECTIONS}, and is {shown(description)}")
-    for section in ("galaxy", "library"):
-        inner = description.get(section)
-        for key in ("path", "ids"):
-            if isinstance(inner, dict) and isinstance(inner.get(key), str):
-                inner[key] = str(path.parent / Path(inner[key]).expanduser())
+    for section in ("galaxy", "library", "telescope"):
+        found_from(description.get(section), path.parent)
     telescope = description.get("telescope")
     if isinstance(telescope, dict) and str(telescope.get("instrument", "")).casefold().endswith(".json"):
         telescope["instrument"] = str(path.parent / Path(telescope["instrument"]).expanduser())
     return description
+
+
+def found_from(section: Any, folder: Path) -> None:
+    """Paths of a section and of what is in it become relative to a folder."""
+    for key, value in section.items() if isinstance(section, dict) else ():
+        if key in ("path", "ids") and isinstance(value, str):
+            section[key] = str(folder / Path(value).expanduser())
+        found_from(value, folder)
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict:
@@ -105,7 +110,9 @@ def resolved(description: dict) -> dict:
     name = given.pop("instrument", None)
     check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
-    described = overlaid(preset, given)
+    described = overlaid(preset["telescope"] if preset else {}, given)
+    if "noise" in described:
+        described["noise"] = exposed(described["noise"], preset.get("exposure", {}))
     ssp = described.get("ssp")
     beside = BESIDE.get(str(ssp.get("kind")), {}) if isinstance(ssp, dict) else {}
     telescope = overlaid(overlaid(DEFAULTS, beside), described)
@@ -172,10 +179,19 @@ def computed(description: Any) -> dict:
     return description
 
 
+def exposed(noise: Any, exposure: dict) -> Any:
+    """Noise of an exposure, with the numbers of an instrument where it has none of its own."""
+    if not isinstance(noise, dict):
+        return noise
+    if noise.get("kind") == "scaled":
+        return {**noise, "noise": exposed(noise.get("noise"), exposure)}
+    return overlaid(exposure, noise) if noise.get("kind") == "exposure" else noise
+
+
 def preset_named(name: Any) -> dict:
-    """The telescope of an instrument."""
+    """An instrument."""
     check_type(name, str, "telescope.instrument")
     try:
-        return instruments.load(name).get("telescope", {})
+        return instruments.load(name)
     except InputError as error:
         raise InputError(f"telescope.{error}") from error

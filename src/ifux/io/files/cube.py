@@ -5,6 +5,7 @@
 | primary | no data; date, object, seed, versions, and the record |
 | DATA | flux density [wave, y, x] |
 | STAT | its variance, where there is noise |
+| DQ | what is wrong with it, where the detector can be full: 0 nothing, 4096 a pixel is full |
 | others | one map [y, x] each, under its own name |
 
 **The record.** What the arrays do not hold (the configuration, seed, versions, notes, comments of the maps) is one JSON
@@ -39,6 +40,12 @@ from ifux.io.files.writing import promised, replacing
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Of the flux density, in the spelling of the MUSE pipeline."""
+
+SATURATED = 4096
+"""The flag of Euro3D, as in the MUSE pipeline: a pixel of the detector is full.
+
+References: Kissler-Patig et al. (2004), Astronomische Nachrichten 325, 159 (Euro3D).
+"""
 
 SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
 """Of the variance. The pipeline puts the former in brackets and squares it, which astropy does not parse."""
@@ -84,6 +91,8 @@ class Cube:
     right ascension does not wrap, and a degree of it is a degree."""
     position_angle: float = 0.0
     """Of the axis y, north through east [degree]."""
+    quality: Shaped[np.ndarray, "wave y x"] | None = None
+    """What is wrong with the flux, as flags of Euro3D in 32 bits; none where nothing can be."""
 
     def __post_init__(self):
         if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
@@ -92,6 +101,8 @@ class Cube:
             )
         if self.variance is not None and self.variance.shape != self.flux.shape:
             raise InputError(f"The variance has shape {self.variance.shape}, the flux {self.flux.shape}.")
+        if self.quality is not None and (self.quality.shape, self.quality.dtype) != (self.flux.shape, np.int32):
+            raise InputError(f"The quality has shape {self.quality.shape}, the flux {self.flux.shape}, in 32 bits.")
         for name, (image, _, _) in self.maps.items():
             if image.shape != self.flux.shape[1:]:
                 raise InputError(f"Map {name!r} has shape {image.shape}, the field of the cube {self.flux.shape[1:]}.")
@@ -99,10 +110,10 @@ class Cube:
                 raise InputError(f"Map {name!r} holds {image.dtype}, but FITS can hold {', '.join(BITS)}.")
             if not (name and name.isascii() and name.isprintable() and len(name) <= PIECE):
                 raise InputError(f"Map {name!r} needs a short name in ASCII.")
-        taken = ["PRIMARY", "DATA", "STAT", *(name.upper() for name in self.maps)]
+        taken = ["PRIMARY", "DATA", "STAT", "DQ", *(name.upper() for name in self.maps)]
         if len(set(taken)) < len(taken):
             raise InputError(
-                f"Maps need names of their own, whatever their case, and not DATA or STAT: {[*self.maps]}."
+                f"Maps need names of their own, whatever their case, and not DATA, STAT or DQ: {[*self.maps]}."
             )
 
 
@@ -120,6 +131,8 @@ def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None
         if cube.variance is not None:
             cards = [*_image("STAT", SQUARED), *celestial, *spectral]
             _append(file, cards, cube.variance, np.dtype(np.float32))
+        if cube.quality is not None:
+            _append(file, [*_image("DQ", ""), *celestial, *spectral], cube.quality, np.dtype(np.int32))
         for name, (image, unit, comment) in cube.maps.items():
             cards = [("EXTNAME", name), ("BUNIT", _ascii(unit)), *celestial, ("COMMENT", _ascii(comment))]
             _append(file, cards, image, image.dtype)
@@ -175,6 +188,7 @@ def read_cube(path: str | Path) -> Cube:
             notes=tuple(record.get("notes", ())),
             position=position,
             position_angle=angle,
+            quality=file["DQ"].data.astype(np.int32) if "DQ" in file and file["DQ"].shape == flux.shape else None,
         )
 
 
@@ -247,9 +261,10 @@ def _image(name: str, unit: str) -> list[tuple]:
     roles = {
         "DATA": [("HDUCLAS2", "DATA"), ("ERRDATA", "STAT")],
         "STAT": [("HDUCLAS2", "ERROR"), ("HDUCLAS3", "MSE"), ("SCIDATA", "DATA")],
+        "DQ": [("HDUCLAS2", "QUALITY"), ("HDUCLAS3", "FLAG32BIT"), ("SCIDATA", "DATA"), ("ERRDATA", "STAT")],
     }
     standard = [("HDUCLASS", "ESO"), ("HDUDOC", "DICD"), ("HDUVERS", "DICD version 6"), ("HDUCLAS1", "IMAGE")]
-    return [("EXTNAME", name), *standard, *roles[name], ("BUNIT", unit)]
+    return [("EXTNAME", name), *standard, *roles[name], *([("BUNIT", unit)] if unit else [])]
 
 
 def _celestial(cube: Cube) -> list[tuple]:
