@@ -39,7 +39,8 @@ def test_bijections_have_their_inverse_and_increase(double, name):
 
 def scene(**changes):
     """A telescope that sees well, and the stars before it."""
-    return stages.telescope(psf=MoffatPSF(1.2, 4.0, reach=9), noise=TargetSNRNoise(100.0), **changes), stages.particles(200)
+    telescope = stages.telescope(psf=MoffatPSF(1.2, 4.0, reach=9), noise=TargetSNRNoise(100.0), **changes)
+    return telescope, stages.particles(200)
 
 
 @eqx.filter_jit
