@@ -30,7 +30,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels = module("spaxels", description["spaxels"], "spaxels")
+        spaxels, _ = (module(family, description[family], family) for family in ("spaxels", "psf"))
         chromatic = interpolated(description["psf"], description["wavelengths"])
         psf = module("psf", chromatic, "psf")
     except InputError:
