@@ -56,8 +56,9 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     """Relative to the largest number of a leaf: some hundred roundings for each of a few thousand terms.
 
     A gradient by velocity, and by what sets velocities, is the difference between spectra of neighbouring channels,
-    which differ by some per cent; nothing else do angles set where spaxels are the nearest. The widths of an instrument's own narrow lines, and the inclination, are
-    allowed three times the worst of them in `benchmarks/gradients.md`, 1.7e-4.
+    which differ by some per cent; nothing else do angles set where spaxels are the nearest. The widths of an
+    instrument's own narrow lines, and the inclination, are allowed three times the worst of them in
+    `benchmarks/gradients.md`, 1.7e-4.
     """
     observation = VARIANTS[variant]()
     velocities = VELOCITIES if observation.telescope.spaxels.degree else (*VELOCITIES, *ANGLES)
