@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ifux import config
 from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
@@ -17,7 +17,7 @@ from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io import GALAXY_FORMATS, LIBRARY_FORMATS, embedded_library, read_galaxy, read_ssp, stream_galaxy
-from ifux.io.files.cube import Cube
+from ifux.io.files.cube import MISSING, Cube
 from ifux.io.libraries.options import LIBRARY_OPTIONS
 from ifux.io.libraries.store import record, stored_ssp
 from ifux.io.snapshots.read import galaxy_options
@@ -171,7 +171,8 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             advance()
         weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
-        if not jnp.isfinite(flux).all():
+        missing = telescope.wavelengths.missing()
+        if not (jnp.isfinite(flux) | jnp.asarray(missing)[None, None]).all():
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         flux = wavelengths_first(flux)
         variance = None if variance is None else wavelengths_first(variance)
@@ -184,12 +185,18 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         pitch=sides(configuration["telescope"]["spaxels"]["pitch"]),
         position_angle=float(configuration["telescope"]["spaxels"]["position_angle"]),
         variance=variance,
+        quality=flags(missing, flux.shape) if missing.any() else None,
         maps=maps,
         history=configuration,
         seed=seed if noisy else None,
         title=session.galaxy.source,
         notes=session.notes,
     )
+
+
+def flags(missing: Bool[np.ndarray, " wave"], shape: tuple[int, int, int]) -> Int[np.ndarray, "wave y x"]:
+    """Those of voxels in a gap of the detector; the others are good."""
+    return np.broadcast_to(np.where(missing, np.int32(MISSING), np.int32(0))[:, None, None], shape)
 
 
 def sides(pitch: float | list[float]) -> tuple[float, float]:

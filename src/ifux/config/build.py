@@ -13,10 +13,10 @@ import jax
 import numpy as np
 
 from ifux.checks import beyond_memory, out_of_sight, voxels
-from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS
+from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS, USUAL
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
@@ -144,9 +144,10 @@ def call(function: Callable[..., Any], arguments: dict, path: str) -> Any:
 def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any], dict]:
     """The constructor that a description such as {"kind": "moffat", "fwhm": 0.8} names, and its arguments."""
     kinds = KINDS[family]
-    if not isinstance(description, dict) or (len(kinds) > 1 and "kind" not in description):
+    usual = USUAL.get(family, next(iter(kinds)) if len(kinds) == 1 else None)
+    if not isinstance(description, dict) or (usual is None and "kind" not in description):
         raise InputError(f'{path}: {shown(description)} must be like {{"kind": ...}} with a kind of {[*kinds]}')
-    function = kinds[choose(description.get("kind", next(iter(kinds))), [*kinds], f"{path}.kind")]
+    function = kinds[choose(description.get("kind", usual), [*kinds], f"{path}.kind")]
     arguments = {key: value for key, value in description.items() if key != "kind"}
     owner, known = function.__qualname__.split(".")[0], parameters(function)
     check_keys(arguments, [*known], path, owner)
@@ -156,9 +157,15 @@ def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any
         elif key in arguments:
             check_type(arguments[key], argument.type, f"{path}.{key}")
             check_value(arguments[key], argument.limits, f"{path}.{key}")
+            arguments[key] = frozen(arguments[key]) if get_origin(argument.type) is tuple else arguments[key]
         elif argument.needed:
             raise InputError(f"{path}.{key}: {owner} needs it, and it is missing")
     return function, arguments
+
+
+def frozen(value: Any) -> Any:
+    """Lists as tuples, those inside them too."""
+    return tuple(frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def module(family: str, description: Any, path: str) -> Any:
@@ -166,21 +173,7 @@ def module(family: str, description: Any, path: str) -> Any:
     return call(*checked(family, description, path), path)
 
 
-def wavelengths(description: Any, path: str) -> Wavelengths:
-    """The wavelength axis of a description."""
-    if not isinstance(description, dict):
-        raise InputError(f"{path}: {shown(description)} must hold start, step, size and medium")
-    known = parameters(Wavelengths)
-    check_keys(description, [*known], path, "Wavelengths")
-    for key, argument in known.items():
-        if key not in description:
-            raise InputError(f"{path}.{key}: Wavelengths needs it, and it is missing")
-        check_type(description[key], argument.type, f"{path}.{key}")
-        check_value(description[key], argument.limits, f"{path}.{key}")
-    return call(Wavelengths, description, path)
-
-
-def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
+def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
     """The stages of a resolved description that need no library, and its wavelengths; everything in it is checked.
 
     Raises:
@@ -188,7 +181,7 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
     checked("ssp", description["ssp"], "telescope.ssp")
-    observed = wavelengths(description["wavelengths"], "telescope.wavelengths")
+    observed = module("channels", description["wavelengths"], "telescope.wavelengths")
     if sentence := out_of_sight(stages["target"]):
         raise InputError(f"telescope.target: {sentence}")
     if sentence := beyond_memory(voxels(stages, observed)):

@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 import equinox as eqx
 
-from ifux import dust, focal_plane, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
+from ifux import dust, focal_plane, grids, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
 
 KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
+    "channels": {
+        "even": grids.Wavelengths,
+        "log": grids.LogWavelengths,
+        "table": grids.TableWavelengths.of_edges,
+    },
     "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
     "orientation": {"euler": orientation.EulerOrientation, "inclined": orientation.InclinedOrientation},
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
@@ -28,6 +33,9 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "model": {"disc-bulge": DiscBulge},
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
+
+USUAL = {"channels": "even"}
+"""Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
 GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
