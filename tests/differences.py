@@ -5,6 +5,7 @@ noise, else a random projection of the cube. Differences are central, with two s
 them; what they cannot know is the rounding of the scalar over the step.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 import equinox as eqx
@@ -39,7 +40,8 @@ def members(hand: dict[str, str]) -> Observation:
     """A small telescope of some members of the families, before stars that stand away from every kink."""
     built = {base: stages.FAMILIES[base][name]() for base, name in hand.items()}
     built.pop("AbstractCurve")  # each of them is in a screen of dust
-    telescope = stages.telescope(**{base.removeprefix("Abstract").lower(): stage for base, stage in built.items()})
+    names = {base: re.sub("(?<=[a-z])(?=[A-Z])", "_", base.removeprefix("Abstract")).lower() for base in built}
+    telescope = stages.telescope(**{names[base]: stage for base, stage in built.items()})
     return Observation(telescope, generic(telescope))
 
 

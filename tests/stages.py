@@ -17,6 +17,7 @@ from ifux import (
     GaussianPSF,
     GridSSP,
     InclinedOrientation,
+    LogWavelengths,
     LowRankSSP,
     MoffatPSF,
     NoDust,
@@ -31,6 +32,7 @@ from ifux import (
     Slicer,
     SquareSpaxels,
     SSPLibrary,
+    TableWavelengths,
     TargetSNRNoise,
     Telescope,
     VelocityChannels,
@@ -165,6 +167,11 @@ NOISES = {
     "target": lambda: TargetSNRNoise(20.0),
     "scaled": lambda: ScaledNoise(TargetSNRNoise(20.0), 0.5),
 }
+WAVELENGTHS = {
+    "even": lambda: OBSERVED,
+    "log": lambda: LogWavelengths(4838.0, 2.5e-4, 120, "vacuum"),
+    "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 91) ** 1.5, "air"),
+}
 FAMILIES = {
     "AbstractTarget": TARGETS,
     "AbstractOrientation": ORIENTATIONS,
@@ -177,4 +184,5 @@ FAMILIES = {
     "AbstractFocalPlane": FOCAL_PLANES,
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,
+    "AbstractWavelengths": WAVELENGTHS,
 }

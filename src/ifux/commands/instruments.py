@@ -27,7 +27,7 @@ def show(arguments: argparse.Namespace) -> None:
 
 
 def channels(grid: dict[str, Any]) -> tuple[float, float, int]:
-    """First and last centre and the number of the channels of a description, which is not built: that takes a second."""
+    """First and last centre and number of the channels of a description, which is not built: that takes a second."""
     if grid.get("kind") == "table":
         edges = grid["edges"]
         return sum(edges[:2]) / 2, sum(edges[-2:]) / 2, len(edges) - 1
