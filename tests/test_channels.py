@@ -301,7 +301,7 @@ def test_model_without_a_number_where_there_are_data_is_not_passed_over(behind):
 
 def test_fit_counts_what_the_data_hold(behind):
     telescope, stars, data, mask = behind
-    freed, start = free(telescope, width=(lambda t: t.lsf.fwhm, Positive()))
+    start, freed = free(telescope, width=(lambda t: t.lsf.fwhm, Positive()))
 
     def predict(telescope):
         return telescope(stars)

@@ -91,6 +91,7 @@ def fast(ssp, psf, dust, degree=3):
         ssp,
         dust,
         psf,
+        Slicer(),
         GaussianLSF(LSF),
         NoNoise(),
     )
