@@ -21,7 +21,7 @@ from ifux.typing import real
 CONSTANT = ("axes", "uniform", "normal")
 """Leaves whose gradient is stopped on purpose."""
 
-ANGLES = ("inclination", "position_angle", "orientation.alpha", "orientation.beta", "orientation.gamma")
+ANGLES = ("inclination", "azimuth", "position_angle", "orientation.alpha", "orientation.beta", "orientation.gamma")
 RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3}
 """Steps as a share of the value where a thousandth of it is too small or too large to differentiate well."""
 
@@ -36,12 +36,16 @@ def dealt() -> dict[str, dict[str, str]]:
     return {f"members {i + 1}": {base: str(hand[i]) for base, hand in hands.items()} for i in range(count)}
 
 
+def family(base: str) -> str:
+    """The field of a telescope that holds a stage of a base class."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", base.removeprefix("Abstract")).lower()
+
+
 def members(hand: dict[str, str]) -> Observation:
     """A small telescope of some members of the families, before stars that stand away from every kink."""
     built = {base: stages.FAMILIES[base][name]() for base, name in hand.items()}
     built.pop("AbstractCurve")  # each of them is in a screen of dust
-    names = {base: re.sub("(?<=[a-z])(?=[A-Z])", "_", base.removeprefix("Abstract")).lower() for base in built}
-    telescope = stages.telescope(**{names[base]: stage for base, stage in built.items()})
+    telescope = stages.telescope(**{family(base): stage for base, stage in built.items()})
     return Observation(telescope, generic(telescope))
 
 

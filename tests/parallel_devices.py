@@ -24,6 +24,7 @@ from ifux import (
     MoffatPSF,
     NoLSF,
     Observation,
+    PoissonNoise,
     ScreenDust,
     SquareSpaxels,
     TargetSNRNoise,
@@ -162,9 +163,15 @@ def test_single_precision_differs_by_rounding(order):
     agree(found, cube, 3e-6)
 
 
+def counts():
+    """From a few photons to many."""
+    return PoissonNoise(stages.exposure(Wavelengths(5000.0, 1.0, 16, "air"), sky=np.linspace(100, 9000, 16)))
+
+
+@pytest.mark.parametrize("make", [lambda: ConstantNoise(0.3), counts], ids=["normal", "counts"])
 @pytest.mark.parametrize("split", [(None, None, "device"), (None, "device")])
-def test_noise_draws_the_same_numbers_on_one_device_and_on_eight(split):
-    noise, empty = ConstantNoise(0.3), jnp.zeros((5, 8, 16))
+def test_noise_draws_the_same_numbers_on_one_device_and_on_eight(split, make):
+    noise, empty = make(), jnp.zeros((5, 8, 16))
     sharding = NamedSharding(several(8), P(*split))
     drawn = jax.jit(lambda cube: noise.sample(cube, key=KEY))(jax.device_put(empty, sharding))
     assert drawn.sharding.spec == P(*split)

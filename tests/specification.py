@@ -24,7 +24,7 @@ class Specification:
     luminosity_distance: float
     inclination: float
     position_angle: float
-    pitch: float
+    pitch: float | tuple  # of squares, or along x and y
     size: tuple
     psf: object  # surface brightness(radius [arcsec]) that integrates to one
     telescope_fwhm: float | None  # None for the resolution of the library
@@ -32,6 +32,7 @@ class Specification:
     imf_slope: float | None = None  # of all stars, where the library has several
     alpha: float | None = None  # [alpha/Fe] of stars that have none of their own, where the library has several
     edges: np.ndarray | None = None  # of the detector's pixels [angstrom], where they are not even
+    field: tuple = (0.0, 0.0, 0.0)  # centre to the (east, north) [arcsec] and position angle [degree]
 
     def cube(self, position, velocity, mass, age, metallicity, alpha=None):
         tall, wide = self.size[1], self.size[0]
@@ -59,16 +60,21 @@ class Specification:
 
     def image(self, east, north, nodes=4):
         tall, wide = self.size[1], self.size[0]
-        x = -(np.arange(wide) - (wide - 1) / 2) * self.pitch
-        y = (np.arange(tall) - (tall - 1) / 2) * self.pitch
+        side_x, side_y = np.broadcast_to(self.pitch, 2)
+        x = (np.arange(wide) - (wide - 1) / 2) * side_x
+        y = (np.arange(tall) - (tall - 1) / 2) * side_y
+        # The star in the frame of the field: to the right, where x grows, and up.
+        angle, east, north = np.radians(self.field[2]), east - self.field[0], north - self.field[1]
+        right = -east * np.cos(angle) + north * np.sin(angle)
+        up = east * np.sin(angle) + north * np.cos(angle)
         t, w = np.polynomial.legendre.leggauss(nodes)
         image = np.zeros((tall, wide))
         for a in range(nodes):
             for b in range(nodes):
-                dx = x + t[a] * self.pitch / 2 - east
-                dy = y + t[b] * self.pitch / 2 - north
+                dx = x + t[a] * side_x / 2 - right
+                dy = y + t[b] * side_y / 2 - up
                 radius = np.hypot(dx[None, :], dy[:, None])
-                image += w[a] * w[b] / 4 * self.psf(radius) * self.pitch**2
+                image += w[a] * w[b] / 4 * self.psf(radius) * side_x * side_y
         return image
 
     def population(self, age, metallicity, alpha=None):

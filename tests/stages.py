@@ -12,6 +12,7 @@ from ifux import (
     ConstantNoise,
     CosmologicalTarget,
     EulerOrientation,
+    ExposureNoise,
     FixedTarget,
     GaussianLSF,
     GaussianPSF,
@@ -25,6 +26,7 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    PoissonNoise,
     RectangularSpaxels,
     ScaledNoise,
     Scene,
@@ -77,6 +79,31 @@ def library(rest=REST, metallicities=3, ages=4, fwhm=2.5, medium=None):
     )
 
 
+def exposure(wavelengths=OBSERVED, seed=11, **given):
+    """An exposure in which source, sky, dark current, readout and what is left of the sky all count."""
+    rng = np.random.default_rng(seed)
+    size = wavelengths.size
+    return ExposureNoise(
+        **{
+            "wavelengths": wavelengths,
+            "throughput": rng.uniform(0.2, 0.3, size),
+            "transmission": rng.uniform(0.8, 0.9, size),
+            "sky": rng.uniform(300, 900, size),
+            "element_area": 0.16,
+            "collecting_area": 2.0,
+            "time": 1200.0,
+            "count": 3.0,
+            "read_noise": 2.0,
+            "dark": 4.0,
+            "pixels": 1.5,
+            "gain": 1.1,
+            "sky_noise": 0.2,
+            "residual": 0.03,
+        }
+        | given
+    )
+
+
 def particles(count=60, seed=1, spread=0.3):
     """Random stars, some off the library's grid, at home in the small field [kpc]."""
     rng = np.random.default_rng(seed)
@@ -117,10 +144,13 @@ def telescope(**stages):
 TARGETS = {
     "cosmological": lambda: CosmologicalTarget(REDSHIFT),
     "fixed": lambda: FixedTarget(REDSHIFT, 90.0),
+    "near": lambda: FixedTarget(REDSHIFT, 0.02, perspective=True),
+    "deep": lambda: CosmologicalTarget(REDSHIFT, perspective=True, hubble_flow=True),
 }
 ORIENTATIONS = {
     "euler": lambda: EulerOrientation(20.0, 50.0, 70.0),
     "inclined": lambda: InclinedOrientation(50.0, 30.0),
+    "turned": lambda: InclinedOrientation(50.0, 30.0, 70.0),
 }
 SPAXELS = {
     "square, nearest": lambda: SquareSpaxels(0.4, (9, 8), degree=0),
@@ -166,6 +196,9 @@ NOISES = {
     "constant": lambda: ConstantNoise(0.3),
     "target": lambda: TargetSNRNoise(20.0),
     "scaled": lambda: ScaledNoise(TargetSNRNoise(20.0), 0.5),
+    "target in a band": lambda: TargetSNRNoise(20.0, 0.8, np.linspace(0, 1, OBSERVED.size)),
+    "exposure": exposure,
+    "counts": lambda: PoissonNoise(exposure()),
 }
 WAVELENGTHS = {
     "even": lambda: OBSERVED,

@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import Table
+from stages import OBSERVED, particles
 from stages import library as made_up
-from stages import particles
 
 from ifux import (
     CosmologicalTarget,
@@ -42,6 +44,7 @@ from ifux.config.build import module, parameters
 from ifux.config.document import completed
 from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
 from ifux.io import read_galaxy
+from ifux.sky import Curve, Sky
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
 
@@ -77,8 +80,35 @@ MINIMAL = {
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
     ("noise", "scaled"): {"noise": {"kind": "target-snr", "snr": 30.0}, "factor": 0.5},
+    ("noise", "exposure"): {
+        "throughput": {"kind": "flat", "value": 0.3},
+        "sky": {"kind": "night"},
+        "collecting_area": 48.3,
+        "time": 900.0,
+        "read_noise": 3.0,
+        "dark": 3.0,
+        "pixels": 1.0,
+    },
+    ("sky", "flat"): {"magnitude": 21.0},
+    ("sky", "file"): {"path": "sky.fits"},
+    ("throughput", "flat"): {"value": 0.3},
+    ("throughput", "table"): {"wavelength": [4000.0, 6000.0], "value": [0.2, 0.3]},
+    ("throughput", "file"): {"path": "throughput.ecsv", "medium": "air"},
 }
 """What a kind cannot do without; a kind that is not listed needs nothing."""
+
+
+BESIDES = {"observed": OBSERVED, "element_area": 0.16, "places": np.zeros((1, 2))}
+"""What a stage is given besides its description."""
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    """A sky and a throughput in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    nanometre = np.linspace(400, 600, 50)
+    Table({"lam": nanometre, "flux": nanometre, "trans": nanometre / 1e3}).write("sky.fits")
+    Table({"wavelength": nanometre * u.nm, "share": nanometre / 1e3}).write("throughput.ecsv")
 
 
 def changed(*settings):
@@ -106,7 +136,7 @@ def by_hand(name, stars):
         "tng-manga": ("manga", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, manga),
     }[name]
     tilt = tilt.aligned_to(stars)
-    speed = float(np.abs(tilt(stars, jnp.ones(())).velocity).max())
+    speed = float(np.abs(tilt(stars).velocity[:, 2]).max())
     channels = VelocityChannels(reach=float(100 * np.ceil(speed / 100)))
     library, observed = wide().matched(start[instrument], redshift, channels.span)
     return Telescope(
@@ -182,7 +212,7 @@ def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
     assert result["psf"] == {"kind": "moffat", "fwhm": 0.6, "beta": 2.8, "reach": 38}
     assert result["lsf"] == {"kind": "none"} and result["noise"] == {"kind": "constant", "level": 2.0}
     assert result["wavelengths"] == instruments.load("muse-wfm")["telescope"]["wavelengths"]
-    assert result["orientation"] == DEFAULTS["orientation"] | {"position_angle": 0.0}
+    assert result["orientation"] == DEFAULTS["orientation"] | {"position_angle": 0.0, "azimuth": 0.0}
     assert result["trim"] is False and result["accept_coarse_library"] is False
     with pytest.raises(InputError, match=r"telescope\.psf\.beta: GaussianPSF takes \['fwhm', 'reach'\]"):
         config.parts(
@@ -209,7 +239,7 @@ def test_defaults_are_not_shared_between_descriptions():
 
 
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
-def test_every_kind_is_built_from_its_shortest_description(family, kind):
+def test_every_kind_is_built_from_its_shortest_description(family, kind, tables):
     if family == "model":
         built = config.galaxy_model({"kind": kind, "count": 50})
         assert built.particles().count == 50
@@ -217,13 +247,14 @@ def test_every_kind_is_built_from_its_shortest_description(family, kind):
         built = telescope_of(changed(f"telescope.ssp.kind={kind}")).ssp
         assert built.rest.medium == "air"
     else:
-        built = module(family, {"kind": kind, **MINIMAL.get((family, kind), {})}, family)
-    assert isinstance(built, eqx.Module)
-    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(built))
+        built = module(family, {"kind": kind, **MINIMAL.get((family, kind), {})}, family, BESIDES)
+    if not isinstance(built, Sky | Curve):
+        assert isinstance(built, eqx.Module)
+        assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(built))
 
 
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
-def test_every_kind_is_the_same_with_every_default_written_out(family, kind):
+def test_every_kind_is_the_same_with_every_default_written_out(family, kind, tables):
     """No default is beyond the limits of its own class, and none means another thing when it is said."""
     shortest = {"kind": kind, **MINIMAL.get((family, kind), {})}
     whole = completed(family, shortest)
@@ -237,7 +268,9 @@ def test_every_kind_is_the_same_with_every_default_written_out(family, kind):
         settings = [f"telescope.ssp={json.dumps(given)}" for given in (shortest, whole)]
         one, other = (telescope_of(changed(setting)).ssp for setting in settings)
     else:
-        one, other = module(family, shortest, family), module(family, whole, family)
+        one, other = (module(family, given, family, BESIDES) for given in (shortest, whole))
+    if family in ("sky", "throughput"):
+        one, other = one.on(OBSERVED), other.on(OBSERVED)
     assert eqx.tree_equal(one, other, typematch=True)
 
 
@@ -257,7 +290,7 @@ def test_nothing_in_a_shortest_description_can_be_missing(family, kind):
     for key in MINIMAL[family, kind]:
         rest = {name: value for name, value in MINIMAL[family, kind].items() if name != key}
         with pytest.raises(InputError, match=rf"^telescope\.{family}\.{key}: \w+ needs it, and it is missing$"):
-            module(family, {"kind": kind, **rest}, f"telescope.{family}")
+            module(family, {"kind": kind, **rest}, f"telescope.{family}", BESIDES)
 
 
 @pytest.mark.parametrize("kind", [kind for kinds in KINDS.values() for kind in kinds.values()])
@@ -307,7 +340,7 @@ WRONG = {
     "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'scheme', 'seed', "
     "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
-    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['inclination',",
+    "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', ",
     "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
     "telescope.instrument=5": "telescope.instrument: 5 is not a name",
     'telescope.instrument=""': "telescope.instrument: '' is not one of",

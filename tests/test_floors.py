@@ -10,26 +10,28 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "ifux"
 
 FLOORS = {
-    "units": 0, "typing": 0, "errors": 0,
+    "units": 0, "typing": 0, "errors": 0, "program_cache": 0,
     "numerics": 1,
     "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2, "scene": 2,
-    "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3, "noise": 3,
+    "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3,
+    "noise": 3,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
-    "config": 6, "io": 6, "programs": 6, "influence": 6,
-    "plan": 7, "plots": 7, "fitting": 7,
+    "sky": 5,
+    "io": 6, "programs": 6, "influence": 6, "exposure": 6,
+    "config": 7, "plan": 7, "plots": 7, "fitting": 7,
     "run": 8, "learning": 8,
-    "survey": 9,
+    "survey": 9, "shortcuts": 9,
     "commands": 10,
     "cli": 11,
 }  # fmt: skip
 """Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""
 
-SHARED = {("library", "grids"), ("galaxy", "particles")}
+SHARED = {("library", "grids"), ("galaxy", "particles"), ("target", "particles")}
 """Arrows that may run along floor 2."""
 
-ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "__init__": 4}
-"""Floors of the rooms of `io`: files of any kind; the network; spectra; galaxies; what is told of a file; the names."""
+ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "skies": 3, "__init__": 4}
+"""Floors of the rooms of `io`: any files; the network; spectra; galaxies; what is told of a file, skies; the names."""
 
 
 def imports(path: Path) -> set[tuple[str, ...]]:
@@ -110,3 +112,14 @@ def test_importing_computes_nothing_and_pulls_in_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_observation_imports_no_reader_that_it_may_not_need():
+    program = (
+        "import sys, ifux.run, ifux.io.files.cube; "
+        "rooms = {'ifux.io.snapshots', 'ifux.io.downloads', 'ifux.io.inspect'}; "
+        "heavy = {'matplotlib', 'scipy', 'optax', 'tqdm', 'requests', 'dask'}; "
+        "print(*(rooms | heavy) & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()

@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 import stages
 
-from ifux import EulerOrientation, InclinedOrientation, Particles
+from ifux import EulerOrientation, FixedTarget, InclinedOrientation, Particles
 from ifux.orientation import principal_axes
 from ifux.typing import real
+from ifux.units import ARCSEC
 
 ANGLES = [(0.0, 0.0), (35.0, 20.0), (90.0, 130.0), (140.0, 250.0)]
 
 
 @eqx.filter_jit
 def turned(orientation, particles):
-    return orientation(particles, real(1.0))
+    """Seen from where a kiloparsec is an arcsecond."""
+    return FixedTarget(0.0, 1e-3 / ARCSEC).project(orientation(particles))
 
 
 @eqx.filter_jit
@@ -168,7 +170,7 @@ def test_alignment_is_a_constant():
     @eqx.filter_grad
     def slope(both):
         orientation, particles = both
-        return jnp.sum(orientation(particles, real(1.0)).sky[0] ** 2)
+        return jnp.sum(turned(orientation, particles).sky[0] ** 2)
 
     by_orientation, by_particles = slope((orientation, particles))
     assert np.all(np.asarray(by_orientation.axes) == 0)
@@ -179,3 +181,27 @@ def test_alignment_is_a_constant():
 def test_alignment_of_a_traced_galaxy_is_an_error():
     with pytest.raises(TypeError, match="align the orientation before you jit"):
         jax.eval_shape(principal_axes, disc(10))
+
+
+@pytest.mark.parametrize("azimuth", [90.0, 200.0])
+def test_galaxy_turns_about_its_own_spin(double, azimuth):
+    """As if its stars had gone on on their circles: the line of nodes stays, what lies on it changes."""
+    particles, spin = disc(), np.radians(azimuth)
+    about = np.array([[np.cos(spin), -np.sin(spin), 0], [np.sin(spin), np.cos(spin), 0], [0, 0, 1]])
+    later = Particles(
+        particles.position @ about.T, particles.velocity @ about.T, particles.mass, particles.age, particles.metallicity
+    )
+    ours, theirs = (
+        turned(InclinedOrientation(55.0, 20.0, azimuth), particles),
+        turned(InclinedOrientation(55.0, 20.0), later),
+    )
+    assert np.allclose(ours.sky, theirs.sky, rtol=0, atol=1e-12)
+    assert np.allclose(ours.velocity, theirs.velocity, rtol=0, atol=1e-10)
+    flat = turned(InclinedOrientation(0.0, 20.0, azimuth), particles)
+    plain = turned(InclinedOrientation(0.0, 20.0), particles)
+    turn = np.mean(
+        np.asarray(plain.sky)[:, 0] * np.asarray(flat.sky)[:, 1]
+        - np.asarray(plain.sky)[:, 1] * np.asarray(flat.sky)[:, 0]
+    )
+    # Counterclockwise with east to the left, as the galaxy rotates: from north to east.
+    assert np.sign(-turn) == np.sign(np.sin(spin))

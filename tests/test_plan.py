@@ -60,13 +60,14 @@ def session(monkeypatch):
 def test_plan_names_shapes_and_choices(session):
     report = run.planned(session()).report()
     assert "500 together" in report and "6 x 7 spaxels x 80 channels" in report
-    assert "everywhere, the PSF on the cube" in report
+    assert "26 x 29 cells, 3 x 3 to a spaxel and 4 on every side" in report
+    assert "everywhere, the PSF on the weights" in report
     few = session("telescope.psf.kind=none", "telescope.spaxels.degree=1", "galaxy.count=2", "galaxy.bulge_count=1")
     assert "in 8 spaxels that can hold light" in run.planned(few).report()
 
 
 def test_plan_that_does_not_fit_says_what_would(monkeypatch):
-    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels", 3e12)
+    small = Plan((("cube", "huge"),), (("light is observed", 2 * 10**9),), 10**9, "take fewer channels", lambda: 3e12)
     assert not small.fits and small.sentence() == (
         "the observation does not fit into memory: 2.00 GB at the peak, when light is observed, of 1.00 GB; "
         "take fewer channels"

@@ -1,6 +1,7 @@
 """The public names of the package, and where each is defined."""
 
 from . import config as config
+from . import exposure as exposure
 from . import fitting as fitting
 from . import galaxies as galaxies
 from . import influence as influence
@@ -10,6 +11,7 @@ from . import learning as learning
 from . import maps as maps
 from . import parallel as parallel
 from . import run as run
+from . import sky as sky
 from . import survey as survey
 from . import units as units
 from .dust import AbstractCurve as AbstractCurve
@@ -34,10 +36,13 @@ from .lsf import AbstractGaussianLSF as AbstractGaussianLSF
 from .lsf import AbstractLSF as AbstractLSF
 from .lsf import GaussianLSF as GaussianLSF
 from .lsf import NoLSF as NoLSF
+from .noise import AbstractExposure as AbstractExposure
 from .noise import AbstractGaussianNoise as AbstractGaussianNoise
 from .noise import AbstractNoise as AbstractNoise
 from .noise import ConstantNoise as ConstantNoise
+from .noise import ExposureNoise as ExposureNoise
 from .noise import NoNoise as NoNoise
+from .noise import PoissonNoise as PoissonNoise
 from .noise import ScaledNoise as ScaledNoise
 from .noise import TargetSNRNoise as TargetSNRNoise
 from .orientation import AbstractOrientation as AbstractOrientation
@@ -54,6 +59,8 @@ from .psf import GaussianPSF as GaussianPSF
 from .psf import MoffatPSF as MoffatPSF
 from .psf import NoPSF as NoPSF
 from .scene import Scene as Scene
+from .shortcuts import instrument as instrument
+from .shortcuts import observe as observe
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels

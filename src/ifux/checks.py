@@ -4,7 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import equinox as eqx
@@ -18,8 +18,9 @@ from ifux.grids import AbstractWavelengths
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
+from ifux.program_cache import kept
 from ifux.target import AbstractTarget
-from ifux.telescope import BLOCK, HIGHEST, Coverage, Observation, Telescope, line_of_sight
+from ifux.telescope import BLOCK, HIGHEST, Observation, Telescope, line_of_sight
 from ifux.units import SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
@@ -65,7 +66,7 @@ def coarse_channels(telescope: Telescope) -> str | None:
     )
 
 
-@eqx.filter_jit
+@kept
 def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     """The largest error of a spectrum half-way between two velocity nodes, over its peak, of all in the library.
 
@@ -107,16 +108,16 @@ class Sight:
     """Largest speed along the line of sight [km/s]."""
 
 
-def sight(fractions: Coverage, fastest: Float[Array, ""]) -> Sight:
-    """On the host."""
-    return Sight(*(float(leaf) for leaf in (*jax.tree.leaves(fractions), fastest)))
+def sight(found: Mapping[str, Float[Array, ""]]) -> Sight:
+    """What `see` returned, on the host."""
+    return Sight(**{name: float(value) for name, value in found.items()})
 
 
 def look(telescope: Telescope, stars: Stars) -> Sight:
     """A first look at all stars, block by block."""
     size, found = min(BLOCK, stars.count), []
     for block in stars.blocks(size):
-        found.append((float(np.asarray(block.mass, np.float64).sum()), sight(*see(telescope, block.filled(size)))))
+        found.append((float(np.asarray(block.mass, np.float64).sum()), sight(see(telescope, block.filled(size)))))
     total = sum(mass for mass, _ in found) or 1.0
     field, channels, library = (
         sum(mass * getattr(seen, name) for mass, seen in found) / total for name in ("field", "channels", "library")
@@ -126,10 +127,11 @@ def look(telescope: Telescope, stars: Stars) -> Sight:
     return Sight(field, channels, library, any_of.wavelengths, any_of.psf, top)
 
 
-@eqx.filter_jit
-def see(telescope: Telescope, particles: Particles) -> tuple[Coverage, Float[Array, ""]]:
-    """What is represented of some stars, and the largest speed along the line of sight [km/s]."""
-    return telescope.coverage(particles), jnp.abs(telescope.project(particles).velocity).max()
+@kept
+def see(telescope: Telescope, particles: Particles) -> dict[str, Float[Array, ""]]:
+    """What is represented of some stars, and the largest speed along the line of sight, by the names of `Sight`."""
+    fractions, fastest = telescope.coverage(particles), jnp.abs(telescope.project(particles).velocity).max()
+    return {field.name: getattr(fractions, field.name) for field in fields(fractions)} | {"fastest": fastest}
 
 
 def fastest(orientation: AbstractOrientation, target: AbstractTarget, stars: Stars) -> float:
@@ -220,7 +222,7 @@ def out_of_sight(target: AbstractTarget) -> str | None:
     )
 
 
-@eqx.filter_jit
+@kept
 def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """Flux of one solar luminosity, apparent size of a length, luminosity distance."""
     return target.flux_per_luminosity(), target.arcsec_per_kpc(), target.luminosity_distance()

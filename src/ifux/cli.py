@@ -1,11 +1,13 @@
 """The command line."""
 
 import argparse
+import atexit
+import gc
 import sys
 from importlib.metadata import version
 from typing import NoReturn
 
-from ifux.commands import convert, demo, inspect, instruments, observe, ssp, survey, tng
+from ifux.commands import convert, demo, etc, inspect, instruments, observe, ssp, survey, tng
 from ifux.errors import InputError
 
 COMMANDS = {
@@ -15,11 +17,16 @@ COMMANDS = {
     "convert": convert,
     "inspect": inspect,
     "instruments": instruments,
+    "etc": etc,
     "ssp": ssp,
     "tng": tng,
 }
 """In the order of the help. To add a command, add a file to `ifux.commands` and its name here. A command imports what
 takes long to import when it is called."""
+
+COLLECTED = 20_000
+"""Objects that are made before garbage is looked for: modules and programs make many that stay, and Python's 700 would
+look through them all, again and again, for a tenth of the time of a small observation."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +52,9 @@ def parser() -> Parser:
 
 def main(line: list[str] | None = None) -> int:
     """Runs a command; the exit status."""
+    gc.set_threshold(COLLECTED)
+    # At its end the process gives all memory back at once: Python need not look for circles in it first.
+    atexit.register(gc.freeze)
     line = sys.argv[1:] if line is None else line
     try:
         arguments = parser().parse_args(line)

@@ -116,7 +116,7 @@ def contract(
     blur: Literal["weights", "cube"] | None = None,
     occupied: int | None = None,
 ) -> Float[Array, "*element wave"]:
-    """The noiseless elements of a population-kinematic distribution, with `blur` and `occupied` as in `Telescope.observe`.
+    """The noiseless elements of a population-kinematic distribution; `blur` and `occupied` as in `Telescope.observe`.
 
     Split over the devices by wavelength; by x if they do not divide the channels evenly but the columns; if neither, it
     is whole on every device.

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Protocol, final, runtime_checkable
+from dataclasses import fields
+from typing import Any, Protocol, final, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from ifux.program_cache import kept
 from ifux.typing import AbstractLimited, check_one, ready, real, real_if_any
 
 
@@ -71,6 +73,8 @@ class Particles(AbstractGalaxy):
     def filled(self, count: int) -> "Particles":
         """Filled up to a count with particles without mass, so that one program serves all blocks."""
         spare = count - self.count
+        if not spare:
+            return self
         return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
 
 
@@ -86,10 +90,16 @@ def stars_of(galaxy: AbstractGalaxy) -> Particles:
     return ready(galaxy.particles())
 
 
-@eqx.filter_jit
 def particles_of(galaxy: AbstractGalaxy) -> "Particles":
     """The particles of a galaxy, made by one program where there is none yet."""
-    return galaxy.particles()
+    return Particles(**columns_of(galaxy))
+
+
+@kept
+def columns_of(galaxy: AbstractGalaxy) -> dict[str, Any]:
+    """The fields of its particles, by name."""
+    particles = galaxy.particles()
+    return {field.name: getattr(particles, field.name) for field in fields(particles)}
 
 
 def reals(columns: Mapping[str, ArrayLike]) -> dict[str, Float[Array, "..."]]:
@@ -182,3 +192,10 @@ class Projected(eqx.Module):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = None
     """[alpha/Fe] [dex], where the particles have their own."""
+    brightness: Float[Array, " particle"] | None = None
+    """Flux over that of the same light at the centre of the galaxy, where particles have distances of their own."""
+
+    @property
+    def seen_mass(self) -> Float[Array, " particle"]:
+        """Mass that is as bright at the centre of the galaxy as what is seen here [solar mass]."""
+        return self.mass if self.brightness is None else self.mass * self.brightness

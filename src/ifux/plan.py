@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ class Plan:
     """Memory of the device, if it tells [byte]."""
     remedy: str
     """What would need less."""
-    work: float
-    """What it takes in all, in multiplications of a product of matrices."""
+    work: Callable[[], float]
+    """Counts what it takes in all, in multiplications of a product of matrices."""
 
     @property
     def peak(self) -> int:
@@ -52,7 +53,7 @@ class Plan:
 
     def report(self) -> str:
         """What `ifux observe --dry-run` prints, one fact a line."""
-        time = f"about {rounded(self.work / pace())} s of computing, to a factor of three"
+        time = f"about {rounded(self.work() / pace())} s of computing, to a factor of three"
         return "\n".join(f"{name:10} {fact}" for name, fact in (*self.facts, ("memory", self.need()), ("time", time)))
 
     def need(self) -> str:
@@ -71,10 +72,11 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
     size = min(choices.chunk, stars.count)
     block = next(stars.blocks(size)).filled(size)
     sums = nothing(telescope, block)
-    base = resident()
+    summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
+    # Zeros that nobody has touched are not yet there.
+    base = resident() + summed
     first = needs(deposit, telescope, block, sums, choices)
     second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
-    summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape
     tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
@@ -115,7 +117,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         "cube": "take fewer channels or fewer spaxels",
     }[larger]
     written = (2 if noisy else 1) * y * x * telescope.wavelengths.size
-    return Plan(facts, steps, memory(), remedy, work + effort(telescope, block, stars.count, written))
+    shapes = eqx.filter_eval_shape(lambda: block)
+    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, shapes, stars.count, written))
 
 
 def effort(telescope: Telescope, block: Particles, count: int, written: int) -> float:
@@ -159,7 +162,7 @@ def pace() -> float:
 
 def needs(function: Any, *arguments: Any) -> Any:
     """What a compiled function says of its memory."""
-    return function.lower(*arguments).compile().compiled.memory_analysis()
+    return function.compiled(*arguments).memory_analysis()
 
 
 def resident() -> int:

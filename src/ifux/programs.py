@@ -1,14 +1,15 @@
 """The two programs of an observation: particles are deposited block by block, then their light is observed."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ifux import parallel
 from ifux.compute import Choices
 from ifux.maps import MOMENTS, moments
 from ifux.particles import Particles
+from ifux.program_cache import kept
 from ifux.telescope import Telescope
 
 
@@ -17,18 +18,20 @@ def nothing(
 ) -> tuple[Float[Array, "tall wide kind"], Float[Array, "up across moment"]]:
     """What is added up over particles, before the first."""
     kind, margin = stars.mass.dtype, telescope.psf.margin
-    weights = jnp.zeros((*telescope.spaxels.scene_shape(margin), telescope.kinds), kind)
-    return weights, jnp.zeros((*telescope.spaxels.scene_shape(0), MOMENTS), kind)
+    spaxels = telescope.spaxels
+    shapes = (*spaxels.scene_shape(margin), telescope.kinds), (*spaxels.scene_shape(0), MOMENTS)
+    weights, light = (jnp.asarray(np.zeros(shape, kind), kind) for shape in shapes)
+    return weights, light
 
 
-@eqx.filter_jit
+@kept
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
     """Weights of the stars and what true maps are made of, added to those before."""
     weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
     return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
 
 
-@eqx.filter_jit
+@kept
 def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     """The cube and, with noise, its variance."""
     occupied = choices.occupied(telescope, count)

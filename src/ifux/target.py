@@ -8,14 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ifux.particles import Particles, Projected
 from ifux.typing import DATA, AbstractLimited, real, within
 from ifux.units import ARCSEC, FLUX_OF_ONE_SUN, SPEED_OF_LIGHT
+
+OFF_THE_SKY = 1e9
+"""Where what no telescope sees is put [kpc]."""
 
 
 class AbstractTarget(AbstractLimited):
     """Redshift and distance of the galaxy that is observed."""
 
     redshift: eqx.AbstractVar[Float[Array, ""]]
+    perspective: eqx.AbstractVar[bool]
+    """Whether every particle is seen along its own line of sight; if not, all are along that of the centre."""
 
     @abstractmethod
     def luminosity_distance(self) -> Float[Array, ""]:
@@ -24,6 +30,40 @@ class AbstractTarget(AbstractLimited):
     def arcsec_per_kpc(self) -> Float[Array, ""]:
         """Apparent size of a physical length, by the angular diameter distance D_L / (1 + z)^2."""
         return (1 + self.redshift) ** 2 / self.luminosity_distance() * (1e-3 / ARCSEC)
+
+    @abstractmethod
+    def expanding(
+        self, velocity: Float[Array, " particle"], depth: Float[Array, " particle"]
+    ) -> Float[Array, " particle"]:
+        """Velocities away from the observer [km/s] with the Hubble flow over a depth [kpc], where that counts."""
+
+    def project(self, turned: Particles) -> Projected:
+        r"""Particles in the sky frame (east, north, away) [kpc, km/s] as an observer sees them.
+
+        In perspective, a particle at (x, y, z) in front of an observer at the angular diameter distance D stands at
+        (x, y) / (D + z) in the tangent plane, is $(D/r)^2$ as bright as at the centre, where r is its own distance, and
+        recedes with the component of its velocity along its own line of sight. What is behind the observer, or more
+        than 60 degrees away from the centre, is put off the sky: no field holds it. Numbers are offsets from the
+        centre, so that nothing is lost of them at any distance.
+        """
+        scale, (x, y, z) = self.arcsec_per_kpc(), turned.position.T
+        sky, receding, brightness = turned.position[:, :2], turned.velocity[:, 2], None
+        if self.perspective:
+            nearer = scale * ARCSEC
+            along = 1 + z * nearer
+            there = along > 0
+            # The tangents of the angles to the east and the north.
+            east, north = (jnp.where(there, place * nearer / jnp.where(there, along, 1), 0) for place in (x, y))
+            square = 1 + east**2 + north**2
+            there &= square < 4
+            u, v, _ = turned.velocity.T
+            receding = (u * east + v * north + receding) / jnp.sqrt(square)
+            brightness = jnp.where(there, 1 / (jnp.where(there, along, 1) ** 2 * square), 0)
+            sky = jnp.where(there[:, None], jnp.stack([east, north], axis=1) / nearer, OFF_THE_SKY)
+        return Projected(
+            sky * scale, z, self.expanding(receding, z), turned.mass, turned.age, turned.metallicity, turned.alpha,
+            brightness,
+        )  # fmt: skip
 
     def flux_per_luminosity(self) -> Float[Array, ""]:
         """Flux of one solar luminosity, 1 / (4 pi D_L^2) [1e-20 erg/s/cm2]."""
@@ -61,11 +101,15 @@ class FlatLambdaCDM(AbstractLimited):
         nodes, shares = np.polynomial.legendre.leggauss(24)
         end = jnp.log1p(redshift)
         z = jnp.expm1(end * jnp.asarray((nodes + 1) / 2, end.dtype))
-        relativistic = self.radiation(z)
-        vacuum = 1 - self.matter - self.radiation(jnp.zeros(1, z.dtype))[0]
-        expansion = jnp.sqrt(self.matter * (1 + z) ** 3 + relativistic * (1 + z) ** 4 + vacuum)
-        integral = jnp.sum(jnp.asarray(shares / 2, end.dtype) * (1 + z) / expansion) * end
-        return SPEED_OF_LIGHT / self.hubble * integral
+        integral = jnp.sum(jnp.asarray(shares / 2, end.dtype) * (1 + z) / self.expansions(z)) * end
+        return SPEED_OF_LIGHT * integral
+
+    def expansions(self, redshift: Float[Array, " node"]) -> Float[Array, " node"]:
+        """H(z) [km/s/Mpc]."""
+        relativistic = self.radiation(redshift)
+        vacuum = 1 - self.matter - self.radiation(jnp.zeros(1, redshift.dtype))[0]
+        shape = self.matter * (1 + redshift) ** 3 + relativistic * (1 + redshift) ** 4 + vacuum
+        return self.hubble * jnp.sqrt(shape)
 
 
 @final
@@ -77,10 +121,22 @@ class CosmologicalTarget(AbstractTarget):
     )
     """Systemic redshift. Towards zero the distance vanishes, and the flux grows beyond all bounds."""
     cosmology: FlatLambdaCDM = eqx.field(default_factory=FlatLambdaCDM)
+    perspective: bool = eqx.field(static=True, default=False)
+    """Whether every particle is seen along its own line of sight."""
+    hubble_flow: bool = eqx.field(static=True, default=False)
+    """Whether what is further away recedes faster, H(z) times its depth: for a deep scene, 69 km/s a Mpc today."""
 
     def luminosity_distance(self) -> Float[Array, ""]:
         """(1 + z) times the comoving distance [Mpc]."""
         return (1 + self.redshift) * self.cosmology.comoving_distance(self.redshift)
+
+    def expanding(
+        self, velocity: Float[Array, " particle"], depth: Float[Array, " particle"]
+    ) -> Float[Array, " particle"]:
+        """H(z) times the depth more, if that is asked for."""
+        if not self.hubble_flow:
+            return velocity
+        return velocity + self.cosmology.expansions(self.redshift[None])[0] / 1e3 * depth
 
 
 @final
@@ -91,7 +147,15 @@ class FixedTarget(AbstractTarget):
     """Systemic redshift; below zero for a galaxy that approaches."""
     distance: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Luminosity distance [Mpc]."""
+    perspective: bool = eqx.field(static=True, default=False)
+    """Whether every particle is seen along its own line of sight."""
 
     def luminosity_distance(self) -> Float[Array, ""]:
         """[Mpc]."""
         return self.distance
+
+    def expanding(
+        self, velocity: Float[Array, " particle"], depth: Float[Array, " particle"]
+    ) -> Float[Array, " particle"]:
+        """As they are: nothing is known of the universe."""
+        return velocity

@@ -119,7 +119,7 @@ class Telescope(eqx.Module):
     def project(self, particles: AbstractGalaxy) -> Projected:
         """The particles as seen on the sky."""
         self = ready(self)
-        return self.orientation(stars_of(particles), self.target.arcsec_per_kpc())
+        return self.target.project(self.orientation(stars_of(particles)))
 
     def weights(self, particles: AbstractGalaxy, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
         """Formed mass per cell of the scene and kind [solar mass], on the field widened by the margin of the PSF.
@@ -134,18 +134,18 @@ class Telescope(eqx.Module):
         self, particles = alike((ready(self), stars_of(particles)))
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
-        margin, scale = self.psf.margin, self.target.arcsec_per_kpc()
+        margin = self.psf.margin
         nothing = jnp.zeros((*self.spaxels.scene_shape(margin), self.kinds), particles.mass.dtype)
         start = Sum.onto(alike(nothing, particles), self.kinematics.size)
 
         def add(weights: Sum, particles: Particles) -> Sum:
-            projected = self.orientation(particles, scale)
+            projected = self.target.project(self.orientation(particles))
             place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
-            return deposit(weights, place, mixture, projected.mass)
+            return deposit(weights, place, mixture, projected.seen_mass)
 
         def add_in_order(weights: Sum, particles: Particles) -> Sum:
-            rows, columns = self.spaxels.axes(self.orientation(particles, scale), margin)
+            rows, columns = self.spaxels.axes(self.target.project(self.orientation(particles)), margin)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)
             particles = jax.tree.map(
@@ -274,6 +274,10 @@ class Telescope(eqx.Module):
             self.psf.held(self.spaxels.scene),
         )
 
+    def signal_to_noise(self, particles: AbstractGalaxy) -> Float[Array, "y x wave"]:
+        """The noiseless cube of a galaxy over the standard deviation of its noise, voxel by voxel."""
+        return ready(self).noise.signal_to_noise(self(particles))
+
     def check_reached(self, redshift: float | tuple[float, float]) -> None:
         """That the library reaches every channel, at a redshift or at all between two. On the host.
 
@@ -307,17 +311,17 @@ def line_of_sight(
     orientation: AbstractOrientation, target: AbstractTarget, stars: Stars
 ) -> Iterator[Float[np.ndarray, " particle"]]:
     """Velocities along the line of sight, block by block, on the host [km/s]."""
-    scale, size = target.arcsec_per_kpc(), min(BLOCK, stars.count)
+    size = min(BLOCK, stars.count)
     for block in stars.blocks(size):
-        yield np.asarray(receding(orientation, block.filled(size), scale))
+        yield np.asarray(receding(orientation, target, block.filled(size)))
 
 
 @eqx.filter_jit
 def receding(
-    orientation: AbstractOrientation, particles: Particles, scale: Float[Array, ""]
+    orientation: AbstractOrientation, target: AbstractTarget, particles: Particles
 ) -> Float[Array, " particle"]:
     """Velocities along the line of sight [km/s]."""
-    return orientation(particles, scale).velocity
+    return target.project(orientation(particles)).velocity
 
 
 def contract_where_occupied(

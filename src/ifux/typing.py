@@ -25,9 +25,25 @@ T = TypeVar("T")
 def real(x: ArrayLike | Sequence) -> Float[Array, "..."]:
     """A floating-point array of the default precision: the converter of every leaf that may be fitted.
 
-    The explicit dtype drops weak types, which would recompile a program after the first optimiser step.
+    The explicit dtype drops weak types, which would recompile a program after the first optimiser step. Numbers that
+    are on the host are converted there: on the device, JAX makes a program for each shape.
     """
+    if all(on_host(number) for number in (x if isinstance(x, list | tuple) else [x])):
+        x = np.asarray(x, dtype=jax.dtypes.canonicalize_dtype(float))
     return jnp.asarray(x, dtype=float)
+
+
+def on_host(x: Any) -> bool:
+    """A number or an array of real numbers of Python's or NumPy's."""
+    return isinstance(x, int | float) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fiub")
+
+
+def decimal(number: ArrayLike) -> float:
+    """The double with the fewest digits that is a number in its own precision: 0.2 for what single precision has of it.
+
+    On the host.
+    """
+    return float(str(np.asarray(number)[()]))
 
 
 def real_if_any(x: ArrayLike | Sequence | None) -> Float[Array, "..."] | None:

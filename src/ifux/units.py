@@ -16,6 +16,9 @@
 
 import math
 
+import numpy as np
+from jaxtyping import Float
+
 SPEED_OF_LIGHT = 299792.458
 """[km/s], exact."""
 
@@ -39,3 +42,16 @@ DEGREE = math.pi / 180
 
 FLUX_OF_ONE_SUN = SOLAR_LUMINOSITY / (4 * math.pi * MEGAPARSEC**2) / FLUX_UNIT
 """Flux of one solar luminosity at one Mpc [1e-20 erg/s/cm2]. A Python float: its factors overflow float32."""
+
+PHOTONS = FLUX_UNIT * 1e4 * 1e-8 / 1.986445857e-16
+"""In one second on one m2, of a flux of 1e-20 erg/s/cm2/angstrom over one angstrom at one angstrom: their number grows
+with the wavelength. The last factor is h c [erg cm], CODATA 2018."""
+
+
+def ab_flux(magnitude: float, wavelength: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Flux density of an AB magnitude at wavelengths in vacuum [angstrom], in the units of a cube.
+
+    References: Oke & Gunn (1983), ApJ 266, 713: 48.60 for erg/s/cm2/Hz.
+    """
+    per_hertz = 10 ** (-0.4 * (magnitude + 48.60))
+    return per_hertz * SPEED_OF_LIGHT * 1e13 / wavelength**2 / FLUX_UNIT

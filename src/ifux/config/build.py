@@ -4,9 +4,9 @@ import dataclasses
 import difflib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jax
@@ -18,12 +18,13 @@ from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
+from ifux.noise.base import AbstractNoise
 from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits
 
-STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane", "lsf", "noise")
-"""The stages that need no library."""
+STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane", "lsf")
+"""The stages that need nothing besides their description."""
 
 
 def nearest(given: Any, known: list[str]) -> str:
@@ -98,6 +99,17 @@ def check_type(value: Any, wanted: Any, path: str) -> None:
             check_type(item, (*get_args(wanted), float)[0], path)
 
 
+def as_annotated(value: Any, wanted: Any) -> Any:
+    """A value of JSON as an annotation has it: whole numbers and lists where it wants numbers and tuples."""
+    if get_origin(wanted) is UnionType and get_args(wanted)[1:] == (NoneType,):
+        wanted = get_args(wanted)[0]
+    if wanted is float and is_number(value):
+        return float(value)
+    if get_origin(wanted) is tuple and isinstance(value, list | tuple):
+        return tuple(as_annotated(item, get_args(wanted)[0]) for item in value)
+    return value
+
+
 @dataclass(frozen=True)
 class Argument:
     """What a constructor takes under a name."""
@@ -141,8 +153,13 @@ def call(function: Callable[..., Any], arguments: dict, path: str) -> Any:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any], dict]:
-    """The constructor that a description such as {"kind": "moffat", "fwhm": 0.8} names, and its arguments."""
+def checked(
+    family: str, description: Any, path: str, given: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[Callable[..., Any], dict]:
+    """The constructor that a description such as {"kind": "moffat", "fwhm": 0.8} names, and its arguments.
+
+    Of what is given besides the description it gets what it takes.
+    """
     kinds = KINDS[family]
     usual = USUAL.get(family, next(iter(kinds)) if len(kinds) == 1 else None)
     if not isinstance(description, dict) or (usual is None and "kind" not in description):
@@ -153,24 +170,30 @@ def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any
     check_keys(arguments, [*known], path, owner)
     for key, argument in known.items():
         if key in arguments and key in KINDS:
-            arguments[key] = module(key, arguments[key], f"{path}.{key}")
+            arguments[key] = module(key, arguments[key], f"{path}.{key}", given)
         elif key in arguments:
             check_type(arguments[key], argument.type, f"{path}.{key}")
             check_value(arguments[key], argument.limits, f"{path}.{key}")
-            arguments[key] = frozen(arguments[key]) if get_origin(argument.type) is tuple else arguments[key]
+            arguments[key] = as_annotated(arguments[key], argument.type)
         elif argument.needed:
             raise InputError(f"{path}.{key}: {owner} needs it, and it is missing")
-    return function, arguments
+    taken = inspect.signature(function).parameters
+    return function, arguments | {key: value for key, value in given.items() if key in taken}
 
 
-def frozen(value: Any) -> Any:
-    """Lists as tuples, those inside them too."""
-    return tuple(frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def module(family: str, description: Any, path: str) -> Any:
+def module(family: str, description: Any, path: str, given: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """The module of a family that a description stands for."""
-    return call(*checked(family, description, path), path)
+    return call(*checked(family, description, path, given), path)
+
+
+def elements(spaxels: Any) -> dict[str, Any]:
+    """Of the elements that noise acts on: their area [arcsec2], and how far east and north of the galaxy they are."""
+    (wide, tall), (side_x, side_y) = spaxels.size, spaxels.known_sides
+    angle, centre = np.radians(float(spaxels.position_angle)), np.asarray(spaxels.centre, np.float64)
+    y, x = np.meshgrid(np.arange(tall) - (tall - 1) / 2, (wide - 1) / 2 - np.arange(wide), indexing="ij")
+    up, left = side_y * y.ravel(), side_x * x.ravel()
+    east, north = left * np.cos(angle) + up * np.sin(angle), up * np.cos(angle) - left * np.sin(angle)
+    return {"element_area": side_x * side_y, "places": np.column_stack([east, north]) + centre}
 
 
 def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
@@ -186,21 +209,28 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
         raise InputError(f"telescope.target: {sentence}")
     if sentence := beyond_memory(voxels(stages, observed)):
         raise InputError(f"telescope: {sentence}")
+    stages["noise"] = noise(description, stages["spaxels"], observed)
     return stages, observed
 
 
-def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope:
-    """The telescope of a resolved description, with its stellar library, aligned to the galaxy.
+def noise(description: dict, spaxels: Any, observed: Wavelengths) -> AbstractNoise:
+    """The noise of a resolved description, in these spaxels and on these channels."""
+    return module("noise", description["noise"], "telescope.noise", {"observed": observed, **elements(spaxels)})
 
-    Where the description does not say how far the velocity channels reach, they reach as far as the stars go.
+
+def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
+    """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
+
+    Where the description does not say how far the velocity channels reach, they reach as far as its stars go.
 
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
     stages, observed = parts(description)
-    stages["orientation"] = stages["orientation"].aligned_to(stars)
     usual, remedy = stages["kinematics"], ""
-    if "reach" not in description["kinematics"]:
+    if stars is not None:
+        stages["orientation"] = stages["orientation"].aligned_to(stars)
+    if stars is not None and "reach" not in description["kinematics"]:
         velocities = line_of_sight(stages["orientation"], stages["target"], stars)
         stages["kinematics"] = usual.spanning(velocities)
         if stages["kinematics"].span > usual.span:
@@ -215,6 +245,7 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars) -> Telescope
     ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
     if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):
         raise InputError(f"telescope: {sentence}")
+    stages["noise"] = noise(description, stages["spaxels"], observed)
     return Telescope(wavelengths=observed, ssp=ssp, **stages)
 
 

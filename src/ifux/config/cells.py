@@ -4,11 +4,10 @@ import dataclasses
 import math
 from typing import Any
 
-import numpy as np
-
 from ifux.config.build import module
 from ifux.errors import InputError
 from ifux.psf.base import AbstractPSF
+from ifux.spaxels.base import AbstractSpaxels
 
 LOST = 1e-3
 """Share of a point source's light that may lie beyond the kernel."""
@@ -33,14 +32,19 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
         spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
     except InputError:
         return description
-    found = {**description, "spaxels": dict(description["spaxels"])}
     if "oversampling" not in description["spaxels"]:
-        width = psf.sharpest() if spaxels.degree > 0 else math.inf
-        x, y = (cells(width / side) for side in np.asarray(spaxels.sides, np.float64).tolist())
-        found["spaxels"]["oversampling"] = [x, y]
-    side = min(np.asarray(spaxels.sides, np.float64) / found["spaxels"]["oversampling"])
+        spaxels = with_cells(spaxels, psf)
+    side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
-    return {**found, "psf": reaching(description["psf"], psf, reach)}
+    finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
+    return {**description, "spaxels": finer, "psf": reaching(description["psf"], psf, reach)}
+
+
+def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:
+    """The spaxels with as many cells as the narrowest part of a PSF needs."""
+    width = psf.sharpest() if spaxels.degree > 0 else math.inf
+    x, y = (cells(width / side) for side in spaxels.known_sides)
+    return dataclasses.replace(spaxels, oversampling=(x, y))
 
 
 def cells(across: float) -> int:

@@ -13,6 +13,7 @@ from ifux.config.cells import suited
 from ifux.config.schemes import converted
 from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
 from ifux.errors import InputError
+from ifux.instruments import overlaid
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
@@ -40,12 +41,20 @@ def load(path: str | Path) -> dict:
         raise InputError(f"{path} cannot be read as a configuration: {error}") from error
     if not isinstance(description, dict):
         raise InputError(f"{path} must hold a JSON object with {SECTIONS}, and is {shown(description)}")
-    for section in ("galaxy", "library"):
-        inner = description.get(section)
-        for key in ("path", "ids"):
-            if isinstance(inner, dict) and isinstance(inner.get(key), str):
-                inner[key] = str(path.parent / Path(inner[key]).expanduser())
+    for section in ("galaxy", "library", "telescope"):
+        found_from(description.get(section), path.parent)
+    telescope = description.get("telescope")
+    if isinstance(telescope, dict) and str(telescope.get("instrument", "")).casefold().endswith(".json"):
+        telescope["instrument"] = str(path.parent / Path(telescope["instrument"]).expanduser())
     return description
+
+
+def found_from(section: Any, folder: Path) -> None:
+    """Paths of a section and of what is in it become relative to a folder."""
+    for key, value in section.items() if isinstance(section, dict) else ():
+        if key in ("path", "ids") and isinstance(value, str):
+            section[key] = str(folder / Path(value).expanduser())
+        found_from(value, folder)
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict:
@@ -83,17 +92,6 @@ def with_settings(description: dict, settings: list[str]) -> dict:
     return description
 
 
-def overlaid(base: dict, changes: dict) -> dict:
-    """A telescope with some keys changed; a stage of another kind replaces the old one whole."""
-    result = deepcopy(base)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = value
-        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
-            result[key] = {**old, **value}
-    return result
-
-
 def resolved(description: dict) -> dict:
     """The description with nothing left to guess: the instrument's numbers and all defaults written out.
 
@@ -112,7 +110,9 @@ def resolved(description: dict) -> dict:
     name = given.pop("instrument", None)
     check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
-    described = overlaid(preset, given)
+    described = overlaid(preset["telescope"] if preset else {}, given)
+    if "noise" in described:
+        described["noise"] = exposed(described["noise"], preset.get("exposure", {}))
     ssp = described.get("ssp")
     beside = BESIDE.get(str(ssp.get("kind")), {}) if isinstance(ssp, dict) else {}
     telescope = overlaid(overlaid(DEFAULTS, beside), described)
@@ -179,10 +179,19 @@ def computed(description: Any) -> dict:
     return description
 
 
+def exposed(noise: Any, exposure: dict) -> Any:
+    """Noise of an exposure, with the numbers of an instrument where it has none of its own."""
+    if not isinstance(noise, dict):
+        return noise
+    if noise.get("kind") == "scaled":
+        return {**noise, "noise": exposed(noise.get("noise"), exposure)}
+    return overlaid(exposure, noise) if noise.get("kind") == "exposure" else noise
+
+
 def preset_named(name: Any) -> dict:
-    """The telescope of an instrument."""
+    """An instrument."""
     check_type(name, str, "telescope.instrument")
     try:
-        return instruments.load(name)["telescope"]
+        return instruments.load(name)
     except InputError as error:
         raise InputError(f"telescope.{error}") from error

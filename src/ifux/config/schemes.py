@@ -87,10 +87,17 @@ def from_1_to_2(description: dict) -> list[str]:
 
 
 def from_2_to_3(description: dict) -> list[str]:
-    """The scene had one cell to a spaxel, the field was not turned, and there was no focal plane."""
+    """The scene had one cell to a spaxel, nothing was turned about itself or seen in perspective."""
     telescope = description["telescope"]
     if isinstance(telescope["spaxels"], dict):
         telescope["spaxels"] = {"oversampling": [1, 1], "position_angle": 0.0} | telescope["spaxels"]
+    for family, kind, unsaid in (
+        ("orientation", "inclined", {"azimuth": 0.0}),
+        ("target", "fixed", {"perspective": False}),
+        ("target", "cosmological", {"perspective": False, "hubble_flow": False}),
+    ):
+        if named(telescope[family]) == kind:
+            telescope[family] = unsaid | telescope[family]
     telescope["focal_plane"] = {"kind": "slicer"}
     return []
 

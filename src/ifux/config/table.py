@@ -1,13 +1,13 @@
 """Which names in a description stand for which modules. Which numbers make sense is said by their fields."""
 
 from collections.abc import Callable
+from typing import Any
 
-import equinox as eqx
-
-from ifux import dust, focal_plane, grids, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
+from ifux import dust, exposure, focal_plane, grids, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
+from ifux.io.skies import read_sky, read_throughput
 
-KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
+KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "channels": {
         "even": grids.Wavelengths,
         "log": grids.LogWavelengths,
@@ -25,8 +25,15 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "noise": {
         "none": noise.NoNoise,
         "constant": noise.ConstantNoise,
-        "target-snr": noise.TargetSNRNoise,
+        "target-snr": exposure.target_snr,
         "scaled": noise.ScaledNoise,
+        "exposure": exposure.exposure_noise,
+    },
+    "sky": {"none": sky.no_sky, "flat": sky.flat_sky, "night": sky.night_sky, "file": read_sky},
+    "throughput": {
+        "flat": exposure.flat_throughput,
+        "table": exposure.table_throughput,
+        "file": read_throughput,
     },
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
@@ -37,7 +44,7 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 USUAL = {"channels": "even"}
 """Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
-GIVEN = {"library", "axes", "uniform", "normal"}
+GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places"}
 """Arguments that do not come from the description."""
 
 FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach"}}

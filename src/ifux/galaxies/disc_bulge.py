@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ifux.particles import AbstractGalaxy, Particles
+from ifux.program_cache import kept
 from ifux.typing import DATA, check_one, real, within
 
 BULGE_REACH = 1000
@@ -32,6 +33,14 @@ def limited(logarithm: Float[Array, " particle"], limits: tuple[float, float]) -
     low, high, softness = math.log10(limits[0]), math.log10(limits[1]), 0.02
     above = softness * jax.nn.softplus((logarithm - low) / softness)
     return 10 ** (low + above - softness * jax.nn.softplus((logarithm - high) / softness))
+
+
+@kept
+def drawn(key: PRNGKeyArray, count: int) -> tuple[Float[Array, "particle 4"], Float[Array, "particle 5"]]:
+    """Random numbers of so many particles, uniform and normal, by one program."""
+    places, motions = jax.random.split(key)
+    uniform = jax.random.uniform(places, (count, 4), dtype=float, minval=1e-6, maxval=1 - 1e-6)
+    return uniform, jax.random.normal(motions, (count, 5), dtype=float)
 
 
 @final
@@ -118,9 +127,7 @@ class DiscBulge(AbstractGalaxy):
         count: int, *, bulge_count: int | None = None, key: PRNGKeyArray, **parameters: ArrayLike
     ) -> "DiscBulge":
         """A galaxy of so many particles, a quarter of them in the bulge if not told otherwise."""
-        places, motions = jax.random.split(key)
-        uniform = jax.random.uniform(places, (count, 4), dtype=float, minval=1e-6, maxval=1 - 1e-6)
-        normal = jax.random.normal(motions, (count, 5), dtype=float)
+        uniform, normal = drawn(key, count)
         return DiscBulge(uniform, normal, count // 4 if bulge_count is None else bulge_count, **parameters)
 
     def particles(self) -> Particles:

@@ -2,7 +2,9 @@
 
 import difflib
 import json
+from copy import deepcopy
 from importlib.resources import files
+from pathlib import Path
 
 from ifux.errors import InputError
 
@@ -13,7 +15,16 @@ def names() -> list[str]:
 
 
 def load(name: str) -> dict:
-    """The description of an instrument, as it would stand in a configuration. 'MUSE WFM' is 'muse-wfm'."""
+    """An instrument by its name, or from a JSON file of the same keys. 'MUSE WFM' is 'muse-wfm'.
+
+    A file may say `"like": "muse-wfm"` and hold only what is different there; a stage of another kind takes the place
+    of the old one.
+
+    Raises:
+        InputError: there is none of this name, or the file is no description of one.
+    """
+    if name.casefold().endswith(".json"):
+        return own(Path(name))
     known = names()
     asked = "-".join(name.casefold().replace("_", " ").replace("-", " ").split())
     if asked not in known:
@@ -21,3 +32,30 @@ def load(name: str) -> dict:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise InputError(f"instrument: {name!r} is not one of {known}{hint}")
     return json.loads(files(__name__).joinpath(f"{asked}.json").read_text(encoding="utf-8"))
+
+
+def own(path: Path) -> dict:
+    """An instrument that a user has described in a file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"instrument: {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"instrument: {path} is not JSON: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("telescope", {}), dict):
+        raise InputError(f"instrument: {path} must hold a JSON object with a telescope, as the presets have it")
+    if "like" not in found:
+        return found
+    base = load(str(found["like"]))
+    return base | found | {"telescope": overlaid(base.get("telescope", {}), found.get("telescope", {}))}
+
+
+def overlaid(base: dict, changes: dict) -> dict:
+    """A telescope with some keys changed; a stage of another kind replaces the old one whole."""
+    result = deepcopy(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = value
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
+            result[key] = {**old, **value}
+    return result

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from ifux.checks import outgrown, see, sight, warn_of
 from ifux.learning.each import each
 from ifux.learning.prior import Prior
-from ifux.telescope import Coverage, Observation
+from ifux.telescope import Observation
 
 
 @final
@@ -54,8 +54,7 @@ class Batches(eqx.Module):
         traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self))
         if traced or not isinstance(self.prior.freed.model, Observation):
             return []
-        fractions, fastest = looked_at(self, jnp.asarray(step, jnp.int32))
-        return outgrown(sight(fractions, fastest))
+        return outgrown(sight(looked_at(self, jnp.asarray(step, jnp.int32))))
 
 
 @eqx.filter_jit
@@ -70,15 +69,15 @@ def keys_of(batches: Batches, step: Int[Array, ""]) -> Key[Array, " mock"]:
 
 
 @eqx.filter_jit
-def looked_at(batches: Batches, step: Int[Array, ""]) -> tuple[Coverage, Float[Array, ""]]:
+def looked_at(batches: Batches, step: Int[Array, ""]) -> dict[str, Float[Array, ""]]:
     """What is represented of the galaxies, on their average, and the largest speed along the line of sight [km/s]."""
 
-    def one(key: PRNGKeyArray) -> tuple[Coverage, Float[Array, ""]]:
+    def one(key: PRNGKeyArray) -> dict[str, Float[Array, ""]]:
         observation = batches.prior(batches.prior.sample(key=jax.random.split(key)[0]))
         return see(observation.telescope, observation.galaxy.particles())
 
-    fractions, speeds = jax.lax.map(one, keys_of(batches, step))
-    return jax.tree.map(jnp.mean, fractions), speeds.max()
+    found = jax.lax.map(one, keys_of(batches, step))
+    return {name: values.max() if name == "fastest" else values.mean() for name, values in found.items()}
 
 
 def mock(prior: Prior[Observation], key: PRNGKeyArray) -> tuple[Float[Array, " parameter"], Float[Array, "y x wave"]]:

@@ -15,28 +15,32 @@ class AbstractNoise(AbstractLimited):
     """The distribution of the data, given the noiseless cube."""
 
     @abstractmethod
-    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+    def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """Variance of the noise that `sample` draws, in squared units of the cube."""
 
     @abstractmethod
-    def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
+    def sample(self, cube: Float[Array, "*place wave"], *, key: PRNGKeyArray) -> Float[Array, "*place wave"]:
         """The cube with noise. Differentiable in the cube and in the stage, for a fixed key."""
 
     @abstractmethod
     def log_prob(
         self,
-        data: Float[Array, "y x wave"],
-        cube: Float[Array, "y x wave"],
+        data: Float[Array, "*place wave"],
+        cube: Float[Array, "*place wave"],
         *,
-        mask: Bool[Array, "y x wave"] | None = None,
+        mask: Bool[Array, "*place wave"] | None = None,
     ) -> Float[Array, ""]:
         """Log-likelihood of the data where the mask is true, or of all that are numbers, given the noiseless cube."""
+
+    def signal_to_noise(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
+        """Of every voxel: the noiseless cube over the standard deviation of its noise. Infinite where there is none."""
+        return cube / root(self.variance(cube))
 
 
 class AbstractGaussianNoise(AbstractNoise):
     """Independent normal noise in every voxel."""
 
-    def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
+    def sample(self, cube: Float[Array, "*place wave"], *, key: PRNGKeyArray) -> Float[Array, "*place wave"]:
         """The cube plus its standard deviation times standard normal numbers.
 
         Where the variance is zero, there is no noise, and its gradient is zero too.
@@ -45,10 +49,10 @@ class AbstractGaussianNoise(AbstractNoise):
 
     def log_prob(
         self,
-        data: Float[Array, "y x wave"],
-        cube: Float[Array, "y x wave"],
+        data: Float[Array, "*place wave"],
+        cube: Float[Array, "*place wave"],
         *,
-        mask: Bool[Array, "y x wave"] | None = None,
+        mask: Bool[Array, "*place wave"] | None = None,
     ) -> Float[Array, ""]:
         """The normal log-likelihood, its normalisation included."""
         variance = self.variance(cube)

@@ -17,6 +17,6 @@ class ConstantNoise(AbstractGaussianNoise):
     level: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Standard deviation [1e-20 erg/s/cm2/angstrom]."""
 
-    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+    def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """The squared level."""
         return jnp.full_like(cube, self.level**2)

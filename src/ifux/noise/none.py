@@ -12,20 +12,20 @@ from ifux.noise.base import AbstractNoise
 class NoNoise(AbstractNoise):
     """A perfect detector."""
 
-    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+    def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """Zero."""
         return jnp.zeros_like(cube)
 
-    def sample(self, cube: Float[Array, "y x wave"], *, key: PRNGKeyArray) -> Float[Array, "y x wave"]:
+    def sample(self, cube: Float[Array, "*place wave"], *, key: PRNGKeyArray) -> Float[Array, "*place wave"]:
         """The cube itself."""
         return cube
 
     def log_prob(
         self,
-        data: Float[Array, "y x wave"],
-        cube: Float[Array, "y x wave"],
+        data: Float[Array, "*place wave"],
+        cube: Float[Array, "*place wave"],
         *,
-        mask: Bool[Array, "y x wave"] | None = None,
+        mask: Bool[Array, "*place wave"] | None = None,
     ) -> Float[Array, ""]:
         """Not defined: always an error."""
         raise ValueError("NoNoise has no likelihood: give the telescope a noise stage to compare it with data.")

@@ -23,6 +23,6 @@ class ScaledNoise(AbstractGaussianNoise):
                 f"ScaledNoise.noise must be normal noise with a variance to scale, got {type(self.noise).__name__}."
             )
 
-    def variance(self, cube: Float[Array, "y x wave"]) -> Float[Array, "y x wave"]:
+    def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """That of the other stage, times the factor."""
         return self.factor * self.noise.variance(cube)

@@ -44,8 +44,20 @@ def threefry(
     return high, low
 
 
-def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "y x wave"]:
-    r"""Independent numbers of mean zero and variance one, in the shape of a cube.
+def counters(shape: tuple[int, ...]) -> tuple[UInt32[Array, "*place wave"], UInt32[Array, "*place wave"]]:
+    """Which place, counted row by row, and which channel every number of a cube is of: the words that it is drawn from.
+
+    The places of an image may be in rows or in one line.
+    """
+    *places, wave = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in range(len(shape)))
+    place = jnp.zeros(shape, jnp.uint32)
+    for size, index in zip(shape, places, strict=False):
+        place = place * jnp.uint32(size) + index
+    return place, wave
+
+
+def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "*place wave"]:
+    r"""Independent numbers of mean zero and variance one, in the shape of a cube or of its elements.
 
     $$z = \sqrt{-2 \log u}\,\sin 2\pi x, \qquad u \in (0, 1],\ x \in [-\tfrac14, \tfrac14]$$
 
@@ -54,13 +66,17 @@ def standard_normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: DTypeLike)
 
     References: Box & Muller (1958), Annals of Mathematical Statistics 29, 610.
     """
-    y, x, wave = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in range(3))
-    first, second = threefry(jax.random.bits(key, (2,), jnp.uint32), y * jnp.uint32(shape[1]) + x, wave)
-    # Signed words become numbers faster than unsigned ones.
-    uniform = ((first >> jnp.uint32(1)).astype(jnp.int32).astype(dtype) + 0.5) * 2.0**-31
+    first, second = threefry(jax.random.bits(key, (2,), jnp.uint32), *counters(shape))
+    uniform = open_unit(first, dtype)
     turn = 0.25 - jnp.abs(second.astype(jnp.int32).astype(dtype)) * 2.0**-32
     sine = turn * polynomial(SINE, turn * turn)
     return jnp.sqrt(-2 * logarithm(uniform)) * sine
+
+
+def open_unit(word: UInt32[Array, "*shape"], dtype: DTypeLike) -> Float[Array, "*shape"]:
+    """A number in (0, 1] of a random word; in double precision one is not among them."""
+    # Signed words become numbers faster than unsigned ones.
+    return ((word >> jnp.uint32(1)).astype(jnp.int32).astype(dtype) + 0.5) * 2.0**-31
 
 
 def logarithm(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

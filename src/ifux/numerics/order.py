@@ -6,8 +6,9 @@ from jaxtyping import Array, Int32
 
 from ifux.numerics.blocks import KEPT
 
-TOGETHER = 65536
-"""Points that are put in order together."""
+TOGETHER = 262144
+"""Points that are put in order together: the more they are, the more of them follow one another in a cell, and the
+further apart they are read. Half as many and twice as many are slower."""
 
 
 def order(cell: Int32[Array, " point"], cells: int) -> Int32[Array, " point"]:

@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.particles import Particles, Projected, Stars
+from ifux.particles import Particles, Stars
 from ifux.typing import AbstractLimited
 
 
@@ -30,16 +31,11 @@ class AbstractOrientation(AbstractLimited):
         and device, and moving a particle does not turn the others.
         """
 
-    def __call__(self, particles: Particles, arcsec_per_kpc: Float[Array, ""]) -> Projected:
-        """Particles as an observer sees them."""
-        east, north, away = self.rotation()
-        place = jnp.stack([along(particles.position, east), along(particles.position, north)], axis=1)
-        return Projected(
-            place * arcsec_per_kpc,
-            along(particles.position, away),
-            along(particles.velocity, away),
-            particles.mass,
-            particles.age,
-            particles.metallicity,
-            particles.alpha,
+    def __call__(self, particles: Particles) -> Particles:
+        """The particles in the sky frame."""
+        axes = self.rotation()
+        position, velocity = (
+            jnp.stack([along(vectors, axis) for axis in axes], axis=1)
+            for vectors in (particles.position, particles.velocity)
         )
+        return eqx.tree_at(lambda p: (p.position, p.velocity), particles, (position, velocity))

@@ -27,6 +27,8 @@ class InclinedOrientation(AbstractOrientation):
     """Angle between the spin and the direction to the observer [degree]."""
     position_angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
     """Angle of the receding half of the major axis, north through east [degree]."""
+    azimuth: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    """Turn of the galaxy about its own spin before it is inclined, in the sense in which it rotates [degree]."""
     axes: Float[Array, "3 3"] = eqx.field(converter=real, default_factory=lambda: np.eye(3), metadata=DATA)
     """Rows: major axis, intermediate axis and spin in the galaxy frame. Held constant: it has no gradient."""
 
@@ -37,7 +39,8 @@ class InclinedOrientation(AbstractOrientation):
         receding = jnp.stack([jnp.sin(angle), jnp.cos(angle), zero])
         spin = jnp.stack([jnp.sin(i) * jnp.cos(angle), -jnp.sin(i) * jnp.sin(angle), -jnp.cos(i)])
         between = jnp.stack([jnp.cos(i) * jnp.cos(angle), -jnp.cos(i) * jnp.sin(angle), jnp.sin(i)])
-        turn = jnp.stack([receding, between, spin], axis=1)
+        cos, sin = jnp.cos(self.azimuth * DEGREE), jnp.sin(self.azimuth * DEGREE)
+        turn = jnp.stack([cos * receding + sin * between, cos * between - sin * receding, spin], axis=1)
         return jnp.matmul(turn, jax.lax.stop_gradient(self.axes), precision=jax.lax.Precision.HIGHEST)
 
     def aligned_to(self, stars: Stars) -> "InclinedOrientation":

@@ -32,7 +32,7 @@ class AbstractPSF(AbstractLimited):
 
     @abstractmethod
     def radius(self, lost: float) -> float:
-        """Beyond this distance from a point source no more than such a share of its light lies [arcsec]. On the host."""
+        """Beyond this distance from a source no more than such a share of its light lies [arcsec]. On the host."""
 
     @abstractmethod
     def reaching(self, reach: int) -> "AbstractPSF":

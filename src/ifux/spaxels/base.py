@@ -52,6 +52,11 @@ class AbstractSpaxels(AbstractLimited):
         """Of a spaxel along x and y [arcsec]."""
 
     @property
+    @abstractmethod
+    def known_sides(self) -> tuple[float, float]:
+        """The same on the host, with the fewest digits that tell them: 0.2 for what a description calls so."""
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Number of spaxels (y, x)."""
         return self.size[1], self.size[0]

@@ -3,11 +3,12 @@
 from typing import final
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree
 from ifux.spaxels.base import AbstractSpaxels, pair
-from ifux.typing import real, within
+from ifux.typing import decimal, real, within
 
 
 @final
@@ -31,3 +32,9 @@ class RectangularSpaxels(AbstractSpaxels):
     def sides(self) -> Float[Array, "2"]:
         """The pitch."""
         return self.pitch
+
+    @property
+    def known_sides(self) -> tuple[float, float]:
+        """The pitch."""
+        x, y = np.asarray(self.pitch)
+        return decimal(x), decimal(y)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree
 from ifux.spaxels.base import AbstractSpaxels, pair
-from ifux.typing import real, within
+from ifux.typing import decimal, real, within
 
 
 @final
@@ -32,3 +32,8 @@ class SquareSpaxels(AbstractSpaxels):
     def sides(self) -> Float[Array, "2"]:
         """The pitch, twice."""
         return jnp.stack([self.pitch, self.pitch])
+
+    @property
+    def known_sides(self) -> tuple[float, float]:
+        """The pitch, twice."""
+        return decimal(self.pitch), decimal(self.pitch)

@@ -78,11 +78,14 @@ class AbstractSSP(AbstractLimited):
         return between(self.imf_slope[None], self.imf_slope_nodes).gather(table)[0]
 
     def luminosity(self, projected: Projected) -> Float[Array, " particle"]:
-        """Mean luminosity density of each particle over the rest-frame pixels [solar luminosity/angstrom]."""
+        """Mean luminosity density of each particle over the rest-frame pixels, as bright as it is seen from here.
+
+        [solar luminosity/angstrom].
+        """
         mean = self.spectra().mean(axis=1)
         coefficients = self.coefficients(projected)
         per_mass = coefficients.gather(mean) if isinstance(coefficients, Stencil) else coefficients @ mean
-        return projected.mass * per_mass
+        return projected.seen_mass * per_mass
 
     def covers(self, projected: Projected) -> Bool[Array, " particle"]:
         """Whether the age, the metallicity and the [alpha/Fe] of each particle lie on the grid."""

@@ -1,7 +1,8 @@
-"""The user's folders, and the compiled programs in the one that is a cache."""
+"""The user's folders, and the programs in the one that is a cache."""
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,12 +27,16 @@ def cache_folder() -> Path | None:
 
 
 def keep_programs() -> None:
-    """Has JAX keep all programs that it compiles, for the processes to come.
+    """Has all programs kept for the processes to come: as JAX compiles them, and the large ones as they were traced.
 
-    The small ones too, which JAX leaves out by default: an observation has a hundred of them.
+    The small ones too, which JAX leaves out by default.
     """
     import jax
 
+    from ifux.program_cache import FOLDER
+
     if (folder := cache_folder()) is not None:
+        with suppress(OSError):
+            (folder / "programs" / FOLDER).mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -5,7 +5,7 @@
 | primary | no data; date, object, seed, versions, and the record |
 | DATA | flux density [wave, y, x] |
 | STAT | its variance, where there is noise |
-| DQ | flags of Euro3D as the pipeline sets them, zero is good, where there are any |
+| DQ | what is wrong with it, where a channel is in a gap or the detector can be full: flags of Euro3D, zero is good |
 | WCS-TABLE | the edges of the channels, where they are even neither in wavelength nor in its logarithm |
 | others | one map [y, x] each, under its own name |
 
@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
 from ifux.grids import AbstractWavelengths
@@ -42,6 +42,12 @@ from ifux.io.files.writing import promised, replacing
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Of the flux density, in the spelling of the MUSE pipeline."""
+
+SATURATED = 4096
+"""The flag of Euro3D, as in the MUSE pipeline: a pixel of the detector is full.
+
+References: Kissler-Patig et al. (2004), Astronomische Nachrichten 325, 159 (Euro3D).
+"""
 
 SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
 """Of the variance. The pipeline puts the former in brackets and squares it, which astropy does not parse."""
@@ -73,8 +79,6 @@ class Cube:
     """Sides of a spaxel along x and y [arcsec]."""
     variance: Float[np.ndarray, "wave y x"] | None = None
     """Variance of the noise in the flux, in the square of its unit; none where no noise was added."""
-    quality: Int[np.ndarray, "wave y x"] | None = None
-    """Flags of Euro3D, of which zero is good; none where all are. Written in 32 bits."""
     maps: dict[str, tuple[Shaped[np.ndarray, "y x"], str, str]] = field(default_factory=dict)
     """Named images, each with its unit (as FITS spells it) and a comment."""
     history: dict = field(default_factory=dict)
@@ -92,6 +96,8 @@ class Cube:
     right ascension does not wrap, and a degree of it is a degree."""
     position_angle: float = 0.0
     """Of the axis y, north through east [degree]."""
+    quality: Shaped[np.ndarray, "wave y x"] | None = None
+    """What is wrong with the flux, as flags of Euro3D in 32 bits; none where nothing can be."""
 
     def __post_init__(self):
         if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
@@ -100,8 +106,8 @@ class Cube:
             )
         if self.variance is not None and self.variance.shape != self.flux.shape:
             raise InputError(f"The variance has shape {self.variance.shape}, the flux {self.flux.shape}.")
-        if self.quality is not None and self.quality.shape != self.flux.shape:
-            raise InputError(f"The quality has shape {self.quality.shape}, the flux {self.flux.shape}.")
+        if self.quality is not None and (self.quality.shape, self.quality.dtype) != (self.flux.shape, np.int32):
+            raise InputError(f"The quality has shape {self.quality.shape}, the flux {self.flux.shape}, in 32 bits.")
         for name, (image, _, _) in self.maps.items():
             if image.shape != self.flux.shape[1:]:
                 raise InputError(f"Map {name!r} has shape {image.shape}, the field of the cube {self.flux.shape[1:]}.")
@@ -180,7 +186,6 @@ def read_cube(path: str | Path) -> Cube:
             wavelengths=replace(wavelengths, gaps=record.get("gaps", ())),
             pitch=pitch,
             variance=file["STAT"].data.astype(np.float32) if "STAT" in file else None,
-            quality=file["DQ"].data.astype(np.int32) if "DQ" in file else None,
             maps=maps,
             history=record.get("configuration", {}),
             seed=record.get("seed"),
@@ -189,6 +194,7 @@ def read_cube(path: str | Path) -> Cube:
             notes=tuple(record.get("notes", ())),
             position=position,
             position_angle=angle,
+            quality=file["DQ"].data.astype(np.int32) if "DQ" in file and file["DQ"].shape == flux.shape else None,
         )
 
 
@@ -261,7 +267,7 @@ def _image(name: str, unit: str) -> list[tuple]:
     roles = {
         "DATA": [("HDUCLAS2", "DATA"), ("ERRDATA", "STAT")],
         "STAT": [("HDUCLAS2", "ERROR"), ("HDUCLAS3", "MSE"), ("SCIDATA", "DATA")],
-        "DQ": [("HDUCLAS2", "QUALITY"), ("HDUCLAS3", "FLAG32BIT"), ("SCIDATA", "DATA")],
+        "DQ": [("HDUCLAS2", "QUALITY"), ("HDUCLAS3", "FLAG32BIT"), ("SCIDATA", "DATA"), ("ERRDATA", "STAT")],
     }
     standard = [("HDUCLASS", "ESO"), ("HDUDOC", "DICD"), ("HDUVERS", "DICD version 6"), ("HDUCLAS1", "IMAGE")]
     return [("EXTNAME", name), *standard, *roles[name], *([("BUNIT", unit)] if unit else [])]

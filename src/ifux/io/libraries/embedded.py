@@ -40,7 +40,7 @@ def cached(
         library = build()
     with suppress(InputError, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_ssp(path, library, overwrite=True, precision=precision)
+        write_ssp(path, library, overwrite=True, precision=precision, packed=False)
     return library
 
 

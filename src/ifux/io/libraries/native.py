@@ -76,8 +76,13 @@ def write_ssp(
     *,
     overwrite: bool = False,
     precision: Literal["float32", "float64"] = "float64",
+    packed: bool = True,
 ):
-    """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision."""
+    """Writes a library in ifux's own layout, whole or not at all, its fluxes in single or in double precision.
+
+    One that is not `packed` is half as large again, and read several times faster.
+    """
+    packing = {"compression_opts": 1, **PACKED} if packed else {"fletcher32": True}
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
         further = {name: unit for name, unit in FURTHER.items() if getattr(library, name) is not None}
         file.attrs.update(version=VERSIONS[bool(further)], solar_luminosity=library.solar_luminosity)
@@ -92,7 +97,7 @@ def write_ssp(
             if name == "flux":
                 values = values.astype(precision)
             chunks = (*(1 for _ in values.shape[:-2]), *values.shape[-2:]) if name == "flux" else values.shape
-            dataset = file.create_dataset(name, data=values, chunks=chunks, compression_opts=1, **PACKED)
+            dataset = file.create_dataset(name, data=values, chunks=chunks, **packing)
             dataset.attrs["unit"] = fixed(unit)
 
 

@@ -1,0 +1,482 @@
+"""Noise of exposures against other people's formulas, distributions and calculators."""
+
+import json
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import stages
+from astropy import constants
+from astropy import units as u
+from astropy.table import Table
+
+from ifux import (
+    ConstantNoise,
+    InputError,
+    PoissonNoise,
+    TargetSNRNoise,
+    Wavelengths,
+    cli,
+    config,
+    exposure,
+    instruments,
+    run,
+)
+from ifux.config.build import module
+from ifux.io import read_cube, write_cube
+from ifux.io.skies import read_sky, read_spectrum, read_throughput
+from ifux.numerics.poisson import log_probability, poisson
+from ifux.sky import Curve, Sky, night_sky, no_sky
+from ifux.sky.bands import BANDS, flux_of
+from ifux.sky.night import BRIGHTNESS
+from ifux.typing import real
+from ifux.units import ab_flux
+
+OPTICAL = Wavelengths(4800.0, 1.25, 3599, "air")
+drawn = eqx.filter_jit(lambda noise, cube, key: noise.sample(cube, key=key))
+counted = jax.jit(poisson)
+
+
+# --- the exposure -----------------------------------------------------------------------------------------------------
+
+
+def test_variance_is_the_sum_of_everything_that_is_counted(double):
+    """Written out with astropy's units and constants."""
+    noise, place = stages.exposure(), 40
+    edges = noise.wavelengths.edges()[place : place + 2] * u.AA
+    photon = constants.h * constants.c / edges.mean()
+    collected = 2.0 * u.m**2 * 3600 * u.s * np.diff(edges)[0] * float(noise.throughput[place])
+    flux = 1e-20 * u.erg / u.s / u.cm**2 / u.AA
+    per_flux = (flux * collected * float(noise.transmission[place]) / photon).to_value(u.one)
+    sky = (flux * float(noise.sky[place]) * 0.16 * collected / photon).to_value(u.one)
+    dark, readout = 4.0 * 1.5, 3 * 1.5 * (2.0**2 + 1.1**2 / 12)
+    for value in (0.0, 50.0):
+        expected = value * per_flux + 1.2 * (sky + dark + readout) + (0.03 * sky) ** 2
+        found = noise.variance(jnp.full((2, stages.OBSERVED.size), value))[1, place]
+        assert float(found) == pytest.approx(expected / per_flux**2, rel=1e-8)
+
+
+def test_noise_of_many_exposures_falls_with_their_root_until_the_sky_remains(double):
+    cube = jnp.full((1, stages.OBSERVED.size), 5.0)
+
+    def ratio(count, **given):
+        return np.asarray(stages.exposure(count=count, **given).signal_to_noise(cube))
+
+    assert np.allclose(ratio(4, residual=0.0), 2 * ratio(1, residual=0.0))
+    sky = stages.exposure()
+    limit = 5.0 * np.asarray(sky.transmission) / (0.03 * np.asarray(sky.sky) * 0.16)
+    assert np.all(ratio(1e9) < limit) and np.allclose(ratio(1e9), limit, rtol=1e-4)
+
+
+def test_telescope_tells_the_ratio_of_every_voxel():
+    telescope, stars = stages.telescope(noise=stages.exposure()), stages.particles()
+    cube = telescope(stars)
+    found = eqx.filter_jit(lambda telescope, stars: telescope.signal_to_noise(stars))(telescope, stars)
+    assert np.allclose(found, cube / np.sqrt(telescope.noise.variance(cube)), rtol=1e-4, atol=1e-6)
+
+
+def test_pixel_that_is_full_is_flagged(double):
+    noise = stages.exposure(full_well=40.0, throughput=np.full(stages.OBSERVED.size, 0.25))
+    faint, bright = (jnp.full((1, stages.OBSERVED.size), value) for value in (0.0, 5e3))
+    assert not noise.saturated(faint).any() and noise.saturated(bright).all()
+    assert PoissonNoise(noise).saturated(bright).all() and not stages.exposure().saturated(bright).any()
+
+
+def test_tables_that_are_not_on_the_channels_are_refused():
+    with pytest.raises(ValueError, match="but there are 120 channels"):
+        stages.exposure(sky=np.ones(119))
+    for name, value in (("throughput", 1.5), ("time", 0.0), ("read_noise", -1.0)):
+        with pytest.raises(ValueError, match=f"ExposureNoise.{name}: "):
+            stages.exposure(**{name: np.full(120, value) if name == "throughput" else value})
+
+
+# --- what is written is what was drawn --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["normal", "counts"])
+@pytest.mark.parametrize("electrons", [0.3, 4.0, 300.0])
+def test_squared_pulls_have_a_mean_of_one(bits, kind, electrons):
+    """To a per cent, over many seeds, from where hardly a photon falls."""
+    plain = stages.exposure(read_noise=0.2, dark=0.0, gain=0.0, residual=0.0, sky_noise=0.0)
+    plain = eqx.tree_at(lambda n: n.sky, plain, plain.sky * 0.1 * electrons / plain.background().mean())
+    noise = plain if kind == "normal" else PoissonNoise(plain)
+    cube = jnp.broadcast_to(0.9 * electrons / plain.electrons(), (500, stages.OBSERVED.size))
+    variance = np.asarray(noise.variance(cube), np.float64)
+    pulls = np.stack([np.asarray(drawn(noise, cube, jax.random.key(seed)), np.float64) - cube for seed in range(8)])
+    pulls = pulls / np.sqrt(variance)
+    assert np.mean(pulls**2) == pytest.approx(1, abs=0.01)
+    assert abs(np.mean(pulls)) < 4 / np.sqrt(pulls.size)
+
+
+# --- photons one by one -----------------------------------------------------------------------------------------------
+
+RATES = [0.02, 0.9, 9.99, 10.0, 57.0, 1e3, 1e6]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_counts_are_those_of_a_poisson_distribution(bits, rate):
+    """Each probability that can be told from zero; of large rates the distribution, made even within a count."""
+    count = np.asarray(counted(jax.random.key(5), jnp.full((60, 50, 100), rate, real(0).dtype)), np.float64).ravel()
+    assert np.all(count == np.round(count)) and np.all(count >= 0)
+    low, high = scipy.stats.poisson.ppf([1e-5, 1 - 1e-5], rate)
+    if high - low < 100:
+        expected = count.size * scipy.stats.poisson.pmf(np.arange(low, high + 1), rate)
+        found = np.bincount((count - low).astype(int).clip(0), minlength=int(high - low) + 1)[: expected.size]
+        enough = expected > 10
+        squares = np.sum((found - expected)[enough] ** 2 / expected[enough])
+        assert scipy.stats.chi2.sf(squares, enough.sum()) > 1e-3
+    else:
+        inside = np.random.default_rng(0).uniform(size=count.size)
+        share = scipy.stats.poisson.cdf(count - 1, rate) + inside * scipy.stats.poisson.pmf(count, rate)
+        assert scipy.stats.kstest(share, "uniform").pvalue > 1e-3
+
+
+def test_a_count_depends_on_its_own_place_and_on_nothing_else(bits):
+    rate = real(np.random.default_rng(1).uniform(0, 40, (6, 5, 30)))
+    whole = np.asarray(counted(jax.random.key(1), rate))
+    assert np.array_equal(whole.reshape(30, 30), counted(jax.random.key(1), rate.reshape(30, 30)))
+    other = np.asarray(counted(jax.random.key(1), rate.at[0, 0, 0].set(1e7)))
+    assert np.array_equal(whole.ravel()[1:], other.ravel()[1:])
+    unknown = np.asarray(counted(jax.random.key(1), rate.at[..., 3].set(jnp.nan)))
+    assert np.isnan(unknown[..., 3]).all() and np.array_equal(np.delete(unknown, 3, 2), np.delete(whole, 3, 2))
+
+
+def test_slope_of_a_count_is_that_of_its_mean_and_of_its_variance(double):
+    """Over many counts: d(mean)/d(rate) = 1, and d(variance)/d(rate) = 1."""
+    rate = jnp.full((1, 200, 1000), 25.0)
+
+    def moments(rate):
+        count = poisson(jax.random.key(2), rate)
+        return jnp.stack([count.mean(), ((count - 25.0) ** 2).mean()])
+
+    slopes = jax.jit(jax.jacrev(lambda shift: moments(rate + shift)))(0.0)
+    # The second scatters by ten over the root of the counts.
+    assert abs(slopes[0] - 1) < 1e-3 and abs(slopes[1] - 1) < 0.09
+
+
+@pytest.mark.parametrize("rate", [0.3, 8.0, 700.0])
+def test_probability_of_a_count_is_that_of_the_gamma_function(bits, rate):
+    """Between whole numbers too; where count and rate are far apart as well as where they nearly cancel."""
+    count = np.array([0.0, 0.4, 1, 3.5, 7.999, 8, 30.25, 699, 705, 4e3])
+    expected = count * np.log(rate) - rate - scipy.special.gammaln(count + 1)
+    found = np.asarray(log_probability(real(count), jnp.full(count.size, rate, real(0).dtype)), np.float64)
+    assert np.allclose(found, expected, rtol=2e-6 if bits == 32 else 1e-9, atol=2e-6 if bits == 32 else 1e-9)
+    slope = jax.grad(lambda x: log_probability(x, jnp.full_like(x, rate)).sum())(real(count))
+    exact = np.log(rate) - scipy.special.digamma(count + 1)
+    assert np.allclose(slope, exact, atol=2e-5 if bits == 32 else 2e-8)
+
+
+def test_likelihood_of_counts_is_exact_without_readout(double):
+    plain = stages.exposure(read_noise=0.0, gain=0.0, residual=0.0, sky_noise=0.0)
+    noise, cube = PoissonNoise(plain), jnp.full((3, stages.OBSERVED.size), 20.0)
+    data = drawn(noise, cube, jax.random.key(3))
+    electrons, background = np.asarray(plain.electrons()), np.asarray(plain.background())
+    count = np.round(np.asarray(data) * electrons + background)
+    expected = scipy.stats.poisson.logpmf(count, 20.0 * electrons + background) + np.log(electrons)
+    assert float(noise.log_prob(data, cube)) == pytest.approx(expected.sum(), rel=1e-9)
+    mask = jnp.broadcast_to(jnp.arange(3)[:, None] > 0, data.shape)
+    spoilt = data.at[0].set(jnp.nan)
+    assert float(noise.log_prob(spoilt, cube, mask=mask)) == pytest.approx(expected[1:].sum(), rel=1e-9)
+
+
+def test_likelihood_of_counts_is_near_the_convolution_with_readout(double):
+    """Summed over counts: 33 electrons, three of readout noise. Three times nearer than the normal likelihood."""
+    plain = stages.exposure(read_noise=3.0, gain=0.0, residual=0.0, sky_noise=0.0, pixels=1.0, count=1.0)
+    noise, size, level = PoissonNoise(plain), stages.OBSERVED.size, np.asarray(plain.background())
+    cube, counts = 30.0 / plain.electrons()[None], np.arange(400)
+    for pull, within in ((-3, 0.2), (-2, 0.02), (-1, 0.02), (1, 0.02), (2, 0.02), (3, 0.1)):
+        data = cube + pull * jnp.sqrt(noise.variance(cube))
+        seen = np.asarray(data[0] * plain.electrons()) + level
+        terms = scipy.stats.poisson.logpmf(counts, 30.0 + level[:, None])
+        terms = terms + scipy.stats.norm.logpdf(seen[:, None], counts, 3.0)
+        exact = (scipy.special.logsumexp(terms, axis=1) + np.log(plain.electrons())).sum()
+        error, normal = (abs(float(one.log_prob(data, cube)) - exact) / size for one in (noise, plain))
+        assert error < within and error < normal / 2, pull
+
+
+# --- a wanted ratio ---------------------------------------------------------------------------------------------------
+
+
+def target(cube, **keys):
+    """The stage of a description, over spaxels of half an arcsecond."""
+    tall, wide, size = cube.shape
+    north, east = np.meshgrid(np.arange(tall) - (tall - 1) / 2, (wide - 1) / 2 - np.arange(wide), indexing="ij")
+    given = {
+        "observed": Wavelengths(5000.0, 2.0, size, "air"),
+        "element_area": 0.25,
+        "places": 0.5 * np.column_stack([east.ravel(), north.ravel()]),
+    }
+    return module("noise", {"kind": "target-snr", "snr": 10.0} | keys, "telescope.noise", given)
+
+
+def profile():
+    """An exponential disc that is redder in its second half of the channels."""
+    y, x = np.mgrid[:21, :21] - 10
+    return real(np.exp(-np.hypot(y, x) / 4)[..., None] * np.where(np.arange(40) < 20, 1.0, 3.0))
+
+
+def test_ratio_is_that_which_was_asked_for_where_it_was_asked_for(bits):
+    cube = profile()
+    level = {
+        name: float(jnp.sqrt(target(cube, **keys).variance(cube)[0, 0, 0]))
+        for name, keys in {
+            "channel": {},
+            "angstrom": {"per": "angstrom"},
+            "band": {"band": [4999.0, 5039.0]},
+            "radius": {"radius": 3.0},
+            "brightness": {"surface_brightness": 22.0},
+        }.items()
+    }
+    assert level["channel"] == pytest.approx(0.2, rel=1e-5)
+    assert level["angstrom"] == pytest.approx(0.2 / 2**0.5, rel=1e-5)
+    assert level["band"] == pytest.approx(0.1, rel=1e-5)
+    y, x = np.mgrid[:21, :21] - 10
+    ring = np.abs(0.5 * np.hypot(y, x) - 3.0) <= 0.25
+    assert level["radius"] == pytest.approx(0.2 * np.exp(-np.hypot(y, x) / 4)[ring].mean(), rel=1e-5)
+    vacuum = exposure.centres_in_vacuum(Wavelengths(5000.0, 2.0, 40, "air"))
+    assert level["brightness"] == pytest.approx(0.25 * ab_flux(22.0, vacuum).mean() / 10, rel=1e-5)
+
+
+def test_ratio_in_a_band_looks_past_channels_that_the_library_does_not_reach(bits):
+    cube = profile().at[..., :5].set(jnp.nan)
+    for keys in ({}, {"band": [4999.0, 5039.0]}, {"band": [4999.0, 5039.0], "radius": 2.0}):
+        assert np.isfinite(target(cube, **keys).variance(cube)).all()
+    assert float(target(cube, band=[4999.0, 5039.0]).variance(cube)[0, 0, 0]) == pytest.approx(0.01, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"band": [4000.0, 4100.0]}, "no channel lies between 4000 and 4100 angstrom"),
+        ({"radius": 30.0}, "no spaxel lies 30 arcsec from the centre"),
+        ({"radius": 1.0, "surface_brightness": 22.0}, "not both"),
+    ],
+)
+def test_ratio_that_cannot_be_is_refused(keys, words):
+    with pytest.raises(InputError, match=words):
+        target(profile(), **keys)
+
+
+def test_header_of_before_makes_the_same_noise(bits):
+    cube = profile()
+    before = TargetSNRNoise(10.0)
+    assert eqx.tree_equal(target(cube), before)
+    assert np.array_equal(before.variance(cube), before.variance(cube.reshape(441, 40)).reshape(cube.shape))
+
+
+# --- the sky ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("site", BRIGHTNESS)
+@pytest.mark.parametrize("band", ["B", "V", "R", "I"])
+def test_night_sky_is_as_bright_in_a_band_as_is_published(site, band):
+    """Lines and continuum together, to 20 per cent: straight lines between the bands are not their means."""
+    centre, width, _ = BANDS[band]
+    observed = Wavelengths(centre - width / 2 + 2, 4.0, width // 4, "vacuum")
+    expected = flux_of(band, BRIGHTNESS[site][band]) / 1e-20
+    assert night_sky(site).on(observed)[0].mean() == pytest.approx(expected, rel=0.2)
+
+
+def test_night_sky_brightens_with_moon_and_airmass():
+    dark, moonlit = night_sky().on(OPTICAL), night_sky(moon=1.0).on(OPTICAL)
+    low = night_sky(airmass=2.0).on(OPTICAL)
+    green, red = (int(np.argmin(np.abs(OPTICAL.centres() - wave))) for wave in (5450.0, 8200.0))
+    magnitude = {place: -2.5 * np.log10(moonlit[0][place] / dark[0][place]) for place in (green, red)}
+    # Full moon 90 degrees away: 2 to 3 mag in V (Krisciunas & Schaefer 1991, table 2), less in the red.
+    assert -3 < magnitude[green] < -2 and magnitude[green] < magnitude[red] < -0.3
+    assert 1.3 < low[0][red] / dark[0][red] < 1.6 and np.allclose(low[1], dark[1] ** 2)
+
+
+def test_line_of_the_sky_has_its_flux_and_its_width():
+    sky = Sky(Curve.flat("none", 0.0), Curve.flat("none", 1.0), np.array([[5578.9, 1000.0]]), 3.0)
+    light = sky.on(Wavelengths(5500.0, 0.5, 400, "vacuum"))[0]
+    centres = Wavelengths(5500.0, 0.5, 400, "vacuum").centres()
+    mean = light @ centres / light.sum()
+    assert 0.5 * light.sum() == pytest.approx(1000.0) and mean == pytest.approx(5578.9)
+    variance = light @ (centres - mean) ** 2 / light.sum() - 0.5**2 / 12
+    assert np.sqrt(8 * np.log(2) * variance) == pytest.approx(3.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("unit", ["nm", "micrometre"])
+def test_sky_of_eso_is_read_as_it_is_meant(tmp_path, unit):
+    """Photons to energy, by hand at one wavelength; nanometres today, micrometres before."""
+    nanometre = np.arange(480.0, 930.0, 0.1)
+    flux, trans = 100 + nanometre / 10, np.clip(nanometre / 1e3, 0, 1)
+    path = tmp_path / "skycalc.fits"
+    Table({"lam": nanometre / (1 if unit == "nm" else 1e3), "flux": flux, "trans": trans, "dtrans1": trans}).write(path)
+    observed = Wavelengths(7000.0, 1.25, 9, "vacuum")
+    radiance, transmission = read_sky(str(path)).on(observed)
+    photon = constants.h * constants.c / (7000 * u.AA)
+    expected = (170.0 / u.s / u.m**2 / u.um * photon).to_value(1e-20 * u.erg / u.s / u.cm**2 / u.AA)
+    assert radiance[0] == pytest.approx(expected, rel=1e-6) and transmission[0] == pytest.approx(0.7, rel=1e-6)
+
+
+def test_tables_of_other_kinds_are_read_with_what_they_state(tmp_path):
+    wave, light = np.linspace(4900, 5100, 21), np.linspace(1, 3, 21)
+    observed = Wavelengths(5000.0, 2.0, 5, "air")
+    text, ecsv = tmp_path / "sky.txt", tmp_path / "sky.ecsv"
+    np.savetxt(text, np.column_stack([wave, light * 1e-17, light / 4]))
+    Table({"w": wave * u.AA, "f": light * u.Unit("1e-17 erg s-1 cm-2 Angstrom-1 arcsec-2"), "t": light / 4}).write(ecsv)
+    units = {"wavelength": "Angstrom", "radiance": "erg s-1 cm-2 Angstrom-1 arcsec-2"}
+    one, other = (sky.on(observed) for sky in (read_sky(str(text), "air", units), read_sky(str(ecsv), "air")))
+    assert np.allclose(one, other) and one[0][0] == pytest.approx(2000.0, rel=1e-6)
+    assert np.allclose(read_throughput(str(text), "air", units).on(observed), 1e-17 * (observed.centres() - 4800) / 100)
+    spectrum = read_spectrum(str(text), "air", {"wavelength": "Angstrom", "flux": "erg s-1 cm-2 Angstrom-1"})
+    assert np.allclose(spectrum.on(observed), one[0])
+    for call, words in (
+        (lambda: read_sky(str(text), "air"), "the unit of its column 'col1' is not in the file"),
+        (lambda: read_sky(str(ecsv)), 'in "air" or in "vacuum"'),
+        (lambda: read_sky(str(text), "air", units | {"radiance": "kg"}), "is no unit of light"),
+        (lambda: read_sky(str(text), "air", units | {"wavelength": "s"}), "is no unit of a wavelength"),
+        (lambda: read_sky(str(ecsv), "air").on(OPTICAL), "it reaches from 4901.4 to 5101.4 angstrom in vacuum"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+def test_dark_space_has_no_sky():
+    radiance, transmission = no_sky().on(OPTICAL)
+    assert np.all(radiance == 0) and np.all(transmission == 1)
+
+
+# --- published calculators --------------------------------------------------------------------------------------------
+
+
+def muse(**changes):
+    """The exposure of the preset."""
+    known = instruments.load("muse-wfm")["exposure"] | {"kind": "exposure", "gain": 0.0} | changes
+    given = {"observed": OPTICAL, "element_area": 0.04, "places": np.zeros((1, 2))}
+    return module("noise", known, "telescope.noise", given)
+
+
+def under(noise, wavelength, electrons, elements):
+    """The same under a sky of so many electrons in some elements and a channel."""
+    place = int(np.argmin(np.abs(OPTICAL.centres() - wavelength)))
+    scale = electrons / elements / noise.sky_electrons()[place]
+    return eqx.tree_at(lambda n: n.sky, noise, noise.sky * scale), place
+
+
+def test_continuum_has_the_ratio_of_the_calculator_of_eso(double):
+    """MUSE WFM: R = 23 AB mag/arcsec2 in 1 arcsec2 and a channel at 8000 angstrom, 3600 s, airmass 1.2.
+
+    Quoted in the tests of github.com/RolandBacon/pyetc: target 340 e-, sky 2170 e-, S/N 6.41.
+    """
+    noise, place = under(muse(time=3600.0, sky={"kind": "night", "airmass": 1.2}), 8000.0, 2170.0, 25)
+    made = exposure.spectroscopy(noise, ab_flux(23.0, np.full(OPTICAL.size, 6400.0)), elements=25)
+    assert made.signal[place] * float(noise.electrons()[place]) == pytest.approx(340, rel=0.04)
+    assert made.snr[place] == pytest.approx(6.41, rel=0.04)
+    whole = exposure.needed(
+        lambda count: exposure.spectroscopy(
+            exposure.with_exposures(noise, count=count), made.signal / 25 / 0.04, elements=25
+        ).snr[place],
+        2 * made.snr[place],
+    )
+    assert whole == pytest.approx(4, rel=1e-4)
+
+
+def test_line_has_the_ratio_of_the_calculator_of_eso(double):
+    """MUSE WFM: 5e-18 erg/s/cm2 at 7000 angstrom, 5 x 5 spaxels and 5 channels, 2 x 1800 s.
+
+    Quoted there: target 753 e-, sky 6226 e-, S/N 7.69.
+    """
+    noise, place = under(muse(time=1800.0, count=2.0), 7000.0, 6226.0 / 5, 25)
+    line = slice(place - 2, place + 3)
+    flux = jnp.full((25, OPTICAL.size), 753.0 / 125 / noise.electrons()[place])
+    variance = np.asarray(noise.variance(flux))[:, line].sum()
+    assert float(flux[:, line].sum() / np.sqrt(variance)) == pytest.approx(7.69, rel=0.01)
+
+
+def test_ratio_that_is_never_reached_takes_for_ever(double):
+    noise = stages.exposure()
+    brightness = np.full(stages.OBSERVED.size, 5.0)
+    assert exposure.needed(
+        lambda count: exposure.spectroscopy(exposure.with_exposures(noise, count=count), brightness).per_channel, 1e3
+    ) == float("inf")
+    with pytest.raises(InputError, match="of no exposure"):
+        exposure.plain(ConstantNoise(1.0))
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def told(capsys, *line):
+    """Status, and what was printed."""
+    status = cli.main(["etc", *line])
+    captured = capsys.readouterr()
+    return status, captured.out + captured.err
+
+
+def test_command_tells_ratios_and_exposures(capsys):
+    status, text = told(
+        capsys, "muse-wfm", "--magnitude", "22", "--snr", "10", "--band", "5500", "6000", "--area", "1", "--time", "600"
+    )
+    assert status == 0 and "1 x 600 s, 1 arcsec2, 5500 to 6000 angstrom in air" in text
+    ratio = float(text.split("S/N ")[1].split()[0])
+    exposures = float(text.split("takes ")[1].split()[0])
+    assert exposures == pytest.approx((10 / ratio) ** 2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["muse-wfm"], "give either --magnitude"),
+        (["muse-wfm", "--magnitude", "22", "--time", "-1"], "argument --time: -1 is not greater than zero"),
+        (["manga", "--magnitude", "22"], "telescope.noise.throughput"),
+        (["muse-wfm", "--magnitude", "22", "--band", "1", "2"], "no channel lies between 1 and 2 angstrom"),
+    ],
+)
+def test_command_says_what_would_do(capsys, line, words):
+    status, text = told(capsys, *line)
+    assert status == 2 and words in text
+
+
+def test_description_takes_the_numbers_of_its_instrument(tmp_path):
+    """And its own where it has them; paths are those from its folder."""
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {
+                "galaxy": {"kind": "disc-bulge"},
+                "library": {"kind": "embedded"},
+                "telescope": {
+                    "instrument": "muse-wfm",
+                    "target": {"kind": "cosmological", "redshift": 0.02},
+                    "noise": {"kind": "exposure", "count": 4, "sky": {"kind": "file", "path": "sky.fits"}},
+                },
+            }
+        )
+    )
+    whole = config.resolved(config.load(tmp_path / "a.json"))["telescope"]["noise"]
+    assert (whole["count"], whole["read_noise"], whole["form"]) == (4, 3.0, "gaussian")
+    assert whole["sky"] == {"kind": "file", "path": str(tmp_path / "sky.fits")}
+    scaled = {"kind": "scaled", "factor": 2, "noise": {"kind": "exposure"}}
+    description = config.load(tmp_path / "a.json")
+    description["telescope"]["noise"] = scaled
+    assert config.resolved(description)["telescope"]["noise"]["noise"]["read_noise"] == 3.0
+
+
+def test_full_pixels_are_flagged_in_the_cube(tmp_path):
+    """Where the sample, not its mean, is above what a pixel holds; and the file gives the flags back."""
+    noise = {"kind": "exposure", "throughput": {"kind": "flat", "value": 0.3}, "sky": {"kind": "none"}}
+    noise |= {"collecting_area": 48.0, "time": 4000.0, "read_noise": 3.0, "dark": 3.0, "pixels": 1.0}
+    description = {
+        "galaxy": {"kind": "disc-bulge", "count": 300},
+        "library": {"kind": "embedded"},
+        "telescope": {
+            "target": {"kind": "fixed", "redshift": 0.02, "distance": 90.0},
+            "spaxels": {"kind": "square", "pitch": 1.0, "size": [8, 7]},
+            "wavelengths": {"start": 5000.0, "step": 2.0, "size": 20, "medium": "air"},
+            "noise": noise,
+        },
+    }
+    assert run.observe(run.prepare(description)).quality is None
+    noise["full_well"] = 2e3
+    cube = run.observe(run.prepare(description))
+    assert cube.quality is not None and {0, 4096} == {*np.unique(cube.quality)}
+    assert cube.flux[cube.quality > 0].min() > 0.99 * cube.flux[cube.quality == 0].max()
+    assert any(note.endswith("voxels have a full pixel of the detector: see DQ") for note in cube.notes)
+    write_cube(tmp_path / "cube.fits", cube)
+    assert np.array_equal(read_cube(tmp_path / "cube.fits").quality, cube.quality)

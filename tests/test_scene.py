@@ -1,0 +1,195 @@
+"""The scene behind the spaxels: narrow PSFs, rectangles, fields that are turned."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import stages
+from astropy.io import fits
+from astropy.wcs import WCS
+from specification import Specification, gaussian, moffat
+
+from ifux import GaussianPSF, MoffatPSF, Projected, RectangularSpaxels, Slicer, SquareSpaxels, maps, real
+from ifux.config.cells import LOST, cells
+from ifux.io.files.cube import Cube, read_cube, write_cube
+from ifux.numerics.contract import contract
+
+PLACES = np.concatenate(
+    [[[0, 0], [0.5, 0.5], [0.5, 0], [0.25, 0.25], [0.02, 0.47]], np.random.default_rng(0).uniform(-0.5, 0.5, (4, 2))]
+)
+"""Where in a spaxel a star stands, to the (east, north) of its centre [spaxel]: the extremes, and anywhere."""
+FIELD = 9
+
+
+def seen_at(sky):
+    """Stars that stand at places on the sky."""
+    none = jnp.zeros(len(sky))
+    return Projected(real(sky), none, none, none + 1, none + 5, none + 0.02)
+
+
+@eqx.filter_jit
+def images(spaxels, psf, sky):
+    """One image for every star."""
+    count = len(sky)
+    shape = *spaxels.scene_shape(psf.margin), count
+    scattered = spaxels.locate(seen_at(sky), psf.margin).scatter(jnp.eye(count)).reshape(shape)
+    return jnp.moveaxis(Slicer().sample(psf.blur(scattered, spaxels.scene), spaxels.scene)[0], 2, 0)
+
+
+@eqx.filter_jit
+def moved(spaxels, psf, sky):
+    """The change of every image as its star moves east."""
+    return jax.jvp(lambda sky: images(spaxels, psf, sky), (sky,), (jnp.zeros_like(sky).at[:, 0].set(1),))[1]
+
+
+def resolved(psf, side=1.0, size=FIELD):
+    """Spaxels with the cells that a description would have, and the PSF with such a reach."""
+    spaxels = SquareSpaxels(side, (size, size), oversampling=(cells(psf.sharpest() / side),) * 2)
+    cell = side / spaxels.oversampling[0]
+    return spaxels, psf.reaching(int(np.ceil(psf.radius(LOST / 10) / cell)))
+
+
+def shares(fwhm, east):
+    """The analytic shares of a Gaussian's light along x, and their change as it moves east."""
+    sigma, edges = fwhm / np.sqrt(8 * np.log(2)), np.arange(FIELD + 1) - FIELD / 2
+    distance = (edges + east) / sigma
+    slope = np.exp(-0.5 * distance**2) / np.sqrt(2 * np.pi) / sigma
+    return np.diff(scipy.special.ndtr(distance)), np.diff(slope)
+
+
+WIDTHS = [0.3, 0.5, 0.75, 1.0, 1.5, 2.3, 3.0, 4.0, 5.1]
+"""Full width at half maximum [spaxel]."""
+
+
+@pytest.mark.parametrize("fwhm", WIDTHS)
+def test_narrow_gaussian_is_seen_as_it_is_anywhere_in_a_spaxel(double, fwhm):
+    """Flux, centroid, every spaxel within 1e-3 of the peak, nothing more negative than that; and the slope is true."""
+    spaxels, psf = resolved(GaussianPSF(fwhm, reach=1))
+    found, change = np.asarray(images(spaxels, psf, PLACES)), np.asarray(moved(spaxels, psf, real(PLACES)))
+    for image, slope, (east, north) in zip(found, change, PLACES, strict=True):
+        (x, dx), (y, _) = shares(fwhm, east), shares(fwhm, -north)
+        truth, moving = np.outer(y, x), np.outer(y, dx)
+        assert np.abs(image - truth).max() < 1e-3 * truth.max() and image.min() > -1e-3 * truth.max()
+        assert image.sum() == pytest.approx(truth.sum(), abs=2e-4)
+        assert np.abs((image * np.arange(FIELD)).sum() - (truth * np.arange(FIELD)).sum()) < 2e-3 * fwhm
+        assert np.abs(slope - moving).max() < 1e-2 * max(np.abs(moving).max(), truth.max() / fwhm)
+
+
+@pytest.mark.parametrize("fwhm", [0.5, 1.0, 2.3, 3.0])
+def test_narrow_moffat_is_seen_as_it_is_anywhere_in_a_spaxel(double, fwhm):
+    """Against quadrature over the spaxel, 24 nodes a side."""
+    spaxels, psf = resolved(MoffatPSF(fwhm, reach=1), size=5)
+    nodes, share = np.polynomial.legendre.leggauss(24)
+    for image, (east, north) in zip(np.asarray(images(spaxels, psf, PLACES)), PLACES, strict=True):
+        x, y = (np.arange(5)[:, None] - 2 + nodes / 2 + offset for offset in (east, -north))
+        radius = np.hypot(y[:, :, None, None], x[None, None])
+        truth = np.einsum("yaxb,a,b->yx", moffat(fwhm, 2.8)(radius), share / 2, share / 2)
+        assert np.abs(image - truth).max() < 1.1e-3 * truth.max() and image.min() > 0
+
+
+def test_cells_to_a_spaxel_are_few_where_the_psf_is_wide():
+    assert [cells(across) for across in (0.0001, 0.3, 0.5, 1.0, 2.0, 2.3, 5.0, 5.05, 100.0, np.inf)] == [
+        12, 12, 8, 4, 2, 2, 2, 1, 1, 1
+    ]  # fmt: skip
+
+
+def test_slicer_adds_up_cells_and_has_its_adjoint(double):
+    rng = np.random.default_rng(1)
+    scene = RectangularSpaxels((0.3, 0.8), (5, 4), oversampling=(2, 3)).scene
+    sky, elements = real(rng.normal(size=(2, 12, 10, 3))), real(rng.normal(size=(2, 4, 5, 3)))
+    sampled, back = jax.vjp(lambda sky: Slicer().sample(sky, scene), sky)
+    assert np.allclose(sampled[1, 2, 3], sky[1, 6:9, 6:8].sum(axis=(0, 1)), rtol=0, atol=1e-13)
+    assert float(jnp.vdot(sampled, elements)) == pytest.approx(float(jnp.vdot(sky, back(elements)[0])), rel=1e-12)
+    same = SquareSpaxels(0.3, (5, 4)).scene
+    cube = sky[0]
+    assert Slicer().sample(sky, same) is sky and Slicer().rebuild(cube) is cube
+    assert Slicer().rebuild_variance(cube) is cube
+
+
+def primitives(jaxpr):
+    """The names of all equations, those inside of others too, sorted."""
+    found = []
+    for equation in jaxpr.eqns:
+        inner = [sub for value in equation.params.values() for sub in jax.tree.leaves(value, is_leaf=is_jaxpr)]
+        inner = [sub.jaxpr if hasattr(sub, "jaxpr") else sub for sub in inner if is_jaxpr(sub)]
+        found += [equation.primitive.name, *(name for sub in inner for name in primitives(sub))]
+    return sorted(found)
+
+
+def is_jaxpr(value):
+    return hasattr(value, "eqns") or hasattr(value, "jaxpr")
+
+
+def test_slicer_costs_nothing_where_a_cell_is_a_spaxel():
+    """The program of a telescope is that of deposit, blur and contract composed by hand."""
+    telescope, stars = stages.telescope(), stages.particles()
+
+    def by_hand(telescope, stars):
+        weights, templates = telescope.weights(stars), telescope.templates()
+        missing = jnp.isnan(templates[0])
+        templates = jnp.where(missing[None], 0, templates)
+        share = telescope.psf.term_weights(real(telescope.wavelengths.centres()))
+        blurred = telescope.psf.blur(contract(weights[None], templates[None]), telescope.spaxels.scene)
+        cube = jnp.einsum("tyxw,tw->yxw", blurred, share, precision=jax.lax.Precision.HIGHEST)
+        return jnp.where(missing, jnp.nan, cube)
+
+    arrays, rest = eqx.partition((telescope, stars), eqx.is_array)
+    ours = jax.make_jaxpr(lambda a: (lambda t, s: t(s))(*eqx.combine(a, rest)))(arrays)
+    hand = jax.make_jaxpr(lambda a: by_hand(*eqx.combine(a, rest)))(arrays)
+    assert primitives(ours.jaxpr) == primitives(hand.jaxpr)
+
+
+TURNED = {"pitch": (0.5, 0.3), "size": (11, 16), "centre": (0.4, -0.3), "position_angle": 35.0}
+"""A field of rectangles, turned and off the centre."""
+
+
+def test_turned_field_of_rectangles_is_that_of_the_specification(double):
+    """A PSF of two and a half spaxels one way and four the other, with the cells that a description would have."""
+    fwhm, stars = 1.2, stages.particles(150)
+    oversampling = tuple(cells(fwhm / side) for side in TURNED["pitch"])
+    telescope = stages.telescope(
+        spaxels=RectangularSpaxels(**TURNED, oversampling=oversampling), psf=GaussianPSF(fwhm, reach=14)
+    )
+    assert oversampling == (2, 2)
+    columns = {name: np.asarray(getattr(stars, name)) for name in vars(stars) if getattr(stars, name) is not None}
+    slow = Specification(
+        stages.library(), stages.OBSERVED, stages.REDSHIFT, 90.0, 50.0, 30.0, TURNED["pitch"], TURNED["size"],
+        gaussian(fwhm), 3.2, field=(*TURNED["centre"], TURNED["position_angle"]),
+    ).cube(**columns)  # fmt: skip
+    cube = np.asarray(eqx.filter_jit(lambda t, p: t(p))(telescope, stars))
+    assert np.abs(cube - slow).max() < 1e-3 * slow.max()
+    bright = slow.max(axis=2) > 0.02 * slow.max()
+    assert bright.sum() > 60 and np.max(np.abs(cube - slow).max(axis=2)[bright] / slow.max(axis=2)[bright]) < 2e-3
+    assert cube.sum() == pytest.approx(slow.sum(), rel=1e-4)
+
+
+def test_star_stands_where_the_header_says(double, tmp_path):
+    """Of a field of rectangles, turned: read by astropy, and by ourselves."""
+    spaxels, sky = RectangularSpaxels(**TURNED, oversampling=(3, 1)), np.array([[0.9, 0.35]])
+    psf = GaussianPSF(0.6, reach=10)
+    image = np.asarray(images(spaxels, psf, sky))[0]
+    cube = Cube(
+        image[None], stages.OBSERVED.cut(4900.0, 4901.9), TURNED["pitch"], position=(180.0, 0.0), position_angle=35.0
+    )
+    write_cube(tmp_path / "cube.fits", cube)
+    again = read_cube(tmp_path / "cube.fits")
+    assert again.pitch == TURNED["pitch"] and again.position_angle == 35.0 and again.position == (180.0, 0.0)
+    y, x = ((image * axis).sum() for axis in np.indices(image.shape))
+    east, north = WCS(fits.getheader(tmp_path / "cube.fits", "DATA")).celestial.wcs_pix2world([[x, y]], 0)[0]
+    offset = np.array([east - 180.0, north]) * 3600 + TURNED["centre"]
+    assert np.abs(offset - sky[0]).max() < 2e-3
+
+
+def test_true_maps_are_of_spaxels(double):
+    """Cells are added up: of degree 0, they are the hard bins of NumPy, whatever a spaxel is divided into."""
+    spaxels = SquareSpaxels(0.4, (9, 8), position_angle=20.0, degree=0, oversampling=(3, 2))
+    telescope, stars = stages.telescope(spaxels=spaxels), stages.particles(100)
+    found = eqx.filter_jit(maps.true_maps)(telescope, stars)["MASS"]
+    east, north = np.asarray(telescope.project(stars).sky).T
+    angle = np.radians(20.0)
+    right, up = -east * np.cos(angle) + north * np.sin(angle), east * np.sin(angle) + north * np.cos(angle)
+    edges = [np.arange(9) * 0.4 - 1.6, np.arange(10) * 0.4 - 1.8]
+    binned, _, _ = np.histogram2d(up, right, bins=edges, weights=np.asarray(stars.mass))
+    assert np.allclose(found, binned, rtol=1e-12)
