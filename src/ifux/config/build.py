@@ -213,7 +213,7 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
     return stages, observed
 
 
-def noise(description: dict, spaxels: Any, observed: Wavelengths) -> AbstractNoise:
+def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> AbstractNoise:
     """The noise of a resolved description, in these spaxels and on these channels."""
     return module("noise", description["noise"], "telescope.noise", {"observed": observed, **elements(spaxels)})
 
