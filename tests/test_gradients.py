@@ -35,23 +35,25 @@ def test_every_member_of_every_family_is_in_a_variant():
         assert {hand[base] for hand in dealt().values()} == set(members), base
 
 
+INSTRUMENTS = ["muse-wfm", "manga", "sami-red"]
+"""Of seeing with wings, of seeing without, and the one with the narrowest lines: others have the same stages."""
+TESTED = [*MEMBERS, *INSTRUMENTS, "mixtures, particles", "mixtures, stage", "disc and bulge"]
+"""Every leaf, and every instrument that differs; `benchmarks/gradients.py` takes all of them."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", TESTED)
 def test_gradient_of_every_leaf_is_that_of_finite_differences(double, variant):
     wrong = [str(one) for one in compared(VARIANTS[variant]()) if not one.agrees]
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-INSTRUMENTS = ["muse-wfm", "manga", "sami-red"]
-"""Of seeing with wings, of seeing without, and the one with the narrowest lines: others have the same stages."""
-SINGLE = [*MEMBERS, *INSTRUMENTS, "mixtures, particles", "mixtures, stage", "disc and bulge"]
-"""Every leaf, and every instrument that differs, in what time allows."""
 VELOCITIES = ("galaxy.velocity", "dispersion", "rotation_speed", "turnover_radius")
 NARROW = ("lsf.fwhm", "ssp.fwhm", "inclination")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", SINGLE)
+@pytest.mark.parametrize("variant", TESTED)
 def test_gradient_in_single_precision_is_that_in_double(double, variant):
     """Relative to the largest number of a leaf: some hundred roundings for each of a few thousand terms.
 
@@ -70,7 +72,7 @@ def test_table_of_errors_has_every_leaf_and_every_variant():
     rows = {name: int(count) for name, count in re.findall(r"^\| `(\S+)` \| (\d+) \|", text, re.MULTILINE)}
     leaves = {variant: set(named(made())) for variant, made in VARIANTS.items()}
     assert rows == Counter(name for names in leaves.values() for name in names)
-    assert set(rows) == set().union(*(leaves[variant] for variant in SINGLE))
+    assert set(rows) == set().union(*(leaves[variant] for variant in TESTED))
     for variant, hand in dealt().items():
         words = [f"{family(base)} {name}" for base, name in hand.items()]
         del words[[*hand].index("AbstractCurve")]  # in a screen of dust

@@ -274,9 +274,13 @@ def test_fit_with_other_particles_scatters_as_it_says(double):
     The model has more particles than the mock. What its own chance does to its derivatives with respect to places is
     of second order, and far from negligible: the free numbers are populations.
     """
-    names, count, more = ("mass", "disc_age"), 2_500, 4
+    names, count, more = ("mass", "disc_age"), 1_500, 4
     telescope = stages.telescope(
-        spaxels=SquareSpaxels(2.0, (9, 8)), psf=GaussianPSF(3.0, reach=3), noise=TargetSNRNoise(20.0)
+        wavelengths=Wavelengths(4836.0, 2.5, 60, "air"),
+        spaxels=SquareSpaxels(2.0, (9, 8)),
+        kinematics=VelocityChannels(reach=500.0, spacing=100.0),
+        psf=GaussianPSF(3.0, reach=3),
+        noise=TargetSNRNoise(20.0),
     )
 
     def galaxy(seed, count=count):
@@ -314,7 +318,7 @@ def test_scatter_needs_draws(double):
 def test_particles_of_a_whole_cube_are_improved_as_far_as_they_can_be_known(double):
     """Ages and metallicities of every star, from wrong ones; what the cube cannot tell is left to the prior."""
     count, spread = 250, 0.15 * math.log(10)
-    telescope = band(4850.0, 2.5, 120)
+    telescope = band(4850.0, 2.5, 120, kinematics=VelocityChannels(reach=500.0, spacing=100.0))
     rng = np.random.default_rng(5)
     stars = DiscBulge.sample(count, key=jax.random.key(1)).particles()
     middle = np.log([5.0, 0.01])
@@ -376,7 +380,7 @@ def test_posterior_covers_the_truth_as_often_as_it_says(double):
     telescope = band(
         5100.0,
         2.5,
-        48,
+        36,
         spaxels=SquareSpaxels(4.0, (4, 4), degree=1),
         kinematics=VelocityChannels(reach=400.0, spacing=100.0, degree=1),
         psf=GaussianPSF(5.0, reach=1),
@@ -386,7 +390,7 @@ def test_posterior_covers_the_truth_as_often_as_it_says(double):
     telescope = eqx.tree_at(
         lambda t: t.ssp, telescope, LowRankSSP.from_library(embedded_library().cut(4900, 5300), 1e-2)
     )
-    observation = Observation(telescope, DiscBulge.sample(150, key=jax.random.key(1)))
+    observation = Observation(telescope, DiscBulge.sample(100, key=jax.random.key(1)))
     clean = predicted(observation)
     level = jnp.sqrt(telescope.noise.variance(clean)[0, 0, 0])
     observation = eqx.tree_at(lambda o: o.telescope.noise, observation, ConstantNoise(level))

@@ -1,6 +1,7 @@
 """True maps are the moments of the particles in each spaxel."""
 
 import equinox as eqx
+import jax
 import numpy as np
 import pytest
 from stages import particles, telescope
@@ -10,6 +11,14 @@ from ifux import maps as module
 from ifux.maps import UNITS
 
 true_maps = eqx.filter_jit(module.true_maps)
+covered = eqx.filter_jit(lambda instrument, stars: instrument.coverage(stars))
+
+
+@eqx.filter_jit
+def shining(instrument, stars):
+    """Particles on the sky, and their light."""
+    seen = instrument.project(stars)
+    return seen, instrument.ssp.luminosity(seen)
 
 
 def nearest():
@@ -19,10 +28,9 @@ def nearest():
 
 def numpy_moments(instrument, stars, chosen=slice(None)):
     """Light-weighted moments of some of the stars, in double precision: [km/s], [km/s], [Gyr], mass fraction."""
-    seen = instrument.project(stars)
+    seen, light = shining(instrument, stars)
     light, velocity, age, metallicity = (
-        np.asarray(values, np.float64)[chosen]
-        for values in (instrument.ssp.luminosity(seen), seen.velocity, seen.age, seen.metallicity)
+        np.asarray(values, np.float64)[chosen] for values in (light, seen.velocity, seen.age, seen.metallicity)
     )
     mean = np.average(velocity, weights=light)
     spread = np.sqrt(np.average((velocity - mean) ** 2, weights=light))
@@ -30,7 +38,7 @@ def numpy_moments(instrument, stars, chosen=slice(None)):
 
 
 def test_map_names_are_those_with_units():
-    assert list(module.true_maps(telescope(), particles())) == list(UNITS)
+    assert set(jax.eval_shape(module.true_maps, telescope(), particles())) == set(UNITS)
 
 
 @pytest.mark.parametrize("degree", [0, 1, 3])
@@ -38,7 +46,7 @@ def test_mass_map_sums_to_the_mass_in_the_field(bits, degree):
     instrument = telescope(spaxels=SquareSpaxels(0.4, (9, 8), degree=degree))
     stars = particles(300)
     mass = true_maps(instrument, stars)["MASS"]
-    inside = float(instrument.coverage(stars).field)
+    inside = float(covered(instrument, stars).field)
     assert 0.3 < inside < 1
     assert mass.shape == (8, 9)
     assert float(mass.sum()) == pytest.approx(inside * float(stars.mass.sum()), rel=1e-5)

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 TESTS = (
-    "test_specification.py::test_cube_of_the_exact_grid_is_that_of_the_specification[made up-float32-Gaussian]",
-    "test_specification.py::test_cube_of_the_low_rank_basis_is_that_of_the_specification[made up-Moffat]",
-    "test_specification.py::test_spectrum_at_ten_thousand_kilometres_per_second_is_that_of_the_specification",
+    "test_specification.py::test_cube_of_the_low_rank_basis_is_that_of_the_specification[Moffat]",
     "test_gradients.py::test_gradient_in_single_precision_is_that_in_double[disc and bulge]",
-    "test_numerics.py::test_equal_points_in_one_place_are_all_counted",
+    "test_numerics.py::test_equal_points_in_one_place_are_all_counted[100000000-in turn]",
+    "test_numerics.py::test_equal_points_in_one_place_are_all_counted[100000000-in tiles]",
     "test_numerics.py::test_tangents_keep_their_digits_too",
 )
 

@@ -77,7 +77,7 @@ def redshifts(model, low, high):
 def test_refinement_warns_of_where_it_ends():
     model = observation(noise=TargetSNRNoise(20.0), target=FixedTarget(0.02, 90.0))
     prior = Prior.of(model, seeing=(lambda o: o.telescope.psf.fwhm, Uniform(1.0, 80.0)))
-    data = prior(real([-2.0]))()
+    data = eqx.filter_jit(lambda prior, numbers: prior(numbers)())(prior, real([-2.0]))
     with pytest.warns(UserWarning, match="beyond the kernel") as caught:
         refine(prior, real([0.0]), data, 1)
     assert len(caught) == 1

@@ -4,7 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
-from ifux.config.build import module
+from ifux.config.build import module, parameters, wavelengths
+from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
@@ -29,7 +30,9 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
+        spaxels = module("spaxels", description["spaxels"], "spaxels")
+        chromatic = interpolated(description["psf"], description["wavelengths"])
+        psf = module("psf", chromatic, "psf")
     except InputError:
         return description
     if "oversampling" not in description["spaxels"]:
@@ -37,7 +40,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
     finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
-    return {**description, "spaxels": finer, "psf": reaching(description["psf"], psf, reach)}
+    return {**description, "spaxels": finer, "psf": reaching(chromatic, reach)}
 
 
 def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:
@@ -52,12 +55,21 @@ def cells(across: float) -> int:
     return next((count for count, enough in ENOUGH if across >= enough), min(MOST, math.ceil(ACROSS / across)))
 
 
-def reaching(description: dict[str, Any], psf: AbstractPSF, reach: int) -> dict[str, Any]:
+def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:
     """The description of a PSF with a reach, where it and any PSF inside it have one and do not say it."""
-    found = dict(description)
-    for field in dataclasses.fields(psf):
-        if field.name == "reach":
-            found.setdefault("reach", reach)
-        elif isinstance(inner := getattr(psf, field.name), AbstractPSF):
-            found[field.name] = reaching(description[field.name], inner, reach)
+    known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
+    if "reach" in known:
+        found.setdefault("reach", reach)
+    inner = {key: reaching(found[key], reach) for key in known if INSIDE.get(key) == "psf"}
+    return {**found, **inner}
+
+
+def interpolated(description: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
+    """The description of a PSF, if it is a chromatic one, with the band of the channels and terms and nodes enough."""
+    known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
+    if {"band", "terms", "nodes"} <= known.keys():
+        edges = wavelengths(observed, "wavelengths").edges()
+        found.setdefault("band", [float(edges[0]), float(edges[-1])])
+        terms, nodes = module("psf", found, "psf").enough()
+        found = found | {"terms": found.get("terms", terms), "nodes": found.get("nodes", nodes)}
     return found

@@ -11,7 +11,7 @@ from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
 from ifux.config.schemes import converted
-from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
+from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
 
@@ -45,16 +45,23 @@ def load(path: str | Path) -> dict:
         found_from(description.get(section), path.parent)
     telescope = description.get("telescope")
     if isinstance(telescope, dict) and str(telescope.get("instrument", "")).casefold().endswith(".json"):
-        telescope["instrument"] = str(path.parent / Path(telescope["instrument"]).expanduser())
+        telescope["instrument"] = beside(path.parent, telescope["instrument"])
     return description
 
 
 def found_from(section: Any, folder: Path) -> None:
     """Paths of a section and of what is in it become relative to a folder."""
     for key, value in section.items() if isinstance(section, dict) else ():
-        if key in ("path", "ids") and isinstance(value, str):
-            section[key] = str(folder / Path(value).expanduser())
+        if key in ("path", "ids"):
+            section[key] = beside(folder, value)
         found_from(value, folder)
+
+
+def beside(folder: Path, given: Any) -> Any:
+    """A path, or several, in a folder."""
+    if isinstance(given, list):
+        return [beside(folder, one) for one in given]
+    return str(folder / Path(given).expanduser()) if isinstance(given, str) else given
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict:
@@ -157,11 +164,12 @@ def completed(family: str, description: Any) -> Any:
         return description
     result = {"kind": kind, **description}
     for key, argument in parameters(kinds[kind]).items():
-        if key in KINDS:
+        if key in INSIDE:
+            kinds = KINDS[INSIDE[key]]
             if key not in result and not argument.needed:
-                result[key] = {"kind": next(name for name, made in KINDS[key].items() if made is argument.default)}
+                result[key] = {"kind": next(name for name, made in kinds.items() if made is argument.default)}
             if key in result:
-                result[key] = completed(key, result[key])
+                result[key] = completed(INSIDE[key], result[key])
         elif key not in result and argument.default not in (None, MISSING) and key not in FOLLOWS.get(family, ()):
             result[key] = [*argument.default] if isinstance(argument.default, tuple) else argument.default
     return result

@@ -87,7 +87,7 @@ def from_1_to_2(description: dict) -> list[str]:
 
 
 def from_2_to_3(description: dict) -> list[str]:
-    """The scene had one cell to a spaxel, nothing was turned about itself or seen in perspective."""
+    """One cell to a spaxel, nothing turned about itself or seen in perspective; a chromatic PSF was a polynomial."""
     telescope = description["telescope"]
     if isinstance(telescope["spaxels"], dict):
         telescope["spaxels"] = {"oversampling": [1, 1], "position_angle": 0.0} | telescope["spaxels"]
@@ -99,6 +99,8 @@ def from_2_to_3(description: dict) -> list[str]:
         if named(telescope[family]) == kind:
             telescope[family] = unsaid | telescope[family]
     telescope["focal_plane"] = {"kind": "slicer"}
+    if named(telescope["psf"]) == "chromatic":
+        telescope["psf"] = {"nodes": 0} | telescope["psf"]
     return []
 
 

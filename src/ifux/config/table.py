@@ -5,6 +5,7 @@ from typing import Any
 
 from ifux import dust, exposure, focal_plane, grids, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
+from ifux.io.files.psf import read_psf
 from ifux.io.skies import read_sky, read_throughput
 
 KINDS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -19,7 +20,18 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
-    "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
+    "psf": {
+        "none": psf.NoPSF,
+        "gaussian": psf.GaussianPSF,
+        "double-gaussian": psf.DoubleGaussianPSF,
+        "moffat": psf.MoffatPSF,
+        "core-halo": psf.CoreHaloPSF,
+        "elliptical": psf.EllipticalPSF,
+        "image": read_psf,
+        "chromatic": psf.ChromaticPSF,
+        "chromatic-polynomial": psf.ChromaticPolynomialPSF,
+        "chromatic-table": psf.ChromaticTablePSF,
+    },
     "focal_plane": {"slicer": focal_plane.Slicer},
     "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
     "noise": {
@@ -44,10 +56,13 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
 USUAL = {"channels": "even"}
 """Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
+INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
+"""The family of a stage inside another, by the key under which it stands there."""
+
 GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach"}}
+FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach", "band", "terms", "nodes"}}
 """Arguments that follow from the galaxy or from other stages where a description does not say them."""
 
 DEFAULTS = {

@@ -16,8 +16,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.io.files.hdf5 import regular
-from ifux.io.snapshots.table_files import Columns, kind_of, numeric, read_columns, reading, with_names
 from ifux.sky import Curve, Sky
 from ifux.sky.curve import in_vacuum
 from ifux.units import FLUX_UNIT
@@ -85,8 +83,11 @@ def read_spectrum(path: str, medium: Medium, units: dict[str, str] | None = None
     return curve(where, wavelength, energy(flux, unit_of(table, 1, "flux", units, where), wavelength, where))
 
 
-def columns(path: str) -> Columns:
-    """All columns of a table."""
+def columns(path: str) -> Any:
+    """All columns of a table, as readers of snapshots have them, which take long to import."""
+    from ifux.io.files.hdf5 import regular
+    from ifux.io.snapshots.table_files import kind_of, numeric, read_columns, reading, with_names
+
     where = regular(path)
     if kind_of(where) not in (None, "text"):
         return read_columns(where)
@@ -98,7 +99,7 @@ def columns(path: str) -> Columns:
         return with_names({names[i] if named else f"col{i + 1}": table[:, i] for i in range(table.shape[1])})
 
 
-def numbers(table: Columns, where: Path) -> list[Float[np.ndarray, " row"]]:
+def numbers(table: Any, where: Path) -> list[Float[np.ndarray, " row"]]:
     """The columns, of which there are two or more, as numbers in the order of the file."""
     found = [np.asarray(values) for values in table.values.values()]
     if len(found) < 2 or any(values.ndim != 1 or values.dtype.kind not in "iuf" for values in found[:3]):
@@ -111,7 +112,7 @@ def curve(where: Path, wavelength: np.ndarray, value: np.ndarray) -> Curve:
     return Curve(str(where), np.asarray(wavelength, np.float64), np.asarray(value, np.float64))
 
 
-def unit_of(table: Columns, place: int, what: str, units: dict[str, str] | None, where: Path) -> str:
+def unit_of(table: Any, place: int, what: str, units: dict[str, str] | None, where: Path) -> str:
     """The unit of a column: as stated, else as in the file."""
     if units is not None and what in units:
         return units[what]

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erf
 
 from ifux.grids import AbstractWavelengths
 from ifux.sky.curve import Curve
@@ -32,6 +31,8 @@ class Sky:
         Raises:
             InputError: a table does not reach all channels.
         """
+        from scipy.special import erf
+
         edges = wavelengths.vacuum_edges()
         near = self.lines[
             (self.lines[:, 0] > edges[0] - 9 * self.fwhm) & (self.lines[:, 0] < edges[-1] + 9 * self.fwhm)
