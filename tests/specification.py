@@ -31,6 +31,7 @@ class Specification:
     attenuation: object = None  # rest-frame transmission(wavelength)
     imf_slope: float | None = None  # of all stars, where the library has several
     alpha: float | None = None  # [alpha/Fe] of stars that have none of their own, where the library has several
+    edges: np.ndarray | None = None  # of the detector's pixels [angstrom], where they are not even
     field: tuple = (0.0, 0.0, 0.0)  # centre to the (east, north) [arcsec] and position angle [degree]
 
     def cube(self, position, velocity, mass, age, metallicity, alpha=None):
@@ -104,12 +105,14 @@ class Specification:
         below = CubicSpline(
             np.append(rest, rest[-1] + step) - step / 2, np.concatenate([[0.0], np.cumsum(luminosity) * step])
         )
-        # Pixel edges of the detector, finely divided and extended, taken to the rest frame through vacuum.
-        pixel = self.wavelengths.step
-        spare = 12 * FINE
-        edges = self.wavelengths.start + pixel * (
-            (np.arange(-spare, self.wavelengths.size * FINE + spare + 1)) / FINE - 0.5
-        )
+        # The detector's range, finely divided and extended, taken to the rest frame through vacuum.
+        pixels = self.edges
+        if pixels is None:
+            pixels = self.wavelengths.start + self.wavelengths.step * (np.arange(self.wavelengths.size + 1) - 0.5)
+        pixel = np.diff(pixels).min()
+        spare = int(np.ceil(12 * np.diff(pixels).max() / pixel)) * FINE
+        count = int(np.ceil((pixels[-1] - pixels[0]) / pixel * FINE - 1e-6))
+        edges = pixels[0] + pixel * np.arange(-spare, count + spare + 1) / FINE
         vacuum = air_to_vacuum(edges) if self.wavelengths.medium == "air" else edges
         doppler = (1 + self.redshift) * np.sqrt((1 + velocity / LIGHT) / (1 - velocity / LIGHT))
         emitted = vacuum / doppler
@@ -121,7 +124,8 @@ class Specification:
             offsets = np.arange(-spare, spare + 1) * pixel / FINE
             kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
             density = np.convolve(density, kernel / kernel.sum(), mode="same")
-        density = density[spare:-spare].reshape(-1, FINE).mean(axis=1)
+        counted = CubicSpline(edges, np.concatenate([[0.0], np.cumsum(density * np.diff(edges))]))
+        density = np.diff(counted(pixels)) / np.diff(pixels)
         parsec = 3.0856775814913673e18
         sphere = 4 * np.pi * (self.luminosity_distance * 1e6 * parsec) ** 2
         return density * 3.828e33 / sphere / 1e-20

@@ -24,6 +24,7 @@ from ifux import (
     GridSSP,
     ImagePSF,
     InclinedOrientation,
+    LogWavelengths,
     LowRankSSP,
     MoffatPSF,
     NoDust,
@@ -39,6 +40,7 @@ from ifux import (
     Slicer,
     SquareSpaxels,
     SSPLibrary,
+    TableWavelengths,
     TabulatedPSF,
     TargetSNRNoise,
     Telescope,
@@ -233,6 +235,11 @@ NOISES = {
     "exposure": exposure,
     "counts": lambda: PoissonNoise(exposure()),
 }
+WAVELENGTHS = {
+    "even": lambda: OBSERVED,
+    "log": lambda: LogWavelengths(4838.0, 2.5e-4, 120, "vacuum"),
+    "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 91) ** 1.5, "air"),
+}
 FAMILIES = {
     "AbstractTarget": TARGETS,
     "AbstractOrientation": ORIENTATIONS,
@@ -245,4 +252,5 @@ FAMILIES = {
     "AbstractFocalPlane": FOCAL_PLANES,
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,
+    "AbstractWavelengths": WAVELENGTHS,
 }

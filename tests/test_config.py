@@ -72,6 +72,9 @@ STAR = Path(FOLDER.name) / "star.fits"
 fits.writeto(STAR, stages.star(), fits.Header({"PIXELSCL": 0.3}))
 
 MINIMAL = {
+    ("channels", "even"): {"start": 4836.0, "step": 1.25, "size": 80, "medium": "air"},
+    ("channels", "log"): {"start": 4836.0, "step": 2.3e-4, "size": 80, "medium": "vacuum"},
+    ("channels", "table"): {"edges": [4836.0, 4837.0, 4839.0], "medium": "air"},
     ("target", "cosmological"): {"redshift": 0.02},
     ("target", "fixed"): {"redshift": 0.02, "distance": 90.0},
     ("orientation", "inclined"): {"inclination": 60.0},
@@ -395,11 +398,30 @@ WRONG = {
     "telescope.spaxels.degree=true": "telescope.spaxels.degree: true is not one of [0, 1, 2, 3]",
     "telescope.trim=1": "telescope.trim: 1 is not true or false",
     "telescope.accept_coarse_library=yes": 'telescope.accept_coarse_library: "yes" is not true or false',
-    "telescope.wavelengths=5000": "telescope.wavelengths: 5000 must hold start, step, size and medium",
+    "telescope.wavelengths=5000": 'telescope.wavelengths: 5000 must be like {"kind": ...} with a kind of [\'even\',',
     "telescope.wavelengths.medium=water": "telescope.wavelengths.medium: \"water\" is not one of ['air', 'vacuum']",
     "telescope.wavelengths.start=null": "telescope.wavelengths.start: null is not a number",
     "telescope.wavelengths.size=3.5": "telescope.wavelengths.size: 3.5 is not a whole number",
-    "telescope.wavelengths.end=9": "telescope.wavelengths.end: Wavelengths takes ['medium', 'size', 'start', 'step']",
+    'telescope.wavelengths={"kind": "logs"}': (
+        "telescope.wavelengths.kind: 'logs' is not one of ['even', 'log', 'table']; did you mean 'log'?"
+    ),
+    'telescope.wavelengths={"kind": "log", "start": 4836, "step": 1.25, "size": 80, "medium": "air"}': (
+        "telescope.wavelengths: LogWavelengths: 80 pixels of 1.25 in the natural logarithm reach further than any"
+    ),
+    'telescope.wavelengths={"kind": "table", "edges": [5000, 5002, 5001], "medium": "air"}': (
+        "telescope.wavelengths: TableWavelengths needs edges that increase, got 5002.0 before 5001.0"
+    ),
+    'telescope.wavelengths={"kind": "table", "edges": [5000, "b"], "medium": "air"}': (
+        'telescope.wavelengths.edges: "b" is not a number'
+    ),
+    'telescope.wavelengths={"kind": "table", "edges": [5000], "medium": "air"}': (
+        "telescope.wavelengths: TableWavelengths needs two edges or more, got 1"
+    ),
+    "telescope.wavelengths.gaps=[[4900, 4850]]": (
+        "telescope.wavelengths: Wavelengths.gaps must hold ranges of a lower and a higher wavelength"
+    ),
+    "telescope.wavelengths.gaps=[4850, 4900]": "telescope.wavelengths.gaps: 4850 is not a list of 2 numbers",
+    "telescope.wavelengths.end=9": "telescope.wavelengths.end: Wavelengths takes ['gaps', 'medium', 'size', 'start',",
     # ranges
     MOFFAT % "-1": "telescope.psf.fwhm: -1 is not greater than zero",
     MOFFAT % "NaN": "telescope.psf.fwhm: NaN is not finite in single precision",

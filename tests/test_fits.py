@@ -1,6 +1,7 @@
 """A cube on disk is what other programs take it for, and says how it was made."""
 
 import gzip
+import importlib
 import json
 import tracemalloc
 import warnings
@@ -14,8 +15,8 @@ from astropy.wcs import WCS
 
 import ifux.io.files.cube
 from ifux.errors import InputError
-from ifux.grids import Wavelengths
-from ifux.io.files.cube import UNIT, Cube, read_configuration, read_cube, versions, write_cube
+from ifux.grids import LogWavelengths, TableWavelengths, Wavelengths
+from ifux.io.files.cube import MISSING, UNIT, Cube, read_configuration, read_cube, versions, write_cube
 
 # the FITS standard discourages units with two slashes, and the MUSE pipeline writes them
 two_slashes = pytest.mark.filterwarnings("ignore:.*contains multiple slashes:astropy.units.UnitsWarning")
@@ -141,6 +142,72 @@ def test_wavelengths_keep_their_medium(cube, tmp_path, medium):
     assert read_cube(tmp_path / "a.fits").wavelengths == wavelengths
 
 
+UNEVEN = {
+    "WAVE-LOG": LogWavelengths(3621.596, 1e-4 * np.log(10), 12, "vacuum"),
+    "AWAV-LOG": LogWavelengths(4750.3, 2.5e-4, 12, "air"),
+    "WAVE-TAB": TableWavelengths(6000 + 40 * np.arange(13.0) ** 1.37, "vacuum"),
+    "AWAV-TAB": TableWavelengths([*np.linspace(4800, 4811, 12), 4990.125], "air"),
+}
+"""By what FITS calls them."""
+
+
+@pytest.mark.parametrize("ctype", UNEVEN)
+def test_uneven_channels_are_those_of_the_standard(cube, tmp_path, ctype):
+    """In the eyes of astropy.wcs, which has them from WCSLIB; edges come back to the last digit."""
+    grid = UNEVEN[ctype]
+    write_cube(tmp_path / "a.fits", replace(cube, wavelengths=grid, pitch=(0.2, 0.3), position_angle=30.0))
+    with fits.open(tmp_path / "a.fits") as file:
+        file.verify("exception")
+        assert ("WCS-TABLE" in file) is ctype.endswith("TAB")
+        pixels = np.zeros((25, 3))
+        pixels[:, 2] = np.arange(25) / 2 - 0.5
+        for name in ("DATA", "STAT"):
+            wcs = WCS(file[name].header, file)
+            assert wcs.wcs.ctype[2] == ctype == file[name].header["CTYPE3"]
+            found = wcs.wcs_pix2world(pixels, 0)[:, 2] * wcs.wcs.cunit[2].to(u.AA)
+            assert found[1::2] == pytest.approx(grid.centres(), rel=1e-9)
+            assert found[0::2] == pytest.approx(grid.edges(), rel=1e-9)
+        assert WCS(file["mass"].header).naxis == 2
+    again = read_cube(tmp_path / "a.fits")
+    assert again.wavelengths == grid and again.pitch == (0.2, 0.3) and again.position_angle == 30.0
+    assert list(again.maps) == list(cube.maps) and read_configuration(tmp_path / "a.fits") == HISTORY
+
+
+def test_table_of_centres_that_somebody_else_wrote_is_read(cube, tmp_path):
+    """The way of JWST's cubes: an entry for each centre, in micrometres. Edges are half-way, and as far at the ends."""
+    centres = 0.6 + 0.01 * np.arange(12.0) ** 1.2
+    write_cube(tmp_path / "a.fits", replace(cube, wavelengths=UNEVEN["WAVE-TAB"]))
+    column = fits.Column("wavelength", "12D", unit="um", dim="(1,12)", array=centres.reshape(1, 12, 1))
+    with fits.open(tmp_path / "a.fits", mode="update") as file:
+        file["WCS-TABLE"] = fits.BinTableHDU.from_columns([column], name="WCS-TABLE", ver=1)
+        for name in ("DATA", "STAT"):
+            file[name].header["CUNIT3"], file[name].header["CRPIX3"] = "um", 1.0
+    middle = (centres[1:] + centres[:-1]) / 2
+    ends = 1.5 * centres[[0, -1]] - 0.5 * centres[[1, -2]]
+    expected = 1e4 * np.array([ends[0], *middle, ends[1]])
+    assert read_cube(tmp_path / "a.fits").wavelengths.edges() == pytest.approx(expected, rel=1e-12)
+
+
+def test_flags_are_those_of_the_pipeline_of_muse(cube, tmp_path):
+    """A gap is no number in DATA and STAT, and flagged in DQ as data that are missing."""
+    grid = Wavelengths(4700.15, 1.25, 12, "air", [(4702.0, 4706.0)])
+    missing = grid.missing()[:, None, None]
+    flags = np.broadcast_to(np.where(missing, np.int32(MISSING), np.int32(0)), cube.flux.shape)
+    flux, variance = (np.where(missing, np.nan, values).astype(np.float32) for values in (cube.flux, cube.variance))
+    gapped = replace(cube, wavelengths=grid, flux=flux, variance=variance, quality=flags)
+    write_cube(tmp_path / "a.fits", gapped)
+    with fits.open(tmp_path / "a.fits") as file:
+        assert [hdu.name for hdu in file][:4] == ["PRIMARY", "DATA", "STAT", "DQ"]
+        header = file["DQ"].header
+        assert (header["BITPIX"], header["HDUCLAS2"], header["CRVAL3"]) == (32, "QUALITY", 4700.15)
+        assert np.array_equal(file["DQ"].data, flags)
+    again = read_cube(tmp_path / "a.fits")
+    assert again.wavelengths == grid and np.array_equal(again.quality, flags) and list(again.maps) == list(cube.maps)
+    assert np.array_equal(again.flux, flux, equal_nan=True) and np.array_equal(again.variance, variance, equal_nan=True)
+    euro3d = pytest.importorskip("mpdaf.tools.euro3D")
+    assert MISSING in euro3d.DQ_PIXEL.values()
+
+
 def test_world_coordinates(path):
     """North is up, east is left, and the pitch is that asked for."""
     wcs = WCS(fits.getheader(path, "DATA"))
@@ -202,6 +269,64 @@ def test_specutils_reads_the_cube(cube, path):
     assert np.array_equal(other.uncertainty.array, cube.variance)
     assert other.spectral_axis.to(u.AA).value == pytest.approx(cube.wavelengths.centres(), rel=1e-12)
     assert other.flux.unit.to(u.erg / u.s / u.cm**2 / u.AA) == pytest.approx(1e-20)
+
+
+@pytest.fixture
+def logarithmic(cube, tmp_path):
+    """One with a gap."""
+    grid = replace(UNEVEN["WAVE-LOG"], gaps=[(3625.0, 3627.0)])
+    flux = np.where(grid.missing()[:, None, None], np.nan, cube.flux).astype(np.float32)
+    flags = np.where(np.isnan(flux), np.int32(MISSING), np.int32(0))
+    one = replace(cube, wavelengths=grid, flux=flux, variance=flux**2 + 1, quality=flags)
+    write_cube(tmp_path / "log.fits", one)
+    return one
+
+
+@two_slashes
+def test_mpdaf_reads_logarithmic_channels_and_their_gaps(logarithmic, tmp_path):
+    pytest.importorskip("mpdaf")
+    from mpdaf.obj import Cube as Other
+
+    other = Other(str(tmp_path / "log.fits"))
+    assert other.wave.coord(unit=u.AA) == pytest.approx(logarithmic.wavelengths.centres(), rel=1e-9)
+    assert np.array_equal(other.mask, logarithmic.quality != 0)
+    assert np.array_equal(other.data.data[~other.mask], logarithmic.flux[~other.mask])
+
+
+@pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED:astropy.utils.exceptions.AstropyPendingDeprecationWarning")
+@two_slashes
+def test_spectral_cube_reads_logarithmic_channels(logarithmic, tmp_path):
+    spectral_cube = pytest.importorskip("spectral_cube")
+    other = spectral_cube.SpectralCube.read(str(tmp_path / "log.fits"), hdu=1)
+    assert other.spectral_axis.to_value(u.AA) == pytest.approx(logarithmic.wavelengths.centres(), rel=1e-9)
+    assert np.array_equal(other.unmasked_data[:].value, logarithmic.flux, equal_nan=True)
+
+
+@two_slashes
+def test_specutils_reads_logarithmic_channels(logarithmic, tmp_path):
+    specutils = pytest.importorskip("specutils")
+    given = {"format": "wcs1d-fits", "hdu": "DATA", "uncertainty_hdu": "STAT", "uncertainty_type": "var"}
+    other = specutils.Spectrum.read(str(tmp_path / "log.fits"), **given)
+    assert other.spectral_axis.to_value(u.AA) == pytest.approx(logarithmic.wavelengths.centres(), rel=1e-9)
+    assert np.array_equal(other.flux.value, logarithmic.flux, equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED:astropy.utils.exceptions.AstropyPendingDeprecationWarning")
+# mpdaf leaves the file open that it cannot read
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@two_slashes
+@pytest.mark.parametrize("program", ["mpdaf", "spectral_cube", "specutils"])
+def test_programs_that_know_no_tables_refuse_them(cube, tmp_path, program):
+    """None of them reads wavelengths that are not there. When one reads tables, its test is that of the others."""
+    module = pytest.importorskip(program)
+    write_cube(tmp_path / "a.fits", replace(cube, wavelengths=UNEVEN["WAVE-TAB"]))
+    read = {
+        "mpdaf": lambda path: importlib.import_module("mpdaf.obj").Cube(path),
+        "spectral_cube": lambda path: module.SpectralCube.read(path, hdu=1),
+        "specutils": lambda path: module.Spectrum.read(path, format="wcs1d-fits", hdu="DATA"),
+    }
+    with pytest.raises(ValueError, match="HDUList is required to retrieve -TAB coordinates"):
+        read[program](str(tmp_path / "a.fits"))
 
 
 def test_cube_without_noise_has_no_variance(cube, tmp_path):
@@ -290,7 +415,7 @@ def test_shapes_that_disagree_are_refused(cube):
     image = np.zeros((7, 9))
     with pytest.raises(InputError, match="12 wavelengths"):
         replace(cube, flux=cube.flux[:5], variance=None)
-    for name in ("DATA", "stat", "Mass", "", "vitesse moyenne é"):
+    for name in ("DATA", "stat", "dq", "Mass", "", "vitesse moyenne é"):
         with pytest.raises(InputError, match="Map"):
             replace(cube, maps={**cube.maps, name: (image, "", "")})
     with pytest.raises(InputError, match="holds bool"):
@@ -308,7 +433,7 @@ def test_file_without_a_cube_is_refused(tmp_path):
         read_cube(tmp_path / "a.fits")
 
 
-@pytest.mark.parametrize(("key", "value"), [("CTYPE3", "VELO"), ("CTYPE3", "AWAV-LOG"), ("CUNIT3", "Hz")])
+@pytest.mark.parametrize(("key", "value"), [("CTYPE3", "VELO"), ("CTYPE3", "AWAV-F2W"), ("CUNIT3", "Hz")])
 def test_axis_of_another_kind_is_refused(path, key, value):
     with fits.open(path, mode="update") as file:
         file["DATA"].header[key] = value

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from stages import library as made_up
 
-from ifux import InputError, SquareSpaxels, Wavelengths, config, run
+from ifux import InputError, LogWavelengths, SquareSpaxels, Wavelengths, config, run
 from ifux.io import write_galaxy, write_ssp
-from ifux.io.files.cube import read_configuration, read_cube, write_cube
+from ifux.io.files.cube import MISSING, read_configuration, read_cube, write_cube
+from ifux.io.inspect import describe
+from ifux.plots import portrait
 
 DESCRIPTION = {
     "galaxy": {"kind": "disc-bulge", "count": 500, "seed": 3},
@@ -77,6 +79,21 @@ def test_cube_makes_itself_again_from_its_header(tmp_path):
     assert json.dumps(first.history) == json.dumps(again.history) and first.notes == again.notes
     stored = read_cube(tmp_path / "cube.fits")
     assert stored.seed == 7 and np.array_equal(stored.flux, again.flux)
+
+
+def test_gap_in_logarithmic_channels_is_no_number_and_flagged(tmp_path):
+    channels = {"kind": "log", "start": 4838.0, "step": 2.5e-4, "size": 80, "medium": "vacuum"}
+    cube = observed(f"telescope.wavelengths={json.dumps({**channels, 'gaps': [[4860.0, 4870.0]]})}")
+    missing = cube.wavelengths.missing()
+    assert cube.wavelengths == LogWavelengths(4838.0, 2.5e-4, 80, "vacuum", [(4860.0, 4870.0)]) and missing.sum() == 9
+    for values in (cube.flux, cube.variance):
+        assert np.isnan(values[missing]).all() and np.isfinite(values[~missing]).all()
+    assert np.array_equal(cube.quality, np.broadcast_to(missing[:, None, None] * MISSING, cube.flux.shape))
+    write_cube(tmp_path / "cube.fits", cube)
+    assert read_configuration(tmp_path / "cube.fits")["telescope"]["wavelengths"]["gaps"] == [[4860.0, 4870.0]]
+    assert read_cube(tmp_path / "cube.fits").wavelengths == cube.wavelengths
+    assert "in channels of 1.21 to 1.234 angstrom" in describe(tmp_path / "cube.fits")
+    portrait(tmp_path / "cube.png", cube)
 
 
 def test_noiseless_cube_makes_itself_again_without_noise(tmp_path):

@@ -23,6 +23,7 @@ from ifux import (
     GaussianPSF,
     GridSSP,
     InclinedOrientation,
+    LogWavelengths,
     LowRankSSP,
     MoffatPSF,
     NoDust,
@@ -33,6 +34,7 @@ from ifux import (
     ScreenDust,
     Slicer,
     SquareSpaxels,
+    TableWavelengths,
     Telescope,
     VelocityChannels,
     Wavelengths,
@@ -91,6 +93,7 @@ def fast(ssp, psf, dust, degree=3):
         ssp,
         dust,
         psf,
+        Slicer(),
         GaussianLSF(LSF),
         NoNoise(),
     )
@@ -196,6 +199,27 @@ def test_cube_behind_a_screen_is_that_of_the_specification(double, made_up, star
     cube = observed(fast(GridSSP.from_library(made_up), GaussianPSF(0.8), ScreenDust(1.2)), Particles(**some))
     assert flux_error(cube, reference) < 1e-5
     assert error(cube, reference) < 1e-3
+
+
+CHANNELS = {
+    "log": (LogWavelengths(4955.0, 2.4e-4, 240, "vacuum"), 4955.0 * np.exp(2.4e-4 * (np.arange(241) - 0.5))),
+    "table": (
+        TableWavelengths(4952 + 290 * np.linspace(0, 1, 121) ** 1.3, "air"),
+        4952 + 290 * np.linspace(0, 1, 121) ** 1.3,
+    ),
+}
+"""Channels of one width in velocity, and such as a prism has: 0.6 to 3.1 angstrom; and their edges once more."""
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_cube_in_channels_of_any_width_is_that_of_the_specification(made_up, stars, name):
+    grid, edges = CHANNELS[name]
+    some = {key: values[:300] for key, values in stars.items()}
+    reference = replace(slow(made_up, gaussian(0.8)), wavelengths=grid, edges=edges).cube(**some)
+    telescope = replace(fast(GridSSP.from_library(made_up), GaussianPSF(0.8), NoDust()), wavelengths=grid)
+    cube = observed(telescope, Particles(**some))
+    assert error(cube, reference) < 1e-3
+    assert flux_error(np.asarray(cube, np.float64) * grid.widths(), reference * np.diff(edges)) < 1e-5
 
 
 def test_higher_splines_place_stars_better(made_up, stars):

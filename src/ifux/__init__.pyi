@@ -25,6 +25,9 @@ from .focal_plane import AbstractFocalPlane as AbstractFocalPlane
 from .focal_plane import Slicer as Slicer
 from .galaxy import Cosmology as Cosmology
 from .galaxy import Galaxy as Galaxy
+from .grids import AbstractWavelengths as AbstractWavelengths
+from .grids import LogWavelengths as LogWavelengths
+from .grids import TableWavelengths as TableWavelengths
 from .grids import Wavelengths as Wavelengths
 from .kinematics import AbstractKinematics as AbstractKinematics
 from .kinematics import VelocityChannels as VelocityChannels

@@ -14,7 +14,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
@@ -228,7 +228,7 @@ def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Arra
     return target.flux_per_luminosity(), target.arcsec_per_kpc(), target.luminosity_distance()
 
 
-def voxels(stages: Mapping[str, Any], wavelengths: Wavelengths, *, basis: int = 1) -> int:
+def voxels(stages: Mapping[str, Any], wavelengths: AbstractWavelengths, *, basis: int = 1) -> int:
     """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once."""
     tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin)
     kinds = stages["kinematics"].size * stages["dust"].size * basis

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.noise import AbstractNoise, ExposureNoise, PoissonNoise, TargetSNRNoise
 from ifux.sky import Curve, Sky
 from ifux.sky.curve import in_vacuum
@@ -38,7 +38,7 @@ def exposure_noise(
     full_well: float | None = None,
     form: Literal["gaussian", "poisson"] = "gaussian",
     *,
-    observed: Wavelengths,
+    observed: AbstractWavelengths,
     element_area: float,
 ) -> ExposureNoise | PoissonNoise:
     """The noise of an exposure on the channels of a telescope.
@@ -103,7 +103,7 @@ def target_snr(
     radius: float | None = None,
     surface_brightness: float | None = None,
     *,
-    observed: Wavelengths,
+    observed: AbstractWavelengths,
     element_area: float,
     places: Float[np.ndarray, "place 2"],
 ) -> TargetSNRNoise:
@@ -135,7 +135,7 @@ def target_snr(
     return TargetSNRNoise(snr, channels, share, ring, signal)
 
 
-def inside(band: tuple[float, float], observed: Wavelengths) -> Float[np.ndarray, " wave"]:
+def inside(band: tuple[float, float], observed: AbstractWavelengths) -> Float[np.ndarray, " wave"]:
     """How much of each channel lies in a band [angstrom]."""
     edges = observed.edges()
     share = np.clip(np.minimum(band[1], edges[1:]) - np.maximum(band[0], edges[:-1]), 0, None) / np.diff(edges)
@@ -159,7 +159,7 @@ def at_radius(radius: float, places: Float[np.ndarray, "place 2"], element_area:
     return ring
 
 
-def centres_in_vacuum(observed: Wavelengths) -> Float[np.ndarray, " wave"]:
+def centres_in_vacuum(observed: AbstractWavelengths) -> Float[np.ndarray, " wave"]:
     """[angstrom]."""
     edges = observed.vacuum_edges()
     return (edges[1:] + edges[:-1]) / 2
@@ -169,7 +169,7 @@ def centres_in_vacuum(observed: Wavelengths) -> Float[np.ndarray, " wave"]:
 class Spectroscopy:
     """What an exposure makes of light that is even over an aperture."""
 
-    wavelengths: Wavelengths
+    wavelengths: AbstractWavelengths
     signal: Float[np.ndarray, " wave"]
     """In the aperture [1e-20 erg/s/cm2/angstrom]."""
     snr: Float[np.ndarray, " wave"]

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.grids import Medium, Wavelengths, to_air, to_vacuum
+from ifux.grids import AbstractWavelengths, Medium, Wavelengths, to_air, to_vacuum
+from ifux.grids.base import Grid
 from ifux.units import SOLAR_LUMINOSITY, SPEED_OF_LIGHT
 
 
@@ -80,7 +81,9 @@ class SSPLibrary:
     def pixels(self) -> Wavelengths:
         """The wavelength axis, where it is evenly spaced to a thousandth of a pixel."""
         step = (self.wavelength[-1] - self.wavelength[0]) / (self.wavelength.size - 1)
-        grid = Wavelengths(float(self.wavelength[0]), float(step), self.wavelength.size, self.medium)
+        grid = Wavelengths(
+            start=float(self.wavelength[0]), step=float(step), size=self.wavelength.size, medium=self.medium
+        )
         if np.max(np.abs(grid.centres() - self.wavelength)) > 1e-3 * step:
             raise ValueError(
                 f"Library {self.name!r}: its wavelengths are not evenly spaced; "
@@ -108,8 +111,8 @@ class SSPLibrary:
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
 
     def matched(
-        self, wavelengths: Wavelengths, redshift: float | tuple[float, float], speed: float, *, trim: bool = False
-    ) -> tuple["SSPLibrary", Wavelengths]:
+        self, wavelengths: Grid, redshift: float | tuple[float, float], speed: float, *, trim: bool = False
+    ) -> tuple["SSPLibrary", Grid]:
         """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
 
         All of the library is kept that stars with up to a line-of-sight speed [km/s] shift onto the detector, at a
@@ -127,7 +130,7 @@ class SSPLibrary:
         edges = wavelengths.edges()
         if edges[0] < seen[0] or edges[-1] > seen[1]:
             ranges = common_words(f"the library {self.name!r}", seen, wavelengths, redshift, speed)
-            if edges[0] + wavelengths.step > seen[1] or edges[-1] - wavelengths.step < seen[0]:
+            if edges[1] > seen[1] or edges[-2] < seen[0]:
                 raise InputError(f"{ranges}: they have nothing in common; take another library or redshift.")
             if not trim:
                 raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
@@ -150,7 +153,7 @@ def extreme_shifts(redshift: float | tuple[float, float], speed: float) -> Float
 def common_words(
     library: str,
     seen: Float[np.ndarray, "2"],
-    wavelengths: Wavelengths,
+    wavelengths: AbstractWavelengths,
     redshift: float | tuple[float, float],
     speed: float,
 ) -> str:

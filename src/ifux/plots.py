@@ -27,7 +27,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     _, tall, wide = cube.flux.shape
     (across, up), angle = cube.pitch, cube.position_angle
     extent = np.array([wide * across, -wide * across, -tall * up, tall * up]) / 2
-    image = cube.flux.mean(axis=0)
+    seen = ~cube.wavelengths.missing()[:, None, None]
+    image = cube.flux.mean(axis=0, where=seen)
     peak = max(float(image.max()), np.finfo(np.float32).tiny)
     bright = image > 0.003 * peak
     rings = radii(image, bright, cube.pitch)
@@ -56,7 +57,7 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
         if not inside.any():
             continue
         spectrum = cube.flux[:, inside].mean(axis=1)
-        middle = np.median(spectrum)
+        middle = np.nanmedian(spectrum)
         axes.plot(wave, spectrum / middle, color=colour, lw=0.8, label=f"{low:.1f} to {high:.1f} arcsec")
     axes.set_xlim(wave[0], wave[-1])
     axes.set_xlabel(f"observed wavelength [Å, {cube.wavelengths.medium}]", color=MUTED)

@@ -39,4 +39,8 @@ def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     plane, noise = telescope.focal_plane, telescope.noise
     if key is None:
         return plane.rebuild(elements), None
-    return plane.rebuild(noise.sample(elements, key=key)), plane.rebuild_variance(noise.variance(elements))
+    variance = plane.rebuild_variance(noise.variance(elements))
+    missing = telescope.wavelengths.missing()
+    if missing.any():
+        variance = jnp.where(jnp.asarray(missing)[None, None], jnp.nan, variance)
+    return plane.rebuild(noise.sample(elements, key=key)), variance

@@ -15,7 +15,7 @@ from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
-from ifux.io.files.cube import SATURATED, Cube
+from ifux.io.files.cube import MISSING, SATURATED, Cube
 from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS, means
@@ -194,9 +194,9 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             advance()
         weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
-        quality = flags(telescope, flux) if noisy else None
+        quality = flags(telescope, flux, noisy=noisy)
         flux = wavelengths_first(flux)
-        if not np.isfinite(flux).all():
+        if not np.isfinite(flux).all(where=~telescope.wavelengths.missing()[:, None, None]):
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
@@ -217,19 +217,25 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     )
 
 
-def flags(telescope: Telescope, flux: Float[Array, "y x wave"]) -> Int32[np.ndarray, "wave y x"] | None:
-    """What is wrong with the voxels of an exposure, as flags of Euro3D; none where its detector is never full."""
-    noise = telescope.noise
-    if not isinstance(noise, AbstractExposure) or not noise.can_saturate:
+def flags(telescope: Telescope, flux: Float[Array, "y x wave"], *, noisy: bool) -> Int32[np.ndarray, "wave y x"] | None:
+    """Flags of Euro3D for the voxels that lie in a gap, or are full in an exposure; none where no voxel can be."""
+    noise, missing = telescope.noise, telescope.wavelengths.missing()
+    full = noise.saturated if noisy and isinstance(noise, AbstractExposure) and noise.can_saturate else None
+    if full is None and not missing.any():
         return None
-    return np.where(wavelengths_first(eqx.filter_jit(noise.saturated)(flux)), SATURATED, 0).astype(np.int32)
+    y, x, wave = flux.shape
+    found = np.broadcast_to(np.where(missing, np.int32(MISSING), np.int32(0))[:, None, None], (wave, y, x))
+    if full is None:
+        return found
+    return np.where(wavelengths_first(eqx.filter_jit(full)(flux)), np.int32(SATURATED), found)
 
 
 def full_pixels(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
     """That pixels of the detector are full, in a sentence, if any are."""
-    if quality is None or not quality.any():
+    full = 0 if quality is None else np.count_nonzero(quality == SATURATED)
+    if quality is None or not full:
         return []
-    return [f"{np.count_nonzero(quality)} of {quality.size} voxels have a full pixel of the detector: see DQ"]
+    return [f"{full} of {quality.size} voxels have a full pixel of the detector: see DQ"]
 
 
 def wavelengths_first(cube: Shaped[Array, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ifux.dust.base import AbstractDust
 from ifux.errors import InputError
 from ifux.focal_plane.base import AbstractFocalPlane
-from ifux.grids import Wavelengths, to_air
+from ifux.grids import AbstractWavelengths, to_air
 from ifux.kinematics.base import AbstractKinematics
 from ifux.library import common_words, extreme_shifts
 from ifux.lsf.base import AbstractLSF
@@ -73,7 +73,7 @@ class Telescope(eqx.Module):
     depends on stay as they are.
     """
 
-    wavelengths: Wavelengths
+    wavelengths: AbstractWavelengths
     """Pixels along the wavelength axis, observed."""
     target: AbstractTarget
     orientation: AbstractOrientation
@@ -90,6 +90,11 @@ class Telescope(eqx.Module):
         redshift = self.target.redshift
         if isinstance(redshift, jax.Array) and not isinstance(redshift, Tracer) and redshift.ndim == 0:
             self.check_reached(float(redshift))
+        if self.wavelengths.missing().all():
+            raise InputError(
+                f"Telescope: the gaps {[*self.wavelengths.gaps]} hide every channel: give them in angstrom, in the "
+                "medium of the wavelengths."
+            )
 
     def __call__(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
         """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise.
@@ -157,14 +162,14 @@ class Telescope(eqx.Module):
     def templates(self) -> Float[Array, "kind wave"]:
         """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom].
 
-        Not a number in channels that the library does not reach: see `reached`.
+        Not a number in channels that lie in a gap or that the library does not reach: see `seen`.
         """
         self = ready(self)
         rest, redshift = self.ssp.rest, self.target.redshift
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
         seen = self.respond(spectra, redshift).reshape(-1, self.wavelengths.size)
-        return jnp.where(self.reached()[None], seen, jnp.nan)
+        return jnp.where(self.seen()[None], seen, jnp.nan)
 
     def respond(
         self, spectra: Float[Array, "basis rest"], redshift: Float[Array, ""]
@@ -282,8 +287,8 @@ class Telescope(eqx.Module):
         rest, observed, speed = self.ssp.rest, self.wavelengths, self.kinematics.span
         seen = rest.vacuum_edges()[[0, -1]] * extreme_shifts(redshift, speed)
         seen = to_air(seen) if observed.medium == "air" else seen
-        edges, slack = observed.edges()[[0, -1]], SLACK * observed.step
-        if edges[0] < seen[0] - slack or edges[1] > seen[1] + slack:
+        edges, slack = observed.edges()[[0, -1]], SLACK * observed.widths()[[0, -1]]
+        if edges[0] < seen[0] - slack[0] or edges[1] > seen[1] + slack[1]:
             raise InputError(
                 f"Telescope: {common_words('the library', seen, observed, redshift, speed)}: match it to the "
                 "wavelengths with `SSPLibrary.matched`, at this redshift or at a range of redshifts."
@@ -295,6 +300,11 @@ class Telescope(eqx.Module):
         A channel that it does not is not a number in the cube: never dark, and never the held edge of a spectrum.
         """
         return self.kinematics.reached(self.ssp.rest, self.wavelengths, self.target.redshift)
+
+    def seen(self) -> Bool[Array, " wave"]:
+        """Whether a channel holds a number: the library reaches it, and it lies in no gap of the detector."""
+        reached, missing = self.reached(), self.wavelengths.missing()
+        return reached & jnp.asarray(~missing) if missing.any() else reached
 
 
 def line_of_sight(

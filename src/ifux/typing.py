@@ -51,6 +51,11 @@ def real_if_any(x: ArrayLike | Sequence | None) -> Float[Array, "..."] | None:
     return None if x is None else real(x)
 
 
+def ranges(given: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    """Pairs of numbers, as JSON gives them, in a form that can be compared and hashed."""
+    return tuple((float(low), float(high)) for low, high in given)
+
+
 DATA = {"data": True}
 """Metadata of a field whose numbers are data: no parameter of a model is among them."""
 

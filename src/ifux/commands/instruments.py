@@ -1,6 +1,7 @@
 """`ifux instruments`: what ifux can observe with."""
 
 import argparse
+import math
 from typing import Any
 
 from ifux import instruments
@@ -110,7 +111,7 @@ def span(wavelengths: dict) -> tuple[float, float]:
         return (edges[0] + edges[1]) / 2, (edges[-2] + edges[-1]) / 2
     start, channels = wavelengths["start"], wavelengths["size"] - 1
     if wavelengths.get("kind") == "log":
-        return start, start * 10 ** (wavelengths["step"] * channels)
+        return start, start * math.exp(wavelengths["step"] * channels)
     return start, start + wavelengths["step"] * channels
 
 

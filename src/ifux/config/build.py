@@ -13,10 +13,10 @@ import jax
 import numpy as np
 
 from ifux.checks import beyond_memory, out_of_sight, voxels
-from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS
+from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.noise.base import AbstractNoise
 from ifux.particles import Stars
@@ -165,9 +165,10 @@ def checked(
     Of what is given besides the description it gets what it takes.
     """
     kinds = KINDS[family]
-    if not isinstance(description, dict) or (len(kinds) > 1 and "kind" not in description):
+    usual = USUAL.get(family, next(iter(kinds)) if len(kinds) == 1 else None)
+    if not isinstance(description, dict) or (usual is None and "kind" not in description):
         raise InputError(f'{path}: {shown(description)} must be like {{"kind": ...}} with a kind of {[*kinds]}')
-    function = kinds[choose(description.get("kind", next(iter(kinds))), [*kinds], f"{path}.kind")]
+    function = kinds[choose(description.get("kind", usual), [*kinds], f"{path}.kind")]
     arguments = {key: value for key, value in description.items() if key != "kind"}
     owner, known = function.__qualname__.split(".")[0], parameters(function)
     check_keys(arguments, [*known], path, owner)
@@ -199,21 +200,7 @@ def elements(spaxels: Any) -> dict[str, Any]:
     return {"element_area": side_x * side_y, "places": np.column_stack([east, north]) + centre}
 
 
-def wavelengths(description: Any, path: str) -> Wavelengths:
-    """The wavelength axis of a description."""
-    if not isinstance(description, dict):
-        raise InputError(f"{path}: {shown(description)} must hold start, step, size and medium")
-    known = parameters(Wavelengths)
-    check_keys(description, [*known], path, "Wavelengths")
-    for key, argument in known.items():
-        if key not in description:
-            raise InputError(f"{path}.{key}: Wavelengths needs it, and it is missing")
-        check_type(description[key], argument.type, f"{path}.{key}")
-        check_value(description[key], argument.limits, f"{path}.{key}")
-    return call(Wavelengths, description, path)
-
-
-def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
+def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
     """The stages of a resolved description that need no library, and its wavelengths; everything in it is checked.
 
     Raises:
@@ -221,7 +208,7 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
     checked("ssp", description["ssp"], "telescope.ssp")
-    observed = wavelengths(description["wavelengths"], "telescope.wavelengths")
+    observed = module("channels", description["wavelengths"], "telescope.wavelengths")
     if sentence := out_of_sight(stages["target"]):
         raise InputError(f"telescope.target: {sentence}")
     if sentence := beyond_memory(voxels(stages, observed)):
@@ -230,7 +217,7 @@ def parts(description: dict) -> tuple[dict[str, Any], Wavelengths]:
     return stages, observed
 
 
-def noise(description: dict, spaxels: Any, observed: Wavelengths) -> AbstractNoise:
+def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> AbstractNoise:
     """The noise of a resolved description, in these spaxels and on these channels."""
     return module("noise", description["noise"], "telescope.noise", {"observed": observed, **elements(spaxels)})
 

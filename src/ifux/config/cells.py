@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from ifux.config.build import module, parameters, wavelengths
+from ifux.config.build import module, parameters
 from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.psf.base import AbstractPSF
@@ -68,7 +68,7 @@ def interpolated(description: dict[str, Any], observed: Any) -> dict[str, Any]:
     """The description of a PSF, if it is a chromatic one, with the band of the channels and terms and nodes enough."""
     known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
     if {"band", "terms", "nodes"} <= known.keys():
-        edges = wavelengths(observed, "wavelengths").edges()
+        edges = module("channels", observed, "wavelengths").edges()
         found.setdefault("band", [float(edges[0]), float(edges[-1])])
         terms, nodes = module("psf", found, "psf").enough()
         found = found | {"terms": found.get("terms", terms), "nodes": found.get("nodes", nodes)}

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from ifux import dust, exposure, focal_plane, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
+from ifux import dust, exposure, focal_plane, grids, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
 from ifux.io.files.psf import read_psf
 from ifux.io.skies import read_sky, read_throughput
 
 KINDS: dict[str, dict[str, Callable[..., Any]]] = {
+    "channels": {
+        "even": grids.Wavelengths,
+        "log": grids.LogWavelengths,
+        "table": grids.TableWavelengths.of_edges,
+    },
     "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
     "orientation": {"euler": orientation.EulerOrientation, "inclined": orientation.InclinedOrientation},
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
@@ -47,6 +52,9 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "model": {"disc-bulge": DiscBulge},
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
+
+USUAL = {"channels": "even"}
+"""Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
 INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
 """The family of a stage inside another, by the key under which it stands there."""

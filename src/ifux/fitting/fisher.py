@@ -58,7 +58,7 @@ def fisher(
 
     `predict` makes the noiseless cube of the model that the parameters stand for. The information is found column by
     column, forward and back through the model: no array holds a derivative of every voxel by every parameter. What
-    neither the cube nor a prior knows has an infinite error.
+    neither the cube nor a prior knows has an infinite error. Without a mask all data count whose variance is a number.
     """
     known = np.asarray(information(model, parameters, predict, variance, mask), np.float64)
     return bound(model, parameters, known + np.diag(prior_information(model, parameters)))
@@ -85,7 +85,8 @@ def information(
     is compiled once for a `predict`: give a function that is made once, not a new lambda each time.
     """
     flat, restore = ravel_pytree(parameters)
-    weight = 1 / variance if mask is None else jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
+    mask = ~jnp.isnan(variance) if mask is None else mask
+    weight = jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
     _, forward = jax.linearize(lambda flat: predict(model(restore(flat))), flat)
     back = jax.linear_transpose(forward, flat)
     return jax.lax.map(lambda unit: back(weight * forward(unit))[0], jnp.eye(flat.size, dtype=flat.dtype))

@@ -85,7 +85,7 @@ def forecast(
     for setting, telescope in telescopes.items():
         parameters, model = free(Observation(telescope, observation.galaxy), **names)
         variance = variance_of(model.model)
-        if not bool((variance > 0).all()):
+        if bool((variance <= 0).any()):
             raise InputError(f"forecast: {setting}: the variance is not above zero everywhere: add a noise stage.")
         settings[setting] = fisher(model, parameters, noiseless, variance)
     return Forecast(settings)

@@ -1,6 +1,7 @@
 """How far a cube is from the data: negative log-likelihoods, up to a constant where it says so.
 
-A mask is true where the data count; masked data may be anything, not-a-number too.
+A mask is true where the data count; masked data may be anything, not-a-number too. Without a mask all data count that
+are numbers: those of channels in a gap of the detector are none.
 """
 
 import jax.numpy as jnp
@@ -16,8 +17,7 @@ def pulls(
     mask: Bool[Array, "y x wave"] | None = None,
 ) -> Float[Array, "y x wave"]:
     """Residuals in units of their standard deviation; zero where the data do not count."""
-    if mask is None:
-        return (data - cube) / jnp.sqrt(variance)
+    mask = ~jnp.isnan(data) if mask is None else mask
     return jnp.where(mask, jnp.where(mask, data, 0) - cube, 0) / jnp.sqrt(jnp.where(mask, variance, 1))
 
 

@@ -25,12 +25,12 @@ class Problem(eqx.Module):
     variance: Float[Array, "y x wave"]
     """Of the noise of the data."""
     mask: Bool[Array, "y x wave"] | None = None
-    """True where the data count."""
+    """True where the data count; without it all count that are numbers."""
 
     @property
     def counted(self) -> int:
         """How many data count."""
-        return self.data.size if self.mask is None else int(np.asarray(self.mask).sum())
+        return int(np.sum(~np.isnan(self.data) if self.mask is None else self.mask))
 
     def pulls(self, parameters: Parameters) -> Float[Array, "y x wave"]:
         """Residuals in units of their standard deviation; zero where the data do not count."""

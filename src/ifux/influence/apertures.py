@@ -50,7 +50,8 @@ def check_aperture(name: str, aperture: Float[Array, "y x"], telescope: Telescop
 def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, "y x"]) -> Float[Array, " wave"]:
     """The noiseless spectrum of an aperture [1e-20 erg/s/cm2/angstrom].
 
-    The aperture is looked at back through the PSF: one map is blurred, and no cube is made.
+    The aperture is looked at back through the PSF: one map is blurred, and no cube is made. As in a cube, channels
+    whose templates are not a number are none, and have no part in any gradient.
     """
     psf, plane, wavelengths = telescope.psf, telescope.focal_plane, telescope.wavelengths
     share = psf.term_weights(jnp.asarray(wavelengths.centres(), aperture.dtype))
@@ -60,7 +61,10 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
     terms = jnp.eye(share.shape[0], dtype=aperture.dtype)[:, :, None, None, None] * aperture[None, None, :, :, None]
     seen = jax.vmap(lambda term: back(term)[0][..., 0])(terms)
     kinds = jnp.einsum("tyx,yxk->tk", seen, telescope.weights(particles), precision=HIGHEST)
-    return jnp.einsum("tk,kw,tw->w", kinds, telescope.templates(), share, precision=HIGHEST)
+    templates = telescope.templates()
+    missing = jnp.isnan(templates[0])
+    flux = jnp.einsum("tk,kw,tw->w", kinds, jnp.where(missing[None], 0, templates), share, precision=HIGHEST)
+    return jnp.where(missing, jnp.nan, flux)
 
 
 def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y x moment"]:

@@ -36,15 +36,20 @@ def on_detector(band: Band, telescope: Telescope) -> tuple[Float[Array, ""], Flo
 
 def within(band: tuple[Float[Array, ""], Float[Array, ""]], telescope: Telescope) -> Float[Array, " wave"]:
     """How much of every pixel lies in a band on the detector [angstrom]."""
-    step, first = telescope.wavelengths.step, telescope.wavelengths.edges()[0]
-    # Counted in pixels from the first edge, which is small enough a number for single precision.
-    low, high = ((edge - first) / step for edge in band)
-    pixels = jnp.arange(telescope.wavelengths.size, dtype=low.dtype)
-    return step * jnp.clip(jnp.minimum(high, pixels + 1) - jnp.maximum(low, pixels), 0, 1)
+    edges = telescope.wavelengths.edges()
+    # Counted from the first edge, which leaves numbers small enough for single precision.
+    low, high = (edge - float(edges[0]) for edge in band)
+    place = jnp.asarray(edges - edges[0], low.dtype)
+    return jnp.maximum(jnp.minimum(high, place[1:]) - jnp.maximum(low, place[:-1]), 0)
+
+
+def inside(share: Float[Array, " wave"], flux: Float[Array, " wave"]) -> Float[Array, " wave"]:
+    """The flux of the pixels that have a share in a band, and zero elsewhere, where it may be no number."""
+    return jnp.where(share > 0, flux, 0)
 
 
 def check_bands(name: str, bands: tuple[Band, ...], telescope: Telescope) -> None:
-    """All of them are on the detector."""
+    """All of them are on the detector, and in no gap of it."""
     edges = telescope.wavelengths.edges()
     found = [float(edge) for band in bands for edge in on_detector(band, telescope)]
     if min(found) < edges[0] or max(found) > edges[-1]:
@@ -53,3 +58,10 @@ def check_bands(name: str, bands: tuple[Band, ...], telescope: Telescope) -> Non
             f"{float(telescope.target.redshift):g}, the telescope observes {edges[0]:.1f} to {edges[-1]:.1f}: take "
             "another index, wavelengths or redshift."
         )
+    seen = np.asarray(telescope.seen())
+    for band in bands:
+        if (np.asarray(within(on_detector(band, telescope), telescope)) > 0)[~seen].any():
+            raise InputError(
+                f"{name}: its band from {band[0]:g} to {band[1]:g} angstrom lies where the telescope has a gap, or "
+                "where the library ends at this redshift: take another index, wavelengths or redshift."
+            )

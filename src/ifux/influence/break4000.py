@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.influence.apertures import check_aperture, spectrum
-from ifux.influence.bands import Band, check_bands, on_detector, within
+from ifux.influence.bands import Band, check_bands, inside, on_detector, within
 from ifux.influence.base import AbstractObservable
 from ifux.particles import Particles
 from ifux.telescope import Telescope
@@ -47,4 +47,5 @@ class BreakStrength(AbstractObservable):
         # The mean of F_nu over wavelength: F_lambda times the square of the wavelength, here in units of 4000 angstrom.
         wave = jnp.asarray(telescope.wavelengths.centres() / 4000, flux.dtype)
         blue, red = (within(on_detector(band, telescope), telescope) for band in (self.blue, self.red))
-        return (jnp.sum(red * flux * wave**2) / jnp.sum(red)) / (jnp.sum(blue * flux * wave**2) / jnp.sum(blue))
+        means = [jnp.sum(band * inside(band, flux) * wave**2) / jnp.sum(band) for band in (red, blue)]
+        return means[0] / means[1]

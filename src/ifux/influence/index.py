@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.influence.apertures import check_aperture, spectrum
-from ifux.influence.bands import LICK, Band, check_bands, on_detector, within
+from ifux.influence.bands import LICK, Band, check_bands, inside, on_detector, within
 from ifux.influence.base import AbstractObservable
 from ifux.particles import Particles
 from ifux.telescope import Telescope
@@ -51,6 +51,6 @@ class LineIndex(AbstractObservable):
         line, blue, red = (within(band, telescope) for band in edges)
         middle = [(low + high) / 2 for low, high in edges]
         place = (jnp.asarray(telescope.wavelengths.centres(), flux.dtype) - middle[1]) / (middle[2] - middle[1])
-        levels = [jnp.sum(share * flux) / jnp.sum(share) for share in (blue, red)]
+        levels = [jnp.sum(share * inside(share, flux)) / jnp.sum(share) for share in (blue, red)]
         continuum = levels[0] + (levels[1] - levels[0]) * place
-        return jnp.sum(line * (1 - flux / continuum)) / (1 + telescope.target.redshift)
+        return jnp.sum(line * (1 - inside(line, flux) / continuum)) / (1 + telescope.target.redshift)

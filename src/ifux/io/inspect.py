@@ -9,9 +9,11 @@ from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.grids import AbstractWavelengths
 from ifux.io.files.cube import read_configuration
 from ifux.io.files.fits import is_fits, opened_fits
 from ifux.io.files.hdf5 import beginning, is_hdf5
+from ifux.io.files.spectral import spectral_axis
 from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
 from ifux.io.snapshots.centre import distances
 from ifux.io.snapshots.gas import UNITS as GAS
@@ -135,6 +137,8 @@ def describe_fits(path: Path) -> str:
                     lines.append(f"    {keyword} {header[keyword]}")
             lines += [f"    made with {value}" for keyword, value in header.items() if keyword.startswith("PKG")]
             if len(shape) == 3:
+                uneven = str(header.get("CTYPE3", "")).strip()[4:] in ("-LOG", "-TAB") and "CD3_3" in header
+                lines += [f"    {channels(spectral_axis(hdu.header, file, path))}"] if uneven else []
                 lines += [f"    {line}" for line in axes(header)]
         own = "IFUX0001" in file[0].header
     if own:
@@ -142,11 +146,20 @@ def describe_fits(path: Path) -> str:
     return "\n".join(lines)
 
 
+def channels(wavelengths: AbstractWavelengths) -> str:
+    """Where channels of several widths are."""
+    centres, widths = wavelengths.centres(), wavelengths.widths()
+    return (
+        f"wavelength {centres[0]:.6g} to {centres[-1]:.6g} angstrom in {wavelengths.medium}, in channels of "
+        f"{widths.min():.4g} to {widths.max():.4g} angstrom"
+    )
+
+
 def axes(header: Mapping[str, Any]) -> list[str]:
-    """The world coordinates of a cube: wavelengths and the size of a spaxel."""
+    """The world coordinates of a cube: wavelengths, where they are even, and the size of a spaxel."""
     lines = []
     step = header.get("CD3_3", header.get("CDELT3"))
-    if step is not None and "CRVAL3" in header:
+    if step is not None and "CRVAL3" in header and "-" not in str(header.get("CTYPE3", "")):
         first = header["CRVAL3"] + (1 - header.get("CRPIX3", 1)) * step
         last = first + (header["NAXIS3"] - 1) * step
         medium = {"AWAV": "in air", "WAVE": "in vacuum"}.get(str(header.get("CTYPE3", "")).strip()[:4], "")

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Projected
 from ifux.typing import AbstractLimited
@@ -68,7 +68,7 @@ class AbstractKinematics(AbstractLimited):
         self,
         spectra: Float[Array, "term basis rest"],
         rest: Wavelengths,
-        wavelengths: Wavelengths,
+        wavelengths: AbstractWavelengths,
         redshift: Float[Array, ""],
     ) -> Float[Array, "velocity basis wave"]:
         """Rest-frame spectra as the detector's pixels see them from every velocity node.
@@ -78,5 +78,7 @@ class AbstractKinematics(AbstractLimited):
         """
 
     @abstractmethod
-    def reached(self, rest: Wavelengths, wavelengths: Wavelengths, redshift: Float[Array, ""]) -> Bool[Array, " wave"]:
+    def reached(
+        self, rest: Wavelengths, wavelengths: AbstractWavelengths, redshift: Float[Array, ""]
+    ) -> Bool[Array, " wave"]:
         """Whether rest-frame spectra reach each of the detector's pixels from every velocity node."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import final
 
@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.kinematics.base import AbstractKinematics
 from ifux.kinematics.doppler import pixels_at_rest, reached_at_rest
 from ifux.numerics import chebyshev
 from ifux.numerics.rebin import spline_coefficients
 from ifux.numerics.stencil import Degree, Stencil, bspline, spline_values
 from ifux.particles import Projected
-from ifux.typing import within
+from ifux.typing import ranges, within
 from ifux.units import SPEED_OF_LIGHT
 
 LIMIT = 100_000.0
@@ -27,11 +27,6 @@ LIMIT = 100_000.0
 
 ROUNDING = 1e-3
 """Of a velocity, in units of the spacing."""
-
-
-def ranges(given: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
-    """Pairs of numbers, as JSON gives them, in a form that can be compared and hashed."""
-    return tuple((float(low), float(high)) for low, high in given)
 
 
 def rapidity(velocity: float) -> float:
@@ -209,7 +204,7 @@ class VelocityChannels(AbstractKinematics):
         self,
         spectra: Float[Array, "term basis rest"],
         rest: Wavelengths,
-        wavelengths: Wavelengths,
+        wavelengths: AbstractWavelengths,
         redshift: Float[Array, ""],
     ) -> Float[Array, "velocity basis wave"]:
         """Coefficients of the spline through the shifted spectra."""
@@ -236,7 +231,9 @@ class VelocityChannels(AbstractKinematics):
             "vn,nwb->vbw", jnp.asarray(matrix, spectra.dtype), values, precision=jax.lax.Precision.HIGHEST
         )
 
-    def reached(self, rest: Wavelengths, wavelengths: Wavelengths, redshift: Float[Array, ""]) -> Bool[Array, " wave"]:
+    def reached(
+        self, rest: Wavelengths, wavelengths: AbstractWavelengths, redshift: Float[Array, ""]
+    ) -> Bool[Array, " wave"]:
         """Whether they do from the fastest nodes, coming and going."""
         systemic = jnp.log1p(redshift)
         coming, going = (reached_at_rest(rest, wavelengths, systemic + sign * self.outermost) for sign in (-1, 1))

@@ -6,35 +6,42 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ifux.grids import Wavelengths, refractivity
+from ifux.grids import AbstractWavelengths, Wavelengths, refractivity
 from ifux.numerics.rebin import integrate
 from ifux.numerics.stencil import Stencil
 
 
-def pixels_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""], fastest: float) -> Stencil:
+def pixels_at_rest(
+    rest: Wavelengths, wavelengths: AbstractWavelengths, shift: Float[Array, ""], fastest: float
+) -> Stencil:
     r"""The stencil from the spline coefficients of a rest-frame spectrum to mean flux densities in detector pixels.
 
     $$\lambda_\mathrm{observed} = \lambda_\mathrm{rest}\, e^{s}, \quad s = \ln(1 + z) + u$$
 
-    holds in vacuum; either grid may be in air. `fastest` bounds |u|, and with it the support of the stencil.
+    holds in vacuum; either grid may be in air. `fastest` bounds |u|, and with it the support of the stencil, which is
+    that of the widest pixel.
     """
     whole, part = edges_at_rest(rest, wavelengths, shift)
+    widths = wavelengths.widths()
     # A thousandth leaves room for the step between air and vacuum.
-    widest = 1.001 * math.exp(fastest) * wavelengths.step / rest.step
+    widest = 1.001 * math.exp(fastest) * widths.max() / rest.step
     stencil = integrate(jnp.asarray(whole, jnp.int32), part, rest.size, widest)
-    return Stencil(stencil.index, stencil.weight * (rest.step / wavelengths.step), stencil.size)
+    per_angstrom = jnp.asarray(rest.step / widths, stencil.weight.dtype)
+    return Stencil(stencil.index, stencil.weight * per_angstrom[:, None], stencil.size)
 
 
-def reached_at_rest(rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""]) -> Bool[Array, " wave"]:
+def reached_at_rest(
+    rest: Wavelengths, wavelengths: AbstractWavelengths, shift: Float[Array, ""]
+) -> Bool[Array, " wave"]:
     """Whether each detector pixel lies on the rest-frame grid, but for a fiftieth of its width."""
     whole, part = edges_at_rest(rest, wavelengths, shift)
     place = jnp.asarray(whole, part.dtype) + part
-    slack = 0.02 * wavelengths.step / rest.step
+    slack = jnp.asarray(0.02 * wavelengths.widths() / rest.step, part.dtype)
     return (place[:-1] > -slack) & (place[1:] < rest.size + slack)
 
 
 def edges_at_rest(
-    rest: Wavelengths, wavelengths: Wavelengths, shift: Float[Array, ""]
+    rest: Wavelengths, wavelengths: AbstractWavelengths, shift: Float[Array, ""]
 ) -> tuple[np.ndarray, Float[Array, " edge"]]:
     """Edges of detector pixels on the rest-frame grid, in units of its pixels: a whole number and the rest.
 

@@ -25,7 +25,7 @@ class CubeEncoder(eqx.Module):
     """
 
     mean: Float[Array, " wave"] = eqx.field(metadata=DATA)
-    """Root mean square one."""
+    """Root mean square one; zero in channels in which the mocks hold no number: gaps of the detector."""
     components: Float[Array, "feature wave"] = eqx.field(metadata=DATA)
     """Of spectra less their part along the mean; their size makes images of order one."""
     level: Float[Array, ""] = eqx.field(metadata=DATA)
@@ -59,6 +59,7 @@ class CubeEncoder(eqx.Module):
         Raises:
             InputError: the mocks are all alike, or hold numbers that are not finite.
         """
+        data = jnp.where(jnp.isnan(data).all(axis=(0, 1, 2))[None, None, None], 0, data)
         if bad := int(np.sum(~np.isfinite(data).all(axis=(1, 2, 3)))):
             raise InputError(
                 f"CubeEncoder: {bad} of {len(data)} mocks hold numbers that are not finite: leave them out, and look "
@@ -111,6 +112,7 @@ class CubeEncoder(eqx.Module):
         mean, components, level, image, contrast = jax.lax.stop_gradient(
             (self.mean, self.components, self.level, self.image, self.contrast)
         )
+        data = jnp.where((mean == 0)[None, None], 0, data)
         product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
         brightness = product(data, mean) / mean.size
         along = product(data, components.T) - brightness[:, :, None] * product(components, mean)[None, None, :]

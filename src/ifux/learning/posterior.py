@@ -83,6 +83,7 @@ def misfit(
     def one(prior, numbers, data):
         observation = prior(numbers)
         cube = observation()
-        return 0.5 * jnp.log(jnp.mean(pulls(data, cube, observation.telescope.noise.variance(cube)) ** 2))
+        squares = pulls(data, cube, observation.telescope.noise.variance(cube)) ** 2
+        return 0.5 * jnp.log(jnp.sum(squares) / jnp.sum(~jnp.isnan(data)))
 
     return jnp.mean(each(one, prior, numbers, data, mesh=mesh))

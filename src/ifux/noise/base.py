@@ -30,7 +30,7 @@ class AbstractNoise(AbstractLimited):
         *,
         mask: Bool[Array, "*place wave"] | None = None,
     ) -> Float[Array, ""]:
-        """Log-likelihood of the data where the mask is true, or of all, given the noiseless cube."""
+        """Log-likelihood of the data where the mask is true, or of all that are numbers, given the noiseless cube."""
 
     def signal_to_noise(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """Of every voxel: the noiseless cube over the standard deviation of its noise. Infinite where there is none."""
@@ -56,8 +56,7 @@ class AbstractGaussianNoise(AbstractNoise):
     ) -> Float[Array, ""]:
         """The normal log-likelihood, its normalisation included."""
         variance = self.variance(cube)
-        if mask is None:
-            return -0.5 * jnp.sum((data - cube) ** 2 / variance + jnp.log(2 * math.pi * variance))
+        mask = ~jnp.isnan(data) if mask is None else mask
         # What is masked may be anything, in the data and in the cube: it is replaced before they meet.
         residual, variance = jnp.where(mask, data, 0) - jnp.where(mask, cube, 0), jnp.where(mask, variance, 1)
         terms = residual**2 / variance + jnp.log(2 * math.pi * variance)

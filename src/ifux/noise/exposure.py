@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.noise.base import AbstractGaussianNoise, AbstractNoise
 from ifux.typing import DATA, real, real_if_any, within
 from ifux.units import PHOTONS
@@ -46,7 +46,7 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
     Experimental Astronomy 6, 163 (the gain).
     """
 
-    wavelengths: Wavelengths
+    wavelengths: AbstractWavelengths
     """Channels of the cube, which the tables below are on."""
     throughput: Float[Array, " wave"] = eqx.field(converter=real, metadata=within(above=0, most=1))
     """Electrons for a photon that reaches the mirror: telescope, spectrograph and detector."""

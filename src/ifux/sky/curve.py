@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
-from ifux.grids import Medium, Wavelengths, to_vacuum
+from ifux.grids import AbstractWavelengths, Medium, to_vacuum
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Curve:
         """The same at all wavelengths."""
         return cls(name, np.array([0.0, 1e9]), np.array([value, value]))
 
-    def on(self, wavelengths: Wavelengths) -> Float[np.ndarray, " wave"]:
+    def on(self, wavelengths: AbstractWavelengths) -> Float[np.ndarray, " wave"]:
         """The mean over each channel.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.sky.curve import Curve
 from ifux.typing import Limits
 from ifux.units import ab_flux
@@ -25,7 +25,7 @@ class Sky:
     fwhm: float = 2.5
     """That the spectrograph gives them [angstrom]."""
 
-    def on(self, wavelengths: Wavelengths) -> tuple[Float[np.ndarray, " wave"], Float[np.ndarray, " wave"]]:
+    def on(self, wavelengths: AbstractWavelengths) -> tuple[Float[np.ndarray, " wave"], Float[np.ndarray, " wave"]]:
         """Means of radiance and transmission over the channels.
 
         Raises:

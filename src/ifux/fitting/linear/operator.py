@@ -23,8 +23,9 @@ class CubeOperator(eqx.Module):
 
     @staticmethod
     def of(telescope: Telescope) -> "CubeOperator":
-        """The operator of a telescope, its templates computed once."""
-        return CubeOperator(telescope, eqx.filter_jit(lambda t: t.templates())(telescope))
+        """The operator of a telescope, its templates computed once. Channels that hold no number are dark to it."""
+        templates = eqx.filter_jit(lambda t: t.templates())(telescope)
+        return CubeOperator(telescope, jnp.where(jnp.isnan(templates), 0, templates))
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -119,7 +119,7 @@ def solve(
     Args:
         operator: Of the telescope. Every kind must shine, as populations do: `GridSSP`.
         data: The cube.
-        variance: Of its noise; infinite where the data do not count.
+        variance: Of its noise; infinite, or not a number, where the data do not count.
         penalty: By default a weak one on the size.
         tolerance: The gap to reach, in units of half of chi squared: at 0.1 the solution is within half a standard
             deviation of the best one, all modes of the data together.
@@ -164,7 +164,7 @@ def posed(
     operator: CubeOperator, data: Float[Array, "y x wave"], variance: Float[Array, "y x wave"], penalty: Penalty
 ) -> Problem:
     """The problem in weights of order one."""
-    inverse = 1 / variance
+    inverse = jnp.where(jnp.isnan(variance), 0, 1 / variance)
     counts = np.asarray(inverse > 0)
     if not counts.any() or not np.isfinite(np.asarray(inverse)).all():
         raise InputError("solve: the variance must be positive, and finite somewhere; infinite masks a voxel.")

@@ -5,13 +5,14 @@
 | primary | no data; date, object, seed, versions, and the record |
 | DATA | flux density [wave, y, x] |
 | STAT | its variance, where there is noise |
-| DQ | what is wrong with it, where the detector can be full: 0 nothing, 4096 a pixel is full |
+| DQ | what is wrong with it, where a channel is in a gap or the detector can be full: flags of Euro3D, zero is good |
+| WCS-TABLE | the edges of the channels, where they are even neither in wavelength nor in its logarithm |
 | others | one map [y, x] each, under its own name |
 
-**The record.** What the arrays do not hold (the configuration, seed, versions, notes, comments of the maps) is one JSON
-text in ASCII, cut into pieces of 68 characters under the keywords IFUX0001, IFUX0002 and so on: put in a row, each
-padded with blanks to 68 characters, they are the text. Floats are written with the fewest digits that give the same
-double back. No card is continued, since readers disagree on continued cards that hold quotes, ampersands or
+**The record.** What the arrays do not hold (the configuration, seed, versions, notes, gaps, comments of the maps) is
+one JSON text in ASCII, cut into pieces of 68 characters under the keywords IFUX0001, IFUX0002 and so on: put in a row,
+each padded with blanks to 68 characters, they are the text. Floats are written with the fewest digits that give the
+same double back. No card is continued, since readers disagree on continued cards that hold quotes, ampersands or
 trailing blanks. The text holds no quote and no ampersand, both are written as escapes. The cards OBJECT, SEED, PKG1 and
 COMMENT say the same to people, in what ASCII can say of it.
 """
@@ -22,7 +23,7 @@ import math
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BufferedIOBase
@@ -34,8 +35,9 @@ from astropy.io import fits
 from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
-from ifux.grids import Medium, Wavelengths
+from ifux.grids import AbstractWavelengths
 from ifux.io.files.fits import BLOCK, opened_fits
+from ifux.io.files.spectral import TABLE, spectral_axis, spectral_cards, spectral_table
 from ifux.io.files.writing import promised, replacing
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
@@ -50,9 +52,12 @@ References: Kissler-Patig et al. (2004), Astronomische Nachrichten 325, 159 (Eur
 SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
 """Of the variance. The pipeline puts the former in brackets and squares it, which astropy does not parse."""
 
-MEDIA: dict[str, Medium] = {"AWAV": "air", "WAVE": "vacuum"}
-LENGTHS = {"Angstrom": 1.0, "nm": 10.0, "um": 1e4, "m": 1e10}
+MISSING = 1 << 30
+"""The flag of a voxel without data: bit 31 of Euro3D, which the MUSE pipeline sets where a cube is not a number."""
+
 BITS = {"float32": -32, "float64": -64, "int16": 16, "int32": 32, "int64": 64, "uint8": 8}
+OWN = ("DATA", "STAT", "DQ", TABLE)
+"""Names of extensions that are no map."""
 PIECE, CHUNK = 68, 2**24
 ESCAPES = {"'": "\\u0027", "&": "\\u0026", "\x7f": "\\u007f"}
 
@@ -68,7 +73,7 @@ class Cube:
 
     flux: Float[np.ndarray, "wave y x"]
     """Flux density [1e-20 erg/s/cm2/angstrom per spaxel]; written in single precision."""
-    wavelengths: Wavelengths
+    wavelengths: AbstractWavelengths
     """The wavelength axis."""
     pitch: tuple[float, float]
     """Sides of a spaxel along x and y [arcsec]."""
@@ -110,10 +115,10 @@ class Cube:
                 raise InputError(f"Map {name!r} holds {image.dtype}, but FITS can hold {', '.join(BITS)}.")
             if not (name and name.isascii() and name.isprintable() and len(name) <= PIECE):
                 raise InputError(f"Map {name!r} needs a short name in ASCII.")
-        taken = ["PRIMARY", "DATA", "STAT", "DQ", *(name.upper() for name in self.maps)]
+        taken = ["PRIMARY", *OWN, *(name.upper() for name in self.maps)]
         if len(set(taken)) < len(taken):
             raise InputError(
-                f"Maps need names of their own, whatever their case, and not DATA, STAT or DQ: {[*self.maps]}."
+                f"Maps need names of their own, whatever their case, and not {', '.join(OWN)}: {[*self.maps]}."
             )
 
 
@@ -126,13 +131,14 @@ def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None
     check_name(path)
     with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
         file.write(primary.tostring().encode("ascii"))
-        celestial, spectral = _celestial(cube), _spectral(cube)
+        celestial, spectral = _celestial(cube), spectral_cards(cube.wavelengths)
         _append(file, [*_image("DATA", UNIT), *celestial, *spectral], cube.flux, np.dtype(np.float32))
         if cube.variance is not None:
             cards = [*_image("STAT", SQUARED), *celestial, *spectral]
             _append(file, cards, cube.variance, np.dtype(np.float32))
         if cube.quality is not None:
             _append(file, [*_image("DQ", ""), *celestial, *spectral], cube.quality, np.dtype(np.int32))
+        file.write(spectral_table(cube.wavelengths))
         for name, (image, unit, comment) in cube.maps.items():
             cards = [("EXTNAME", name), ("BUNIT", _ascii(unit)), *celestial, ("COMMENT", _ascii(comment))]
             _append(file, cards, image, image.dtype)
@@ -164,7 +170,7 @@ def read_cube(path: str | Path) -> Cube:
             raise InputError(f"{path} holds no cube: it has no extension DATA with three axes.")
         header = file["DATA"].header
         record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
-        wavelengths, (pitch, position, angle) = _wavelengths(header, path), _plane(header)
+        wavelengths, (pitch, position, angle) = spectral_axis(header, file, path), _plane(header, file)
         flux = file["DATA"].data.astype(np.float32)
         comments = record.get("maps", {})
         maps = {
@@ -177,7 +183,7 @@ def read_cube(path: str | Path) -> Cube:
         }
         return Cube(
             flux=flux,
-            wavelengths=wavelengths,
+            wavelengths=replace(wavelengths, gaps=record.get("gaps", ())),
             pitch=pitch,
             variance=file["STAT"].data.astype(np.float32) if "STAT" in file else None,
             maps=maps,
@@ -202,8 +208,8 @@ def read_configuration(path: str | Path) -> dict:
         if "IFUX0001" not in file[0].header:
             raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
         header = file["DATA"].header
-        _wavelengths(header, path)
-        _plane(header)
+        spectral_axis(header, file, path)
+        _plane(header, file)
         return _record(file[0].header, path)["configuration"]
 
 
@@ -215,7 +221,7 @@ def _primary(cube: Cube) -> fits.Header:
         "title": cube.title,
         "notes": list(cube.notes),
         "maps": {name: [unit, comment] for name, (_, unit, comment) in cube.maps.items()},
-    }
+    } | ({"gaps": cube.wavelengths.gaps} if cube.wavelengths.gaps else {})
     try:
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
@@ -279,21 +285,11 @@ def _celestial(cube: Cube) -> list[tuple]:
     ]  # fmt: skip
 
 
-def _spectral(cube: Cube) -> list[tuple]:
-    medium = cube.wavelengths.medium
-    (ctype,) = (ctype for ctype, name in MEDIA.items() if name == medium)
-    return [
-        ("CTYPE3", ctype, f"wavelength in {medium}"), ("CUNIT3", "Angstrom"),
-        ("CRVAL3", cube.wavelengths.start, "centre of the first channel"), ("CRPIX3", 1.0),
-        ("CD3_3", cube.wavelengths.step), ("CD1_3", 0.0), ("CD2_3", 0.0), ("CD3_1", 0.0), ("CD3_2", 0.0),
-    ]  # fmt: skip
-
-
-def _plane(header: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
+def _plane(header: Any, file: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
     """Sides of a spaxel [arcsec], right ascension and declination of the centre of the field, its angle [degree]."""
     from astropy.wcs import WCS
 
-    plane = WCS(header, naxis=2, fix=False)
+    plane = WCS(header, file, naxis=2, fix=False)
     centre = plane.wcs_pix2world([[(header["NAXIS1"] + 1) / 2, (header["NAXIS2"] + 1) / 2]], 1)[0]
     matrix = plane.pixel_scale_matrix
     # twelve digits undo the rounding of arcsec to degree and back
@@ -304,18 +300,6 @@ def _plane(header: Any) -> tuple[tuple[float, float], tuple[float, float], float
         raise ValueError("its field is mirrored: x grows to the east")
     angle = round(math.degrees(math.atan2(matrix[0, 1], matrix[1, 1])), 9) + 0.0
     return (x, y), (round(float(centre[0]), 12), round(float(centre[1]), 12)), angle
-
-
-def _wavelengths(header: Any, path: str | Path) -> Wavelengths:
-    ctype, unit = header.get("CTYPE3", "").strip(), header.get("CUNIT3", "Angstrom").strip()
-    if ctype not in MEDIA or unit not in LENGTHS or "CD3_3" not in header:
-        raise InputError(
-            f"{path}: the third axis must be one of {[*MEDIA]} in one of {[*LENGTHS]}, evenly spaced by CD3_3; "
-            f"got {ctype!r} in {unit!r}."
-        )
-    scale, step = LENGTHS[unit], header["CD3_3"]
-    start = header["CRVAL3"] + (1 - header["CRPIX3"]) * step
-    return Wavelengths(start * scale, step * scale, header["NAXIS3"], MEDIA[ctype])
 
 
 def _append(file: BufferedIOBase, cards: list[tuple], array: np.ndarray, dtype: np.dtype) -> None:
