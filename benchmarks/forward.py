@@ -30,7 +30,6 @@ import numpy as np
 import ifux
 from ifux import parallel
 from ifux.checks import fastest
-from ifux.config.table import BESIDE
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -68,7 +67,7 @@ def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float 
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
         spaxels=ifux.SquareSpaxels(0.2, size),
-        kinematics=ifux.VelocityChannels(**(BESIDE["grid"]["kinematics"] if exact else {})),
+        kinematics=ifux.VelocityChannels(spacing=40.0 if exact else 50.0),
         ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
         psf=ifux.MoffatPSF(0.8),

@@ -1,7 +1,8 @@
 """A header goes on making its cube: those of cubes that earlier versions made are kept in tests/headers.
 
-Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. All are of
-scheme 1: `grid-before` was made before 2026-11-28, when a grid of the library had other velocity nodes by default.
+Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. They are of
+scheme 1, but for those in a folder of their own: `grid-before` was made before 2026-11-28, when a grid of the library
+had other velocity nodes by default.
 """
 
 import json
@@ -22,6 +23,11 @@ from ifux.io.files.cube import Cube, read_configuration, write_cube
 HEADERS = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")
 }
+SECOND = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in (Path(__file__).parent / "headers" / "scheme-2").glob("*.json")
+}
+"""Of scheme 2, in which velocity nodes were 50 km/s apart by default, or 40 beside a grid of the library."""
 CUBES = [name for name, header in HEADERS.items() if "flux" in header]
 
 
@@ -49,6 +55,28 @@ def test_header_of_an_earlier_version_is_converted_once(name):
     assert json.dumps(config.resolved(whole)) == json.dumps(whole)
     stages, _ = config.parts(whole["telescope"])
     assert stages["kinematics"].reach == before["telescope"]["kinematics"]["reach"]
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_header_of_scheme_2_makes_its_cube_again(name):
+    """Its velocity nodes and its line spread function are what they were.
+
+    To 1e-5: narrow Gaussians felt the dark that began beyond the mirror images of a spectrum, which now goes on.
+    """
+    before, given = np.asarray(SECOND[name]["flux"], np.float32), deepcopy(SECOND[name]["record"]["configuration"])
+    session = run.prepare(given)
+    assert given["scheme"] == 2 and session.configuration["scheme"] == SCHEME
+    assert session.telescope.kinematics.spacing == {"grid": 40, "low-rank": 50}[name]
+    assert session.configuration["telescope"]["lsf"] == given["telescope"]["lsf"] | {"includes_pixel": False}
+    assert not converted(given)[1]
+    assert np.abs(run.observe(session).flux - before).max() < 1e-5 * before.max()
+
+
+def test_spacing_that_a_whole_description_of_scheme_2_left_out_is_that_of_then():
+    for name, spacing in (("grid", 40), ("low-rank", 50)):
+        given = deepcopy(SECOND[name]["record"]["configuration"])
+        del given["telescope"]["kinematics"]["spacing"]
+        assert config.resolved(given)["telescope"]["kinematics"]["spacing"] == spacing
 
 
 def test_what_cannot_be_the_same_is_told():
@@ -128,7 +156,7 @@ def test_description_by_hand_has_the_defaults_of_today():
     del by_hand["telescope"]["trim"]
     del by_hand["telescope"]["kinematics"]
     assert converted(by_hand)[0]["telescope"] == by_hand["telescope"]
-    assert config.resolved(by_hand)["telescope"]["kinematics"]["spacing"] == 40
+    assert config.resolved(by_hand)["telescope"]["kinematics"] == {"kind": "channels", "degree": 3}
 
 
 def test_cube_of_an_earlier_scheme_is_not_taken_for_one_of_today(tmp_path):

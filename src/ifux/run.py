@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux import config
-from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
+from ifux.checks import beyond_counting, coarse_channels, coarse_library, held_widths, look, lost_light
 from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
@@ -87,12 +87,13 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
                     "library's own resolution there"
                 )
             notes.append(sentence)
-        if sentence := coarse_channels(telescope):
-            notes.append(sentence)
+        notes += [sentence for sentence in (held_widths(telescope), coarse_channels(telescope)) if sentence]
     with report("looking at the galaxy"):
         notes += lost_light(look(telescope, galaxy.stars))
-    reach, beyond = telescope.kinematics.reach, [[*pair] for pair in telescope.kinematics.beyond]
-    configuration["telescope"]["kinematics"] |= {"reach": reach} | ({"beyond": beyond} if beyond else {})
+    kinematics = telescope.kinematics
+    configuration["telescope"]["kinematics"] |= {"reach": kinematics.reach, "spacing": kinematics.spacing}
+    if kinematics.beyond:
+        configuration["telescope"]["kinematics"]["beyond"] = [[*pair] for pair in kinematics.beyond]
     return Session(telescope, galaxy, configuration, tuple(notes))
 
 

@@ -10,7 +10,7 @@ from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.schemes import converted
-from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
+from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, KINDS
 from ifux.errors import InputError
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
@@ -112,9 +112,7 @@ def resolved(description: dict) -> dict:
     check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
     described = overlaid(preset, given)
-    ssp = described.get("ssp")
-    beside = BESIDE.get(str(ssp.get("kind")), {}) if isinstance(ssp, dict) else {}
-    telescope = overlaid(overlaid(DEFAULTS, beside), described)
+    telescope = overlaid(DEFAULTS, described)
     for family in [*FAMILIES, "wavelengths"]:
         if family not in telescope:
             kinds = f" with a kind of {[*KINDS[family]]}" if family in KINDS else ""
@@ -143,7 +141,7 @@ def resolved(description: dict) -> dict:
 
 
 def completed(family: str, description: Any) -> Any:
-    """A stage with the defaults of its kind written out, but for those that follow from the galaxy.
+    """A stage with the defaults of its kind written out, but for those that follow.
 
     What cannot be used is left as it is: whoever builds the stage says what is wrong with it.
     """

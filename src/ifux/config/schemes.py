@@ -11,7 +11,7 @@ from typing import Any
 
 from ifux.errors import InputError
 
-SCHEME = 2
+SCHEME = 3
 """Of the descriptions that are written today. Records of scheme 1 do not say so."""
 
 WHOLE = {
@@ -91,7 +91,17 @@ def named(stage: Any) -> Any:
     return stage.get("kind") if isinstance(stage, dict) else None
 
 
-STEPS = [from_1_to_2]
+def from_2_to_3(description: dict) -> list[str]:
+    """Velocity nodes were 50 km/s apart, or 40 beside a grid of the library; no width had the pixel in it."""
+    telescope = description["telescope"]
+    spacing = 40.0 if named(telescope["ssp"]) == "grid" else 50.0
+    for family, unsaid in (("kinematics", {"spacing": spacing}), ("lsf", {"includes_pixel": False})):
+        if isinstance(telescope[family], dict) and named(telescope[family]) in ("channels", "gaussian", None):
+            telescope[family] = unsaid | telescope[family]
+    return []
+
+
+STEPS = [from_1_to_2, from_2_to_3]
 """From each scheme to the next, in place; each returns what it could not keep."""
 
 

@@ -15,7 +15,15 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
-    "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
+    "lsf": {
+        "none": lsf.NoLSF,
+        "gaussian": lsf.GaussianLSF,
+        "resolving-power": lsf.ResolvingPowerLSF,
+        "polynomial": lsf.PolynomialLSF,
+        "table": lsf.TableLSF,
+        "gauss-hermite": lsf.GaussHermiteLSF,
+        "boxcar": lsf.BoxcarLSF,
+    },
     "noise": {
         "none": noise.NoNoise,
         "constant": noise.ConstantNoise,
@@ -31,8 +39,8 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach", "beyond"}}
-"""Arguments that follow from the galaxy where a description does not say them."""
+FOLLOWS = {"kinematics": {"reach", "beyond", "spacing"}}
+"""Arguments that follow from the galaxy and from the resolution where a description does not say them."""
 
 DEFAULTS = {
     "orientation": {"kind": "inclined", "inclination": 0.0},
@@ -44,9 +52,6 @@ DEFAULTS = {
     "noise": {"kind": "none"},
 }
 """Stages of a telescope that a description leaves out."""
-
-BESIDE = {"grid": {"kinematics": {"spacing": 40.0}}}
-"""More defaults beside a kind of library: an exact one has velocity nodes that err by less than 1e-3 too."""
 
 DRAWN = {"count": 100_000, "seed": 0}
 """Of a parametric galaxy: how many particles, and the seed of their random numbers."""
