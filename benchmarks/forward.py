@@ -34,7 +34,6 @@ import numpy as np
 import ifux
 from ifux import parallel
 from ifux.checks import fastest
-from ifux.config.table import BESIDE
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -86,7 +85,7 @@ def telescope(
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
         spaxels=ifux.SquareSpaxels(0.2, size, oversampling=(cells, cells)),
-        kinematics=ifux.VelocityChannels(**(BESIDE["grid"]["kinematics"] if exact else {})),
+        kinematics=ifux.VelocityChannels(spacing=40.0 if exact else 50.0),
         ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
         psf=PSFS[psf](24 * cells),

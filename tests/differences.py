@@ -62,7 +62,7 @@ def preset(name: str) -> Observation:
     step = 0.8 * observed.step
     start = observed.start / (1 + stages.REDSHIFT) - 70 * step
     rest = Wavelengths(start, step, 290, observed.medium)
-    library = stages.library(rest, fwhm=0.75 * float(parts["lsf"].fwhm))
+    library = stages.library(rest, fwhm=0.75 * float(parts["lsf"].width(real(observed.centres())).min()))
     telescope = stages.telescope(**parts, wavelengths=observed, ssp=LowRankSSP.from_library(library, 1e-2))
     return Observation(telescope, generic(telescope))
 

@@ -27,7 +27,7 @@ class Specification:
     pitch: float | tuple  # of squares, or along x and y
     size: tuple
     psf: object  # surface brightness(radius [arcsec]) that integrates to one
-    telescope_fwhm: float | None  # None for the resolution of the library
+    telescope_fwhm: object  # FWHM before the pixel, or FWHM(wavelength); None for the resolution of the library
     attenuation: object = None  # rest-frame transmission(wavelength)
     imf_slope: float | None = None  # of all stars, where the library has several
     alpha: float | None = None  # [alpha/Fe] of stars that have none of their own, where the library has several
@@ -120,10 +120,17 @@ class Specification:
         density = np.diff(below(emitted)) / np.diff(edges)
         if self.telescope_fwhm is not None:
             library_fwhm = np.mean(self.library.fwhm) * doppler
-            sigma = np.sqrt(self.telescope_fwhm**2 - library_fwhm**2) / np.sqrt(8 * np.log(2))
+            varies = callable(self.telescope_fwhm)
+            fwhm = self.telescope_fwhm((edges[1:] + edges[:-1]) / 2) if varies else self.telescope_fwhm
+            sigma = np.sqrt(fwhm**2 - library_fwhm**2) / np.sqrt(8 * np.log(2))
             offsets = np.arange(-spare, spare + 1) * pixel / FINE
-            kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
-            density = np.convolve(density, kernel / kernel.sum(), mode="same")
+            if varies:  # every place has the kernel of its own width
+                kernels = np.exp(-0.5 * (offsets / sigma[:, None]) ** 2)
+                near = np.lib.stride_tricks.sliding_window_view(np.pad(density, spare), 2 * spare + 1)
+                density = np.sum(near * kernels, axis=1) / kernels.sum(axis=1)
+            else:
+                kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+                density = np.convolve(density, kernel / kernel.sum(), mode="same")
         counted = CubicSpline(edges, np.concatenate([[0.0], np.cumsum(density * np.diff(edges))]))
         density = np.diff(counted(pixels)) / np.diff(pixels)
         parsec = 3.0856775814913673e18

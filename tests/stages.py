@@ -6,6 +6,7 @@ Each entry makes its example when it is called, in the precision of the test tha
 import numpy as np
 
 from ifux import (
+    BoxcarLSF,
     CalzettiCurve,
     CardelliCurve,
     ChromaticPolynomialPSF,
@@ -19,6 +20,7 @@ from ifux import (
     EulerOrientation,
     ExposureNoise,
     FixedTarget,
+    GaussHermiteLSF,
     GaussianLSF,
     GaussianPSF,
     GridSSP,
@@ -33,13 +35,16 @@ from ifux import (
     NoPSF,
     Particles,
     PoissonNoise,
+    PolynomialLSF,
     RectangularSpaxels,
+    ResolvingPowerLSF,
     ScaledNoise,
     Scene,
     ScreenDust,
     Slicer,
     SquareSpaxels,
     SSPLibrary,
+    TableLSF,
     TableWavelengths,
     TabulatedPSF,
     TargetSNRNoise,
@@ -225,6 +230,11 @@ FOCAL_PLANES = {
 LSFS = {
     "none": NoLSF,
     "Gaussian": lambda: GaussianLSF(3.2),
+    "resolving power": lambda: ResolvingPowerLSF(1500.0),
+    "polynomial": lambda: PolynomialLSF([5.866e-8, -9.187e-4, 6.540], includes_pixel=True),
+    "table": lambda: TableLSF([4700.0, 4907.3, 5000.0], [3.5, 3.0, 3.2]),
+    "Gauss-Hermite": lambda: GaussHermiteLSF(GaussianLSF(3.2), 0.05, 0.06),
+    "boxcar": lambda: BoxcarLSF(7.0),
 }
 NOISES = {
     "none": NoNoise,

@@ -111,6 +111,7 @@ def test_demo_writes_a_cube_and_a_picture(desk, monkeypatch, capsys):
     found = read_configuration("demo.fits")
     assert config.resolved(found) == found
     assert found["telescope"]["kinematics"].pop("reach") > 0  # as far as the stars need
+    assert found["telescope"]["kinematics"].pop("spacing") > 0  # as near as the lines need
     assert found == config.resolved(SMALL)
     assert imread("demo.png").shape[2] >= 3
     out, err = capsys.readouterr()

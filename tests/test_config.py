@@ -99,6 +99,11 @@ MINIMAL = {
         "stretches": [2.5, 2.4],
     },
     ("lsf", "gaussian"): {"fwhm": 3.0},
+    ("lsf", "resolving-power"): {"resolving_power": 1600},
+    ("lsf", "polynomial"): {"coefficients": [5.866e-8, -9.187e-4, 6.040]},
+    ("lsf", "table"): {"wave": [4700, 5000], "fwhm": [3.0, 3.1]},
+    ("lsf", "gauss-hermite"): {"lsf": {"kind": "gaussian", "fwhm": 3.0}},
+    ("lsf", "boxcar"): {"fwhm": 6.0},
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
     ("noise", "scaled"): {"noise": {"kind": "target-snr", "snr": 30.0}, "factor": 0.5},
@@ -164,7 +169,11 @@ def by_hand(name, stars):
     }[name]
     tilt = tilt.aligned_to(stars)
     speed = float(np.abs(tilt(stars).velocity[:, 2]).max())
-    channels = VelocityChannels(reach=float(100 * np.ceil(speed / 100)))
+    # The narrowest line is that in the last channel, where pixels of the library, 4 angstrom wide, are coarser still.
+    pixel, last = start[instrument].step, start[instrument].centres()[-1]
+    fwhm = max(float(stages["lsf"].fwhm), 4 * (1 + redshift))
+    spacing = np.floor(np.sqrt(fwhm**2 / (8 * np.log(2)) + pixel**2 / 12) / last * 299792.458 / 2)
+    channels = VelocityChannels(float(2 * spacing * np.ceil((1.001 * speed + 0.1) / (2 * spacing))), float(spacing))
     library, observed = wide().matched(start[instrument], redshift, channels.span)
     return Telescope(
         wavelengths=observed,
@@ -194,7 +203,7 @@ def test_no_star_of_a_real_galaxy_is_too_fast(data, simulation):
     telescope = config.telescope(description, wide(), stars)
     channels = telescope.kinematics
     speed = float(np.abs(telescope.project(stars).velocity).max())
-    assert speed > 600 and channels.size < VelocityChannels(float(100 * np.ceil(speed / 100))).size
+    assert speed > 600 and channels.size < VelocityChannels(float(100 * np.ceil(speed / 100)), channels.spacing).size
     assert float(telescope.coverage(stars).channels) == 1
     kept = description["kinematics"] | {"reach": channels.reach, "beyond": [[*pair] for pair in channels.beyond]}
     again = config.telescope({**description, "kinematics": kept}, wide(), stars)
@@ -247,17 +256,26 @@ def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
         )
 
 
-def test_exact_library_has_velocity_nodes_of_its_own_by_default():
-    spacing = {}
-    for name, settings in {
-        "low-rank": ["telescope.ssp.kind=low-rank"],
-        "grid": ["telescope.ssp.kind=grid"],
-        "given": ["telescope.ssp.kind=grid", "telescope.kinematics.spacing=25"],
-    }.items():
-        resolved = config.resolved(changed(*settings))
-        assert config.resolved(resolved) == resolved
-        spacing[name] = config.parts(resolved["telescope"])[0]["kinematics"].spacing
-    assert spacing == {"low-rank": 50.0, "grid": 40.0, "given": 25.0}
+@pytest.mark.parametrize(
+    ("settings", "fwhm"),
+    [
+        (["telescope.ssp.kind=low-rank"], 3.0),
+        (["telescope.ssp.kind=grid"], 3.0),
+        (['telescope.lsf={"kind": "gaussian", "fwhm": 3.118, "includes_pixel": true}'], 3.0),
+        (['telescope.lsf={"kind": "resolving-power", "resolving_power": 1500}'], 4935.4 / 1500),
+        (["telescope.lsf.kind=none"], 2.55),
+        (["telescope.lsf.fwhm=1.0"], 2.55),
+        (["telescope.lsf.fwhm=9"], 9.0),
+    ],
+)
+def test_velocity_nodes_are_as_near_as_the_narrowest_line_needs(settings, fwhm):
+    """Half a standard deviation of it as it is recorded, and at most 50 km/s, where the description says nothing."""
+    resolved = config.resolved(changed(*settings))
+    assert config.resolved(resolved) == resolved and "spacing" not in resolved["telescope"]["kinematics"]
+    sigma = np.sqrt(fwhm**2 / (8 * np.log(2)) + 1.25**2 / 12) / 4935 * 299792.458
+    assert telescope_of(changed(*settings)).kinematics.spacing == min(50, np.floor(sigma / 2))
+    given = telescope_of(changed(*settings, "telescope.kinematics.spacing=25"))
+    assert given.kinematics.spacing == 25
 
 
 def test_defaults_are_not_shared_between_descriptions():
@@ -301,12 +319,12 @@ def test_every_kind_is_the_same_with_every_default_written_out(family, kind, tab
     assert eqx.tree_equal(one, other, typematch=True)
 
 
-def test_resolved_description_says_every_default_but_the_reach():
-    """That follows from the galaxy where it is not given, and `prepare` writes it."""
+def test_resolved_description_says_every_default_but_those_that_follow():
+    """That and the spacing follow where they are not given, and `prepare` writes them."""
     telescope = config.resolved(changed("telescope.target.kind=cosmological", "telescope.target.redshift=0.02"))
     assert telescope["scheme"] == config.SCHEME
     stages = telescope["telescope"]
-    assert stages["kinematics"] == {"kind": "channels", "spacing": 40.0, "degree": 3}
+    assert stages["kinematics"] == {"kind": "channels", "degree": 3}
     assert stages["target"]["cosmology"]["neutrino_mass"] == 0.06
     assert stages["psf"] == {"kind": "moffat", "fwhm": 0.9, "reach": 4, "beta": 2.8}
     assert telescope["galaxy"]["disc_scale"] == 3.0 and telescope["galaxy"]["count"] == 200
@@ -354,6 +372,11 @@ WRONG = {
     "'chromatic-table']; did you mean 'gaussian'?",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "none"}, "factor": 2}': "telescope.noise: ",
+    'telescope.lsf={"kind": "gauss-hermite", "lsf": {"kind": "none"}}': "telescope.lsf: ",
+    'telescope.lsf={"kind": "gauss-hermite", "lsf": {"kind": "table", "wave": [5], "fwhm": [1]}}': "telescope.lsf.lsf",
+    'telescope.lsf={"kind": "table", "wave": [5000, 4000], "fwhm": [1, 1]}': "telescope.lsf: TableLSF.wave must be two",
+    'telescope.lsf={"kind": "polynomial", "coefficients": 3}': "telescope.lsf.coefficients: 3 is not a list of some",
+    'telescope.lsf={"kind": "gaussian", "fwhm": 3, "includes_pixel": 1}': "telescope.lsf.includes_pixel: 1 is not true",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "constant", "level": 1}, "factor": 0}': (
         "telescope.noise.factor: "
     ),

@@ -198,7 +198,7 @@ def test_cube_of_a_galaxy_with_a_fast_star_makes_itself_again(tmp_path, monkeypa
     again = run.observe(run.prepare(read_configuration(tmp_path / "cube.fits")))
     assert np.array_equal(first.flux, again.flux) and json.dumps(first.history) == json.dumps(again.history)
     few = run.planned(run.prepare(config.with_settings(DESCRIPTION, []))).report()
-    assert f"velocities to {kept['reach']:g} km/s and " in few
+    assert f"velocities to {kept['reach']:g} km/s and " in few and f", {kept['spacing']:g} km/s apart, x" in few
 
 
 def test_library_too_short_for_a_fast_star_says_what_would_do(monkeypatch):
@@ -220,7 +220,7 @@ def test_velocity_nodes_too_far_apart_are_noted():
     assert any(words in note for note in observed("telescope.kinematics.spacing=150").notes)
 
 
-def test_coarse_library_is_refused_and_with_the_choice_made_it_is_noted():
+def test_coarse_library_is_refused_and_with_the_choice_made_it_is_noted(double):
     with pytest.raises(
         InputError, match=r"^telescope\.lsf: the library is coarser.*4836 to 4935 angstrom.*2\.550 angst"
     ):

@@ -1,8 +1,8 @@
 """A header goes on making its cube: those of cubes that earlier versions made are kept in tests/headers.
 
-Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. All are of
-scheme 1 but for those of NEWER: `grid-before` was made before 2026-11-28, when a grid of the library had other
-velocity nodes by default.
+Each holds the record of a FITS header as it was read there, and some the flux [wave, y, x] of the cube. They are of
+scheme 1, but for those in a folder of their own: `grid-before` was made before 2026-11-28, when a grid of the library
+had other velocity nodes by default.
 """
 
 import json
@@ -20,12 +20,14 @@ from ifux.config.schemes import SCHEME, converted
 from ifux.config.table import DRAWN, FOLLOWS, KINDS
 from ifux.io.files.cube import Cube, read_configuration, write_cube
 
-NEWER = {"scheme-2"}
-"""Those that say of which scheme they are."""
-
 HEADERS = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")
 }
+SECOND = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in (Path(__file__).parent / "headers" / "scheme-2").glob("*.json")
+}
+"""Of scheme 2, in which velocity nodes were 50 km/s apart by default, or 40 beside a grid of the library."""
 CUBES = [name for name, header in HEADERS.items() if "flux" in header]
 
 
@@ -47,12 +49,34 @@ def test_header_of_an_earlier_version_is_converted_once(name):
     before = configuration(name)
     given = deepcopy(before)
     whole = config.resolved(given)
-    assert given == before and ("scheme" in before) == (name in NEWER) and whole["scheme"] == SCHEME
-    assert survey.made.within({key: value for key, value in before.items() if key != "scheme"}, whole)
+    assert given == before and "scheme" not in before and whole["scheme"] == SCHEME
+    assert survey.made.within(before, whole)
     assert converted(whole) == (whole, ())
     assert json.dumps(config.resolved(whole)) == json.dumps(whole)
     stages, _ = config.parts(whole["telescope"])
     assert stages["kinematics"].reach == before["telescope"]["kinematics"]["reach"]
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_header_of_scheme_2_makes_its_cube_again(name):
+    """Its velocity nodes and its line spread function are what they were.
+
+    To 1e-5: narrow Gaussians felt the dark that began beyond the mirror images of a spectrum, which now goes on.
+    """
+    before, given = np.asarray(SECOND[name]["flux"], np.float32), deepcopy(SECOND[name]["record"]["configuration"])
+    session = run.prepare(given)
+    assert given["scheme"] == 2 and session.configuration["scheme"] == SCHEME
+    assert session.telescope.kinematics.spacing == (40 if name == "grid" else 50)
+    assert session.configuration["telescope"]["lsf"] == given["telescope"]["lsf"] | {"includes_pixel": False}
+    assert not converted(given)[1]
+    assert np.abs(run.observe(session).flux - before).max() < 1e-5 * before.max()
+
+
+def test_spacing_that_a_whole_description_of_scheme_2_left_out_is_that_of_then():
+    for name, spacing in (("grid", 40), ("low-rank", 50)):
+        given = deepcopy(SECOND[name]["record"]["configuration"])
+        del given["telescope"]["kinematics"]["spacing"]
+        assert config.resolved(given)["telescope"]["kinematics"]["spacing"] == spacing
 
 
 def test_what_cannot_be_the_same_is_told():
@@ -63,15 +87,14 @@ def test_what_cannot_be_the_same_is_told():
     notes = run.prepare(configuration("survey")).notes
     assert {*converted(configuration("survey"))[1]} <= {*notes}
     assert HEADERS["survey"]["record"]["notes"][0] not in told["survey"]
-    fast = {name for name, sentences in told.items() if "stars faster than telescope.kinematics.reach" in sentences}
-    assert fast == HEADERS.keys() - NEWER
+    assert all("stars faster than telescope.kinematics.reach" in sentences for sentences in told.values())
 
 
 def test_scene_of_before_has_one_cell_to_a_spaxel():
     """Though its PSF would have several today, and a kernel that reaches further."""
-    whole = config.resolved(configuration("scheme-2"))["telescope"]
+    by_hand = deepcopy(SECOND["narrow"]["record"]["configuration"])
+    whole = config.resolved(by_hand)["telescope"]
     assert whole["spaxels"]["oversampling"] == [1, 1] and whole["psf"]["psf"]["reach"] == 3
-    by_hand = configuration("scheme-2")
     by_hand["telescope"]["psf"]["psf"].pop("reach")
     del by_hand["scheme"], by_hand["telescope"]["trim"]
     today = config.resolved(by_hand)["telescope"]
@@ -144,7 +167,7 @@ def test_description_by_hand_has_the_defaults_of_today():
     del by_hand["telescope"]["trim"]
     del by_hand["telescope"]["kinematics"]
     assert converted(by_hand)[0]["telescope"] == by_hand["telescope"]
-    assert config.resolved(by_hand)["telescope"]["kinematics"]["spacing"] == 40
+    assert config.resolved(by_hand)["telescope"]["kinematics"] == {"kind": "channels", "degree": 3}
 
 
 def test_cube_of_an_earlier_scheme_is_not_taken_for_one_of_today(tmp_path):

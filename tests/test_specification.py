@@ -31,9 +31,12 @@ from ifux import (
     NoNoise,
     NoPSF,
     Particles,
+    PolynomialLSF,
+    ResolvingPowerLSF,
     ScreenDust,
     Slicer,
     SquareSpaxels,
+    TableLSF,
     TableWavelengths,
     Telescope,
     VelocityChannels,
@@ -325,6 +328,28 @@ def test_line_spread_of_a_moving_star_is_that_of_the_spectrograph(double, librar
     """
     at_rest, in_motion = (lsf_error((library, moving), speed, VelocityChannels(480.0, 12.0)) for speed in (0.0, 1.0))
     assert at_rest < 1e-4 and in_motion < 1e-4
+
+
+VARYING = {
+    "resolving power": (lambda: ResolvingPowerLSF(1700.0), lambda wave: wave / 1700),
+    "polynomial": (lambda: PolynomialLSF([2e-3, -7.0]), lambda wave: np.polyval([2e-3, -7.0], wave)),
+    "table with the pixel": (
+        lambda: TableLSF([4900.0, 5100.0, 5300.0], [3.6, 2.9, 3.3], includes_pixel=True),
+        lambda wave: np.sqrt(
+            np.interp(wave, [4900.0, 5100.0, 5300.0], [3.6, 2.9, 3.3]) ** 2 - 8 * np.log(2) * WAVELENGTHS.step**2 / 12
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VARYING)
+def test_line_spread_that_varies_along_the_spectrum_is_that_of_the_specification(double, made_up, moving, name):
+    """A kink of a table is rounded between the velocities at which spectra are broadened."""
+    lsf, width = VARYING[name]
+    few = {key: values[::6] for key, values in moving.items()}
+    ours = fast_spectra(made_up, few, VelocityChannels(480.0, 12.0), lsf())
+    assert spectrum_error(ours, slow_spectra(made_up, few, width)) < (1e-3 if "table" in name else 1e-4)
+    assert spectrum_error(ours, slow_spectra(made_up, few, float(width(5100.0)))) > 1e-3
 
 
 @pytest.mark.parametrize("velocity", [-10_000.0, 10_000.0])

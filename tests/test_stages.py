@@ -288,9 +288,13 @@ def test_point_source_has_its_centroid_and_width(double, degree):
 FINE = Wavelengths(4900.0, 0.5, 300, "vacuum")
 
 
+PIXELS = Wavelengths(4900.0, 1.25, 2, "vacuum")
+"""Of the detector, whose width alone counts."""
+
+
 @eqx.filter_jit
 def broadened(lsf, spectra, rest, fwhm, redshift):
-    return lsf.broaden(spectra, rest, fwhm, redshift[None])[0]
+    return lsf.broaden(spectra, rest, fwhm, redshift[None], PIXELS)[0]
 
 
 def line(centre, sigma):
@@ -332,9 +336,20 @@ def test_broadening_keeps_flat_spectra_and_adds_in_quadrature(bits, name):
     fwhm = real(np.linspace(2.0, 2.6, 300))
     flat = broadened(lsf, jnp.ones((2, 300)), FINE, fwhm, real(0.02))
     assert np.allclose(flat, 1, rtol=0, atol=rounding(bits, 5e-6, 1e-10))
-    excess = np.asarray(lsf.excess(FINE, fwhm, real(0.02)))
-    expected = ((3.2 / 1.02) ** 2 - np.asarray(fwhm) ** 2) / (8 * np.log(2)) if name == "Gaussian" else 0
-    assert np.allclose(excess, expected, rtol=0, atol=rounding(bits, 2e-6))
+    wave = 1.02 * FINE.centres()
+    excess = np.asarray(lsf.excess(real(wave), 1.02 * fwhm, PIXELS))
+    # In units of the variance of a Gaussian whose FWHM is one.
+    squares = {
+        "Gaussian": 3.2**2,
+        "resolving power": (wave / 1500) ** 2,
+        "polynomial": np.polyval([5.866e-8, -9.187e-4, 6.540], wave) ** 2 - 8 * np.log(2) * 1.25**2 / 12,
+        "table": np.interp(wave, [4700.0, 4907.3, 5000.0], [3.5, 3.0, 3.2]) ** 2,
+        "Gauss-Hermite": 3.2**2,
+        "boxcar": 8 * np.log(2) * 7.0**2 / 12,
+    }
+    library = (1.02 * np.asarray(fwhm, np.float64)) ** 2
+    expected = (squares[name] - library) / (8 * np.log(2)) if name != "none" else 0
+    assert np.allclose(excess, expected, rtol=0, atol=rounding(bits, 5e-6))
 
 
 def test_spectra_pass_unchanged_where_nothing_is_to_be_added(bits):
@@ -343,7 +358,7 @@ def test_spectra_pass_unchanged_where_nothing_is_to_be_added(bits):
     assert np.array_equal(broadened(NoLSF(), spectra, FINE, fwhm, real(0.0)), spectra)
     coarse = broadened(GaussianLSF(2.0), spectra, FINE, fwhm, real(0.0))
     assert np.allclose(coarse, spectra, rtol=0, atol=rounding(bits, 5e-6, 1e-8))
-    assert np.all(np.asarray(GaussianLSF(2.0).excess(FINE, fwhm, real(0.0))) < 0)
+    assert np.all(np.asarray(GaussianLSF(2.0).excess(real(FINE.centres()), fwhm, PIXELS)) < 0)
 
 
 # --- kinematics -------------------------------------------------------------------------------------------------------

@@ -34,8 +34,13 @@ from .kinematics import VelocityChannels as VelocityChannels
 from .library import SSPLibrary as SSPLibrary
 from .lsf import AbstractGaussianLSF as AbstractGaussianLSF
 from .lsf import AbstractLSF as AbstractLSF
+from .lsf import BoxcarLSF as BoxcarLSF
+from .lsf import GaussHermiteLSF as GaussHermiteLSF
 from .lsf import GaussianLSF as GaussianLSF
 from .lsf import NoLSF as NoLSF
+from .lsf import PolynomialLSF as PolynomialLSF
+from .lsf import ResolvingPowerLSF as ResolvingPowerLSF
+from .lsf import TableLSF as TableLSF
 from .noise import AbstractExposure as AbstractExposure
 from .noise import AbstractGaussianNoise as AbstractGaussianNoise
 from .noise import AbstractNoise as AbstractNoise

@@ -15,12 +15,15 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ifux.grids import AbstractWavelengths
+from ifux.library import SSPLibrary
+from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractLSF
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.target import AbstractTarget
 from ifux.telescope import BLOCK, HIGHEST, Observation, Telescope, line_of_sight
+from ifux.typing import real
 from ifux.units import SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
@@ -35,24 +38,60 @@ BROAD = 0.01
 
 def coarse_library(telescope: Telescope) -> str | None:
     """Where the library's resolution is worse than the telescope's, in a sentence; None where it is not."""
-    ssp, redshift = telescope.ssp, telescope.target.redshift
-    excess = np.asarray(excess_of(telescope), np.float64)
-    observed = ssp.rest.centres() * (1 + float(redshift))
+    excess, best = (np.asarray(found, np.float64) for found in resolution_of(telescope))
+    observed = telescope.ssp.rest.centres() * (1 + float(telescope.target.redshift))
     edges = telescope.wavelengths.edges()
     coarse = (excess < 0) & (observed > edges[0]) & (observed < edges[-1])
     if not coarse.any():
         return None
-    best = (np.asarray(ssp.fwhm, np.float64) * (1 + float(redshift)))[coarse].max()
     return (
         f"the library is coarser than the telescope's line spread function from {observed[coarse][0]:.0f} to "
-        f"{observed[coarse][-1]:.0f} angstrom: the best FWHM it allows there at this redshift is {best:.3f} angstrom"
+        f"{observed[coarse][-1]:.0f} angstrom: the best FWHM it allows there at this redshift is "
+        f"{best[coarse].max():.3f} angstrom"
     )
 
 
 @eqx.filter_jit
-def excess_of(telescope: Telescope) -> Float[Array, " rest"]:
-    """Variance of lines that the library leaves to the telescope [angstrom^2]."""
-    return telescope.lsf.excess(telescope.ssp.rest, telescope.ssp.fwhm, telescope.target.redshift)
+def resolution_of(telescope: Telescope) -> tuple[Float[Array, " rest"], Float[Array, " rest"]]:
+    """Variance of lines that the library leaves to the telescope, and the least FWHM that it allows, all observed."""
+    ssp, stretch = telescope.ssp, 1 + telescope.target.redshift
+    fwhm, wave = ssp.fwhm * stretch, jnp.asarray(ssp.rest.centres(), ssp.fwhm.dtype) * stretch
+    return telescope.lsf.excess(wave, fwhm, telescope.wavelengths), telescope.lsf.best(
+        wave, fwhm, telescope.wavelengths
+    )
+
+
+def held_widths(telescope: Telescope) -> str | None:
+    """That channels lie beyond the wavelengths at which the resolution is known, in a sentence; None if none do."""
+    (low, high), edges = telescope.lsf.range, telescope.wavelengths.edges()
+    if low <= edges[0] and edges[-1] <= high:
+        return None
+    return (
+        f"the width of the line spread function is known from {low:.0f} to {high:.0f} angstrom, and the telescope "
+        f"observes {edges[0]:.0f} to {edges[-1]:.0f}: beyond its ends it is held"
+    )
+
+
+def line_widths(
+    lsf: AbstractLSF, library: SSPLibrary, wavelengths: AbstractWavelengths, redshift: float
+) -> tuple[float, float]:
+    """Standard deviations of the narrowest and of the broadest line that a telescope records [km/s].
+
+    Library and pixel are in them; the narrowest that is no Gaussian has that of the Gaussian that is as hard to
+    interpolate. At a redshift, and where the library reaches the wavelengths if it does anywhere.
+    """
+    stretch, wave = 1 + redshift, wavelengths.centres()
+    reached = (wave > library.wavelength[0] * stretch) & (wave < library.wavelength[-1] * stretch)
+    wave = wave[reached] if reached.any() else wave
+    # A line that the library does not resolve is as broad as its pixel.
+    resolution = np.maximum(library.fwhm, np.gradient(library.wavelength))
+    fwhm = np.interp(wave / stretch, library.wavelength, resolution) * stretch
+    narrowest, excess = (
+        np.asarray(of(real(wave), real(fwhm), wavelengths), np.float64) for of in (lsf.narrowest, lsf.excess)
+    )
+    pixel = np.interp(wave, wavelengths.centres(), wavelengths.widths())
+    broadest = np.sqrt(np.maximum(excess, 0) + (fwhm / FWHM_OF_GAUSSIAN) ** 2 + pixel**2 / 12)
+    return float((narrowest / wave).min() * SPEED_OF_LIGHT), float((broadest / wave).max() * SPEED_OF_LIGHT)
 
 
 def coarse_channels(telescope: Telescope) -> str | None:

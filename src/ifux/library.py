@@ -111,13 +111,19 @@ class SSPLibrary:
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
 
     def matched(
-        self, wavelengths: Grid, redshift: float | tuple[float, float], speed: float, *, trim: bool = False
+        self,
+        wavelengths: Grid,
+        redshift: float | tuple[float, float],
+        speed: float,
+        *,
+        trim: bool = False,
+        sigma: float = 0.0,
     ) -> tuple["SSPLibrary", Grid]:
         """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
 
         All of the library is kept that stars with up to a line-of-sight speed [km/s] shift onto the detector, at a
-        redshift or at any between two, and 0.6 per cent more on either side for what blurs into it. With `trim`, the
-        wavelengths are cut to what the library covers.
+        redshift or at any between two, and more on either side for what blurs into it: 0.6 per cent, or five standard
+        deviations `sigma` of the broadest line [km/s]. With `trim`, the wavelengths are cut to what the library covers.
 
         Raises:
             InputError: the library does not cover the wavelengths, or with `trim` none of them.
@@ -135,7 +141,8 @@ class SSPLibrary:
             if not trim:
                 raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
             wavelengths = wavelengths.cut(float(seen[0]), float(seen[1]))
-        needed = wavelengths.vacuum_edges()[[0, -1]] / shift * np.array([1 - 0.006, 1 + 0.006])
+        more = max(0.006, 5 * sigma / SPEED_OF_LIGHT)
+        needed = wavelengths.vacuum_edges()[[0, -1]] / shift * np.array([1 - more, 1 + more])
         needed = to_air(needed) if self.medium == "air" else needed
         library = self.cut(float(needed[0]), float(needed[1]))
         steps = np.diff(library.wavelength)

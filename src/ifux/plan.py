@@ -97,8 +97,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         ),
         (
             "kinds",
-            f"{telescope.kinematics.size} velocities {telescope.kinematics.extent} x {telescope.dust.size} of dust x "
-            f"{telescope.ssp.size} basis spectra",
+            f"{telescope.kinematics.size} velocities {telescope.kinematics.extent}, {telescope.kinematics.spacing:g} "
+            f"km/s apart, x {telescope.dust.size} of dust x {telescope.ssp.size} basis spectra",
         ),
         ("cube", f"{y} x {x} spaxels x {telescope.wavelengths.size} channels"),
         ("deposit", f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"),

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, Shaped
 
 from ifux import config, instruments
-from ifux.checks import beyond_counting, coarse_channels, coarse_library, look, lost_light
+from ifux.checks import beyond_counting, coarse_channels, coarse_library, held_widths, look, lost_light
 from ifux.compute import CHUNK, Choices
 from ifux.config.build import call, check_keys, check_type, choose
 from ifux.errors import InputError
@@ -78,8 +78,10 @@ def prepare(description: dict, *, report: Report = silent) -> Session:
         notes += shortcomings(telescope, accept_coarse=configuration["telescope"]["accept_coarse_library"])
     with report("looking at the galaxy"):
         notes += lost_light(look(telescope, galaxy.stars))
-    reach, beyond = telescope.kinematics.reach, [[*pair] for pair in telescope.kinematics.beyond]
-    configuration["telescope"]["kinematics"] |= {"reach": reach} | ({"beyond": beyond} if beyond else {})
+    kinematics = telescope.kinematics
+    configuration["telescope"]["kinematics"] |= {"reach": kinematics.reach, "spacing": kinematics.spacing}
+    if kinematics.beyond:
+        configuration["telescope"]["kinematics"]["beyond"] = [[*pair] for pair in kinematics.beyond]
     choices = Choices(**configuration["compute"])
     return Session(telescope, galaxy, tuple(notes), configuration["seed"], choices, configuration)
 
@@ -107,7 +109,7 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    return [found for found in (sentence, coarse_channels(telescope)) if found]
+    return [found for found in (sentence, held_widths(telescope), coarse_channels(telescope)) if found]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:

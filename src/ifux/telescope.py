@@ -176,7 +176,8 @@ class Telescope(eqx.Module):
     ) -> Float[Array, "velocity basis wave"]:
         """Rest-frame spectra at the resolution of the library, as the spectrograph sees them at a redshift."""
         stretches = jnp.asarray(self.kinematics.stretches, redshift.dtype)
-        spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, (1 + redshift) * stretches - 1)
+        redshifts = (1 + redshift) * stretches - 1
+        spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, redshifts, self.wavelengths)
         return self.kinematics.respond(spectra, self.ssp.rest, self.wavelengths, redshift)
 
     def observe(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import jax
 import numpy as np
 
-from ifux.checks import beyond_memory, out_of_sight, voxels
+from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
@@ -222,15 +222,30 @@ def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> Abs
     return module("noise", description["noise"], "telescope.noise", {"observed": observed, **elements(spaxels)})
 
 
+def resolving(
+    stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: SSPLibrary
+) -> tuple[dict[str, Any], float]:
+    """The stages with velocity nodes as near as the narrowest line needs, where the description does not say how near.
+
+    And the standard deviation of the broadest line [km/s].
+    """
+    narrowest, broadest = line_widths(stages["lsf"], library, observed, float(stages["target"].redshift))
+    if "spacing" not in description["kinematics"]:
+        stages = stages | {"kinematics": stages["kinematics"].resolving(narrowest)}
+    return stages, broadest
+
+
 def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
 
-    Where the description does not say how far the velocity channels reach, they reach as far as its stars go.
+    Where the description does not say how near the velocity nodes are, they are as near as the narrowest line needs,
+    and where it does not say how far they reach, they reach as far as its stars go.
 
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
     stages, observed = parts(description)
+    stages, broadest = resolving(stages, observed, description, library)
     usual, remedy = stages["kinematics"], ""
     if stars is not None:
         stages["orientation"] = stages["orientation"].aligned_to(stars)
@@ -241,7 +256,11 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None
             remedy = f"; or hold faster stars at {usual.reach:g} km/s, with telescope.kinematics.reach={usual.reach:g}"
     try:
         library, observed = library.matched(
-            observed, float(stages["target"].redshift), stages["kinematics"].span, trim=description.get("trim", False)
+            observed,
+            float(stages["target"].redshift),
+            stages["kinematics"].span,
+            trim=description.get("trim", False),
+            sigma=broadest,
         )
     except InputError as error:
         raise InputError(f"telescope.wavelengths: {error}{remedy}") from error

@@ -11,7 +11,7 @@ from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
 from ifux.config.schemes import converted
-from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
+from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
 
@@ -120,9 +120,7 @@ def resolved(description: dict) -> dict:
     described = overlaid(preset["telescope"] if preset else {}, given)
     if "noise" in described:
         described["noise"] = exposed(described["noise"], preset.get("exposure", {}))
-    ssp = described.get("ssp")
-    beside = BESIDE.get(str(ssp.get("kind")), {}) if isinstance(ssp, dict) else {}
-    telescope = overlaid(overlaid(DEFAULTS, beside), described)
+    telescope = overlaid(DEFAULTS, described)
     for family in [*FAMILIES, "wavelengths"]:
         if family not in telescope:
             kinds = f" with a kind of {[*KINDS[family]]}" if family in KINDS else ""

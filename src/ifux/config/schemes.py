@@ -98,6 +98,10 @@ def from_2_to_3(description: dict) -> list[str]:
     ):
         if named(telescope[family]) == kind:
             telescope[family] = unsaid | telescope[family]
+    spacing = 40.0 if named(telescope["ssp"]) == "grid" else 50.0
+    for family, unsaid in (("kinematics", {"spacing": spacing}), ("lsf", {"includes_pixel": False})):
+        if isinstance(telescope[family], dict) and named(telescope[family]) in ("channels", "gaussian", None):
+            telescope[family] = unsaid | telescope[family]
     telescope["focal_plane"] = {"kind": "slicer"}
     if named(telescope["psf"]) == "chromatic":
         telescope["psf"] = {"nodes": 0} | telescope["psf"]

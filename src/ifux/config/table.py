@@ -33,7 +33,15 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "chromatic-table": psf.ChromaticTablePSF,
     },
     "focal_plane": {"slicer": focal_plane.Slicer},
-    "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
+    "lsf": {
+        "none": lsf.NoLSF,
+        "gaussian": lsf.GaussianLSF,
+        "resolving-power": lsf.ResolvingPowerLSF,
+        "polynomial": lsf.PolynomialLSF,
+        "table": lsf.TableLSF,
+        "gauss-hermite": lsf.GaussHermiteLSF,
+        "boxcar": lsf.BoxcarLSF,
+    },
     "noise": {
         "none": noise.NoNoise,
         "constant": noise.ConstantNoise,
@@ -62,8 +70,12 @@ INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
 GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach", "band", "terms", "nodes"}}
-"""Arguments that follow from the galaxy or from other stages where a description does not say them."""
+FOLLOWS = {
+    "kinematics": {"reach", "beyond", "spacing"},
+    "spaxels": {"oversampling"},
+    "psf": {"reach", "band", "terms", "nodes"},
+}
+"""Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""
 
 DEFAULTS = {
     "orientation": {"kind": "inclined", "inclination": 0.0},
@@ -76,9 +88,6 @@ DEFAULTS = {
     "noise": {"kind": "none"},
 }
 """Stages of a telescope that a description leaves out."""
-
-BESIDE = {"grid": {"kinematics": {"spacing": 40.0}}}
-"""More defaults beside a kind of library: an exact one has velocity nodes that err by less than 1e-3 too."""
 
 DRAWN = {"count": 100_000, "seed": 0}
 """Of a parametric galaxy: how many particles, and the seed of their random numbers."""

@@ -45,6 +45,10 @@ class AbstractKinematics(AbstractLimited):
         """The stretches exp(u) by a velocity for which `respond` wants the spectra, each broadened for its own."""
 
     @abstractmethod
+    def resolving(self, sigma: float) -> "AbstractKinematics":
+        """The same grid, its nodes as near as lines of a standard deviation need [km/s]."""
+
+    @abstractmethod
     def limited_to(self, speed: float) -> "AbstractKinematics":
         """The same grid, no wider than stars up to a speed along the line of sight need [km/s]."""
 

@@ -3,20 +3,52 @@
 import math
 from abc import abstractmethod
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ifux.grids import Wavelengths
+from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.convolve import blur_line
 from ifux.typing import AbstractLimited
 
 FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
 """Full width at half maximum of a Gaussian in units of its standard deviation."""
 
+EVERYWHERE = (0.0, math.inf)
+"""All wavelengths."""
+
+
+def pixel_width(
+    wavelengths: AbstractWavelengths, wave: Float[Array, "*case wave"]
+) -> Float[Array, "*case wave"] | float:
+    """Of the pixels of a detector at wavelengths [angstrom]: a number where all are alike."""
+    widths = wavelengths.widths()
+    if np.ptp(widths) < 1e-6 * widths[0]:
+        return float(widths.mean())
+    return jnp.interp(wave, jnp.asarray(wavelengths.centres(), wave.dtype), jnp.asarray(widths, wave.dtype))
+
+
+def smoothed(gaussian: Float[Array, " wave"], boxcar: Float[Array, " wave"] | float) -> Float[Array, " wave"]:
+    """Variance of the Gaussian that is as hard to interpolate as one convolved with a boxcar, of their variances.
+
+    A boxcar that is broader makes a flat top between two sides, which the narrower of both smooths.
+    """
+    return gaussian + jnp.minimum(boxcar, gaussian)
+
 
 class AbstractLSF(AbstractLimited):
-    """The spectral resolution of the instrument, of which the library already has a part."""
+    """The spectral resolution of the instrument, of which the library already has a part.
+
+    It is what the spectrograph does before the detector: the model integrates over pixels afterwards. A width that is
+    measured on recorded lines has the pixel in it, and says so.
+    """
+
+    @property
+    @abstractmethod
+    def range(self) -> tuple[float, float]:
+        """Wavelengths between which the width is known [angstrom, observed]; beyond them it is held."""
 
     @abstractmethod
     def broaden(
@@ -25,17 +57,53 @@ class AbstractLSF(AbstractLimited):
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
         redshift: Float[Array, " node"],
+        wavelengths: AbstractWavelengths,
     ) -> Float[Array, "node basis rest"]:
         """Rest-frame spectra of a library with resolution `fwhm` [angstrom], at the instrument's resolution.
 
-        The resolution is that at the wavelengths at which the spectra are observed from each of several redshifts.
+        The resolution is that at the wavelengths at which the spectra are observed from each of several redshifts, on
+        a detector with pixels `wavelengths`.
         """
 
     @abstractmethod
     def excess(
-        self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]
-    ) -> Float[Array, " rest"]:
-        """Variance that is left to add, in the rest frame [angstrom^2]: negative where the library is too coarse."""
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """Variance that is left to add to a library of resolution `fwhm`, all observed [angstrom and angstrom^2].
+
+        Negative where the library is too coarse.
+        """
+
+    @abstractmethod
+    def best(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """The least FWHM that a library of resolution `fwhm` allows, both observed [angstrom]."""
+
+    @abstractmethod
+    def narrowest(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """Standard deviation of an unresolved line as it is recorded: library, spectrograph and pixel [angstrom].
+
+        Of a line that is no Gaussian, that of the Gaussian that is as hard to interpolate.
+        """
+
+    def left(
+        self,
+        rest: Wavelengths,
+        fwhm: Float[Array, " rest"],
+        redshift: Float[Array, " node"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "node rest"]:
+        """The `excess` in the rest frame from each of several redshifts [pixel^2], zero where it is negative."""
+
+        def seen_from(redshift: Float[Array, ""]) -> Float[Array, " rest"]:
+            stretch = 1 + redshift
+            wave = jnp.asarray(rest.centres(), fwhm.dtype) * stretch
+            return self.excess(wave, fwhm * stretch, wavelengths) / (rest.step * stretch) ** 2
+
+        return jnp.maximum(jax.vmap(seen_from)(redshift), 0)
 
 
 class AbstractGaussianLSF(AbstractLSF):
@@ -44,21 +112,44 @@ class AbstractGaussianLSF(AbstractLSF):
     $$\sigma^2 = \left[\sigma_\mathrm{telescope} / (1 + z)\right]^2 - \sigma_\mathrm{library}^2$$
 
     in the rest frame, at every wavelength, where the redshift is that of the star with its velocity: its light is
-    observed at another wavelength, and its spectrum stretched. Where the library is coarser than the telescope it stays
-    as it is: `ifux.checks.coarse_library` tells.
+    observed at another wavelength, and its spectrum stretched. A width that has the pixel in it is that of recorded
+    lines: from its square the variance of the pixel, a twelfth of the square of its width, is taken off too. Where the
+    library is coarser than the telescope it stays as it is, also where the width is not above zero:
+    `ifux.checks.coarse_library` tells.
     """
+
+    includes_pixel: eqx.AbstractVar[bool]
+    """Whether the pixel is in the width, as where it is measured on recorded lines."""
 
     @abstractmethod
     def width(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
         """Full width at half maximum at observed wavelengths, both [angstrom]."""
 
+    def taken(
+        self, wave: Float[Array, "*case wave"], fwhm: Float[Array, "*case wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, "*case wave"]:
+        """Variance that the width has of library and pixel, observed [angstrom^2]."""
+        pixel = pixel_width(wavelengths, wave) ** 2 / 12 if self.includes_pixel else 0.0
+        return (fwhm / FWHM_OF_GAUSSIAN) ** 2 + pixel
+
     def excess(
-        self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]
-    ) -> Float[Array, " rest"]:
-        """Telescope minus library, in quadrature."""
-        stretch = 1 + redshift
-        width = self.width(jnp.asarray(rest.centres(), fwhm.dtype) * stretch) / stretch
-        return (width**2 - fwhm**2) / FWHM_OF_GAUSSIAN**2
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """Telescope minus library, and minus the pixel where that is in the width, in quadrature."""
+        return (jnp.maximum(self.width(wave), 0) / FWHM_OF_GAUSSIAN) ** 2 - self.taken(wave, fwhm, wavelengths)
+
+    def best(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """That of the library, with the pixel where that is in the width."""
+        return FWHM_OF_GAUSSIAN * jnp.sqrt(self.taken(wave, fwhm, wavelengths))
+
+    def narrowest(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """In quadrature, as long as the pixel does not make a flat top."""
+        excess = jnp.maximum(self.excess(wave, fwhm, wavelengths), 0)
+        return jnp.sqrt(smoothed(excess + (fwhm / FWHM_OF_GAUSSIAN) ** 2, pixel_width(wavelengths, wave) ** 2 / 12))
 
     def broaden(
         self,
@@ -66,7 +157,7 @@ class AbstractGaussianLSF(AbstractLSF):
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
         redshift: Float[Array, " node"],
+        wavelengths: AbstractWavelengths,
     ) -> Float[Array, "node basis rest"]:
         """Convolution with a Gaussian of varying width."""
-        excess = jax.vmap(lambda z: self.excess(rest, fwhm, z))(redshift)
-        return blur_line(spectra, jnp.maximum(excess, 0) / rest.step**2)
+        return blur_line(spectra, self.left(rest, fwhm, redshift, wavelengths))

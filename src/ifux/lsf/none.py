@@ -5,13 +5,18 @@ from typing import final
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.grids import Wavelengths
-from ifux.lsf.base import AbstractLSF
+from ifux.grids import AbstractWavelengths, Wavelengths
+from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, smoothed
 
 
 @final
 class NoLSF(AbstractLSF):
     """Spectra at the resolution of the library."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """All."""
+        return EVERYWHERE
 
     def broaden(
         self,
@@ -19,12 +24,25 @@ class NoLSF(AbstractLSF):
         rest: Wavelengths,
         fwhm: Float[Array, " rest"],
         redshift: Float[Array, " node"],
+        wavelengths: AbstractWavelengths,
     ) -> Float[Array, "node basis rest"]:
         """The spectra themselves."""
         return jnp.broadcast_to(spectra, (*redshift.shape, *spectra.shape))
 
     def excess(
-        self, rest: Wavelengths, fwhm: Float[Array, " rest"], redshift: Float[Array, ""]
-    ) -> Float[Array, " rest"]:
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
         """Nothing is left to add."""
         return jnp.zeros_like(fwhm)
+
+    def best(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """That of the library."""
+        return fwhm
+
+    def narrowest(
+        self, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+    ) -> Float[Array, " wave"]:
+        """Library and pixel."""
+        return jnp.sqrt(smoothed((fwhm / FWHM_OF_GAUSSIAN) ** 2, pixel_width(wavelengths, wave) ** 2 / 12))

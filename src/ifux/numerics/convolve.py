@@ -1,4 +1,7 @@
-"""Convolutions: with a kernel in a plane, and with a Gaussian of varying width along a line."""
+"""Convolutions: with a kernel in a plane, and with a Gaussian or a boxcar of varying width along a line."""
+
+import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -39,37 +42,81 @@ def blur_plane(
     return jnp.stack([blurred(kernel) for kernel in kernels])
 
 
+Response = Callable[
+    [Float[Array, " frequency"], Float[Array, ""], Float[Array, ""]],
+    tuple[Float[Array, " frequency"], Float[Array, " frequency"]],
+]
+"""Transform of a symmetric kernel at squared frequencies [rad^2/pixel^2], of a variance [pixel^2], and how it changes
+when the variance grows by a step."""
+
+
+def gaussian(
+    square: Float[Array, " frequency"], variance: Float[Array, ""], step: Float[Array, ""]
+) -> tuple[Float[Array, " frequency"], Float[Array, " frequency"]]:
+    r"""$\exp(-\sigma^2 k^2 / 2)$."""
+    damping = jnp.exp(-0.5 * variance * square)
+    return damping, damping * jnp.expm1(-0.5 * step * square)
+
+
+def boxcar(
+    square: Float[Array, " frequency"], variance: Float[Array, ""], step: Float[Array, ""]
+) -> tuple[Float[Array, " frequency"], Float[Array, " frequency"]]:
+    r"""$\sin(\sqrt{u}) / \sqrt{u}$ with $u = 3 \sigma^2 k^2$: the full width is $\sqrt{12}\,\sigma$."""
+
+    def sinc(u: Float[Array, " frequency"]) -> Float[Array, " frequency"]:
+        small, series = jnp.minimum(u, 1), jnp.zeros_like(u)
+        for k in range(8, -1, -1):
+            series = 1 / math.factorial(2 * k + 1) - small * series
+        root = jnp.sqrt(jnp.where(u < 1, 1, u))
+        return jnp.where(u < 1, series, jnp.sin(root) / root)
+
+    value = sinc(3 * variance * square)
+    return value, sinc(3 * (variance + step) * square) - value
+
+
 def blur_line(
-    lines: Float[Array, "line pixel"], variance: Float[Array, "*case pixel"], *, nodes: int = 6
+    lines: Float[Array, "line pixel"],
+    variance: Float[Array, "*case pixel"],
+    *,
+    response: Response = gaussian,
+    derivative: int = 0,
+    nodes: int = 6,
 ) -> Float[Array, "*case line pixel"]:
-    r"""Convolves along pixels with a Gaussian whose variance [pixel^2] changes slowly along them.
+    r"""Convolves along pixels with a Gaussian or a boxcar whose variance [pixel^2] changes slowly along them.
 
-    Several cases, of variances that are not far from one another, cost little more than one.
+    Several cases, of variances that are not far from one another, cost little more than one. With `derivative`, it is
+    the derivative of so high an order along the pixels that is convolved.
 
-    Exact for band-limited lines: the transform is multiplied with $\exp(-\sigma^2 k^2 / 2)$ at a few variances
-    between the smallest and the largest, and the results are interpolated in the variance. That is smooth down to
-    a variance of zero. The lines go on as their mirror image beyond the ends.
+    Exact for band-limited lines: the transform is multiplied with that of the kernel at a few variances between the
+    smallest and the largest, and the results are interpolated in the logarithm of one plus the variance, smooth down
+    to a variance of zero. Six nodes err by 5e-5 of the peak of a line where widths along it differ by a factor of two,
+    5e-4 by three, 2e-2 by ten. The lines go on as their mirror image beyond the ends.
     """
-    low = jax.lax.stop_gradient(variance.min())
-    high = jax.lax.stop_gradient(variance.max())
+    place = jnp.log1p(variance)
+    low = jax.lax.stop_gradient(place.min())
+    high = jax.lax.stop_gradient(place.max())
     middle = (low + high) / 2
-    half = jnp.maximum((high - low) / 2, 0.01 * (1 + middle))
+    half = jnp.maximum((high - low) / 2, 0.01)
     pixels = lines.shape[-1]
-    reach = min(pixels - 1, 256)
-    mirrored = jnp.pad(lines, ((0, 0), (reach, reach)), mode="symmetric")
-    length = fast_length(pixels + 2 * reach)
-    transform = jnp.fft.rfft(mirrored, length, axis=-1)
-    square = jnp.asarray((2 * np.pi * np.fft.rfftfreq(length)) ** 2, lines.dtype)
-    shares = chebyshev.weights(((variance - middle) / half).reshape(-1), nodes).T.reshape(nodes, *variance.shape)
+    length = fast_length(pixels + 2 * min(pixels - 1, 256))
+    before = (length - pixels) // 2
+    mirrored = jnp.pad(lines, ((0, 0), (before, length - pixels - before)), mode="symmetric")
+    transform = jnp.fft.rfft(mirrored, axis=-1)
+    frequency = 2 * np.pi * np.fft.rfftfreq(length)
+    if derivative:
+        transform = transform * jnp.asarray((1j * frequency) ** derivative, transform.dtype)[None, :]
+    square = jnp.asarray(frequency**2, lines.dtype)
+    shares = chebyshev.weights(((place - middle) / half).reshape(-1), nodes).T.reshape(nodes, *variance.shape)
 
-    def line(response: Float[Array, " frequency"]) -> Float[Array, "line pixel"]:
-        blurred = jnp.fft.irfft(transform * response.astype(transform.dtype)[None, :], length, axis=-1)
-        return blurred[:, reach : reach + pixels]
+    def line(factor: Float[Array, " frequency"]) -> Float[Array, "line pixel"]:
+        blurred = jnp.fft.irfft(transform * factor.astype(transform.dtype)[None, :], length, axis=-1)
+        return blurred[:, before : before + pixels]
 
     # What differs from the middle is found apart from it: the gradient divides its rounding errors by a small number.
-    damping = jnp.exp(-0.5 * middle * square)
-    result = jnp.broadcast_to(line(damping), (*variance.shape[:-1], *lines.shape))
+    at_middle, _ = response(square, jnp.expm1(middle), half)
+    result = jnp.broadcast_to(line(at_middle), (*variance.shape[:-1], *lines.shape))
     for share, node in zip(shares, chebyshev.points(nodes).tolist(), strict=True):
-        difference = line(damping * jnp.expm1(-0.5 * node * half * square))
+        step = jnp.exp(middle) * jnp.expm1(node * half)
+        difference = line(response(square, jnp.expm1(middle), step)[1])
         result = result + share[..., None, :] * difference.reshape(*(1,) * (share.ndim - 1), *difference.shape)
     return result

@@ -9,7 +9,7 @@ import jax
 
 from ifux import config, run
 from ifux.checks import voxels
-from ifux.config.build import check_keys
+from ifux.config.build import check_keys, resolving
 from ifux.errors import InputError
 from ifux.io.snapshots.read import galaxy_options
 from ifux.library import SSPLibrary
@@ -55,11 +55,11 @@ class Checks:
     def telescope(self, description: dict, library: dict) -> None:
         """Every stage can be built, and the library reaches the wavelengths for stars at rest."""
         stages, observed = config.parts(description)
+        few = self.libraries[text(library)]
+        stages, _ = resolving(stages, observed, description, few)
         speed = stages["kinematics"].span if "reach" in description["kinematics"] else 0.0
         try:
-            self.libraries[text(library)].matched(
-                observed, float(stages["target"].redshift), speed, trim=description["trim"]
-            )
+            few.matched(observed, float(stages["target"].redshift), speed, trim=description["trim"])
         except InputError as error:
             raise InputError(f"telescope.wavelengths: {error}") from error
         self.sizes[text(description)] = voxels(stages, observed)

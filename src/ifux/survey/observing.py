@@ -5,6 +5,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ifux import config, run
@@ -40,6 +41,7 @@ def rehearsed(survey: Survey) -> int:
     except InputError as error:
         raise InputError(f"{survey.largest}: {error}") from error
     stages, observed = config.parts(configuration["telescope"])
+    stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
     third = math.prod(telescope.spaxels.shape) * observed.size
     return SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third)
 

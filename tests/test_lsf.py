@@ -1,0 +1,352 @@
+"""Lines as a spectrograph records them: their width, their shape, and how near velocity nodes must be for them."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.interpolate
+import scipy.optimize
+import scipy.special
+import stages
+
+from ifux import (
+    BoxcarLSF,
+    FixedTarget,
+    GaussHermiteLSF,
+    GaussianLSF,
+    GridSSP,
+    NoLSF,
+    NoPSF,
+    PolynomialLSF,
+    ResolvingPowerLSF,
+    SSPLibrary,
+    TableLSF,
+    VelocityChannels,
+    Wavelengths,
+)
+from ifux.checks import coarse_library, error_between_nodes, held_widths, line_widths
+from ifux.numerics.convolve import blur_line, boxcar
+from ifux.typing import real
+
+FWHM = np.sqrt(8 * np.log(2))
+LIGHT = 299792.458
+MUSE = Wavelengths(4700.0, 1.25, 3700, "air")
+PLACES = (4800.0, 7000.0, 9250.0)
+BACON = (5.866e-8, -9.187e-4, 6.040)
+"""FWHM of MUSE in the Ultra Deep Field: Bacon et al. (2017)."""
+
+
+def lines(fwhm=1.5, places=PLACES, step=0.5, low=4640.0, high=9420.0):
+    """A library of emission lines on nothing, three pixels wide, one a population, at `places` at rest."""
+    wavelength = np.arange(low, high, step)
+    sigma, edges = fwhm / FWHM, np.append(wavelength, wavelength[-1] + step) - step / 2
+    share = [np.diff(scipy.special.ndtr((edges - place) / sigma)) / step for place in places]
+    return SSPLibrary(
+        name="lines",
+        metallicity=np.array([0.01, 0.02]),
+        age=np.arange(1.0, len(places) + 1),
+        wavelength=wavelength,
+        flux=np.stack([share, share]),
+        fwhm=np.full(wavelength.size, fwhm),
+        medium="air",
+        imf="none",
+        citation="nobody",
+    )
+
+
+def spectrograph(lsf, library, kinematics, wavelengths=MUSE):
+    """A small telescope that records the lines of a library."""
+    return stages.telescope(
+        wavelengths=wavelengths,
+        target=FixedTarget(0.001, 90.0),
+        kinematics=kinematics,
+        ssp=GridSSP.from_library(library),
+        psf=NoPSF(),
+        lsf=lsf,
+    )
+
+
+@eqx.filter_jit
+def recorded(telescope, redshift):
+    """Every line at rest, as the detector has it."""
+    nodes = telescope.respond(telescope.ssp.spectra(), redshift)
+    return nodes[telescope.kinematics.size // 2, : len(PLACES)]
+
+
+def gaussian_fwhm(line, centres):
+    """That of the Gaussian that fits the recorded numbers best, as an observer measures it [angstrom]."""
+    peak = line.argmax()
+    near = slice(max(peak - 12, 0), peak + 13)
+    x, y = centres[near] - centres[peak], line[near] / line[peak]
+
+    def profile(x, height, centre, sigma):
+        return height * np.exp(-0.5 * ((x - centre) / sigma) ** 2)
+
+    return FWHM * abs(scipy.optimize.curve_fit(profile, x, y, (1, 0, 1.2))[0][2])
+
+
+WIDTHS = {
+    "constant": (lambda measured: GaussianLSF(2.65, measured), lambda wave: np.full_like(wave, 2.65)),
+    "resolving power": (lambda measured: ResolvingPowerLSF(2400.0, measured), lambda wave: wave / 2400),
+    "polynomial": (
+        lambda measured: PolynomialLSF(BACON, includes_pixel=measured),
+        lambda wave: np.polyval(BACON, wave),
+    ),
+    "table": (
+        lambda measured: TableLSF([5000.0, 7000.0, 9000.0], [3.0, 2.4, 2.8], measured),
+        lambda wave: np.interp(wave, [5000.0, 7000.0, 9000.0], [3.0, 2.4, 2.8]),
+    ),
+}
+
+
+@pytest.mark.parametrize("measured", [False, True], ids=["before the pixel", "with the pixel"])
+@pytest.mark.parametrize("name", WIDTHS)
+def test_recorded_line_has_the_width_that_was_asked_for(bits, name, measured):
+    """At three wavelengths, anywhere in a pixel. A Gaussian that is fitted to one with a pixel in it is not quite it.
+
+    Before the pixel, the recorded width has that of the pixel on top, in quadrature: 2.65 is measured as 2.78. A width
+    that changes along a line is that of where the light arrives: it keeps the light to some 1e-5.
+    """
+    lsf, widths = WIDTHS[name]
+    seen = recorded(spectrograph(lsf(measured), lines(), VelocityChannels(9.0, 9.0, degree=0)), real(0.0003))
+    places = np.array(PLACES) * 1.0003
+    for line, asked in zip(np.asarray(seen, np.float64), widths(places), strict=True):
+        pixel = 0 if measured else 8 * np.log(2) * 1.25**2 / 12
+        assert gaussian_fwhm(line, MUSE.centres()) == pytest.approx(np.sqrt(asked**2 + pixel), rel=1e-2)
+        assert line.sum() * MUSE.step == pytest.approx(1, abs=1e-4)
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+PIXEL = Wavelengths(5000.0, 0.2, 2, "air")
+"""Of a detector, whose width alone counts."""
+
+
+@eqx.filter_jit
+def blurred(lsf, library, count=1):
+    """The first lines of a library at rest, as the optics make them."""
+    seen = lsf.broaden(library.spectra()[:count], library.rest, library.fwhm, jnp.zeros(1), PIXEL)[0]
+    return seen[0] if count == 1 else seen
+
+
+def narrow(fwhm=1.0, centre=5000.0):
+    return lines(fwhm, [centre, 5001.0], 0.2, 4900.0, 5100.0)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.parametrize(("h3", "h4"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1), (-0.05, -0.08), (0.1, 0.15)])
+def test_gauss_hermite_line_is_that_of_the_paper(double, h3, h4, measured):
+    """van der Marel & Franx (1993), eqs. 5 and 9, scaled to keep the light; the library's part is Gaussian.
+
+    With the pixel in the width it is the recorded line that has the shape: here what is left when the pixel is taken
+    out of the Gaussian, in the moments.
+    """
+    lsf, library = GaussHermiteLSF(GaussianLSF(4.0, measured), h3, h4), narrow()
+    line, x = np.asarray(blurred(lsf, GridSSP.from_library(library))), library.wavelength - 5000.0
+    sigma, norm = 4.0 / FWHM, 1 + np.sqrt(6) / 4 * h4
+    y = x / sigma
+    if not measured:
+        shape = np.polynomial.hermite.hermval(y, [1, 0, 0, h3 / np.sqrt(2**3 * 6), h4 / np.sqrt(2**4 * 24)])
+        expected = np.exp(-0.5 * y**2) / (np.sqrt(2 * np.pi) * sigma * norm) * shape
+        # The pixels of the library are of width 0.2 in a line of 4.
+        assert np.abs(line - expected).max() < 2e-3 * expected.max()
+    step, pixel = 0.2, 0.2**2 / 12
+    total = line.sum() * step
+    mean = (line * x).sum() * step
+    second = (line * x**2).sum() * step
+    assert total == pytest.approx(1, abs=1e-9)
+    assert mean == pytest.approx(np.sqrt(3) * h3 * sigma / norm, abs=1e-6)
+    variance = sigma**2 * (1 + np.sqrt(24) * h4 / norm) + pixel - (pixel if measured else 0)
+    assert second == pytest.approx(variance, rel=1e-6)
+
+
+@pytest.mark.parametrize(("width", "fwhm"), [(10.0, 0.6), (6.0, 1.5)])
+def test_boxcar_line_is_a_flat_top_with_the_sides_of_the_library(double, width, fwhm):
+    """A Gaussian over the slit that is left, over pixels; its variance is that of the slit asked for."""
+    library, sigma = narrow(fwhm), fwhm / FWHM
+    line, x = np.asarray(blurred(BoxcarLSF(width), GridSSP.from_library(library))), library.wavelength - 5000.0
+    left = np.sqrt(width**2 - 12 * sigma**2)
+
+    def ramp(z):
+        return z * scipy.special.ndtr(z / sigma) + sigma * np.exp(-0.5 * (z / sigma) ** 2) / np.sqrt(2 * np.pi)
+
+    edges = [x + 0.1 + left / 2, x - 0.1 + left / 2, x + 0.1 - left / 2, x - 0.1 - left / 2]
+    expected = (ramp(edges[0]) - ramp(edges[1]) - ramp(edges[2]) + ramp(edges[3])) / (0.2 * left)
+    # The narrower line of three pixels has a little beyond the highest frequency of its pixels.
+    assert np.abs(line - expected).max() < 1e-5 * expected.max()
+    assert (line * x**2).sum() * 0.2 == pytest.approx(width**2 / 12 + 0.2**2 / 12, rel=1e-5)
+    if width > 12 * fwhm:
+        falling = slice(line.size // 2, None)
+        half = np.interp(0.5, (line / line[line.size // 2])[falling][::-1], x[falling][::-1])
+        assert 2 * half == pytest.approx(width, rel=0.01)
+
+
+def test_width_that_varies_threefold_is_that_of_every_place(double):
+    """From 6 to 18 angstrom, with a library of 2: every line is right to a thousandth of its peak."""
+    library = lines(2.0, [5000.0, 7000.0, 9000.0], 1.0, 4000.0, 10_000.0)
+    lsf = PolynomialLSF([2e-3, -2.0])
+    seen = np.asarray(blurred(lsf, GridSSP.from_library(library), 3))
+    for line, centre in zip(seen, (5000.0, 7000.0, 9000.0), strict=True):
+        # The width changes along the line itself: it is that of the place where the light arrives.
+        sigma = np.sqrt(((2e-3 * library.wavelength - 2.0) / FWHM) ** 2 + 1 / 12)
+        expected = np.exp(-0.5 * ((library.wavelength - centre) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
+        assert np.abs(line - expected).max() < 1e-3 * expected.max()
+
+
+@pytest.mark.parametrize("derivative", [1, 2, 3, 4])
+def test_line_blur_of_a_derivative_is_the_derivative_of_the_blur(double, derivative):
+    x, variance = np.arange(200.0) - 100, 9.0
+    line = np.exp(-0.5 * x**2 / 4)
+    blurred = blur_line(real(line[None]), jnp.full(200, variance), derivative=derivative)[0]
+    total = 4 + variance
+    he = np.polynomial.hermite_e.hermeval(x / np.sqrt(total), [0] * derivative + [1])
+    expected = (-1) ** derivative * he * np.exp(-0.5 * x**2 / total) * 2 / total ** (0.5 + derivative / 2)
+    assert np.allclose(blurred, expected, rtol=0, atol=1e-10)
+
+
+def test_boxcar_blur_is_smooth_down_to_no_width(bits):
+    """Its gradient by the variance there is that of a Gaussian: half of the second derivative."""
+    x = np.arange(120.0) - 60
+    line = real(np.exp(-0.5 * x**2 / 4)[None])
+
+    def gradient(response):
+        return jax.jvp(lambda v: blur_line(line, v, response=response), (jnp.zeros(120),), (jnp.ones(120),))
+
+    value, slope = gradient(boxcar)
+    expected = 0.5 * (x**2 / 16 - 1 / 4) * np.exp(-0.5 * x**2 / 4)
+    assert np.allclose(value, line, rtol=0, atol=1e-5 if bits == 32 else 1e-9)
+    assert np.allclose(slope[0], expected, rtol=0, atol=1e-4 if bits == 32 else 1e-6)
+
+
+# --- polynomials and tables -------------------------------------------------------------------------------------------
+
+
+def test_polynomial_of_muse_is_that_of_the_paper(bits):
+    """3.0 angstrom at 4750, 2.5 at 7000, 2.6 at 9300, whatever it is counted from."""
+    lsf = PolynomialLSF(BACON)
+    wave = np.array([4750.0, 7000.0, 9300.0])
+    expected = np.polyval(BACON, wave)
+    assert np.allclose(expected, [3.0, 2.48, 2.57], atol=0.005)
+    for same in (lsf, lsf.about(7000.0, 1000.0), lsf.about(7000.0, 1000.0).about(0.0, 1e4)):
+        assert np.allclose(same.width(real(wave)), expected, rtol=1e-5 if bits == 32 else 1e-12)
+    microns = PolynomialLSF([5.866, -9.187, 6.040], scale=1e4)
+    assert np.allclose(microns.width(real(wave)), expected, rtol=1e-5)
+    back = lsf.about(7000.0, 1000.0).about(0.0, 1.0)
+    assert np.allclose(back.coefficients, BACON, rtol=1e-4 if bits == 32 else 1e-11)
+
+
+def test_polynomial_about_the_middle_of_the_band_is_found_by_a_plain_optimiser():
+    """In single precision, from a constant: the coefficients are all in angstrom, and of one size."""
+    wave = real(np.linspace(4750.0, 9300.0, 60))
+    truth = PolynomialLSF(BACON).width(wave)
+    lsf, optimiser = PolynomialLSF([0.0, 0.0, 3.5], 7000.0, 2000.0), optax.adam(0.05)
+
+    @eqx.filter_jit
+    def step(lsf, state):
+        gradient = eqx.filter_grad(lambda lsf: jnp.mean((lsf.width(wave) - truth) ** 2))(lsf)
+        update, state = optimiser.update(gradient, state)
+        return eqx.apply_updates(lsf, update), state
+
+    with jax.numpy_dtype_promotion("standard"):
+        state = optimiser.init(eqx.filter(lsf, eqx.is_inexact_array))
+        for _ in range(400):
+            lsf, state = step(lsf, state)
+    assert np.allclose(lsf.width(wave), truth, rtol=0, atol=1e-3)
+    assert np.allclose(lsf.about(0.0, 1.0).coefficients, BACON, rtol=1e-2)
+
+
+def test_table_is_held_at_its_ends_and_says_so():
+    lsf = TableLSF([4800.0, 4900.0], [3.0, 4.0])
+    assert np.allclose(lsf.width(real([4000.0, 4850.0, 9000.0])), [3.0, 3.5, 4.0])
+    sentence = held_widths(stages.telescope(lsf=lsf))
+    assert "is known from 4800 to 4900 angstrom, and the telescope observes 4835 to 4985" in sentence
+    assert held_widths(stages.telescope(lsf=TableLSF([4800.0, 5000.0], [3.0, 4.0]))) is None
+    assert held_widths(stages.telescope()) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: TableLSF([5e3, 5e3], [2.0, 3.0]), r"TableLSF\.wave must be two wavelengths or more that increase"),
+        (lambda: TableLSF([5000.0], [2.0]), r"TableLSF\.wave must be two wavelengths or more"),
+        (lambda: TableLSF([5e3, 6e3], [2.0]), r"TableLSF\.fwhm must hold a width for each of the 2 wavelengths, got 1"),
+        (lambda: TableLSF([5000.0, 6000.0], [2.0, 0.0]), r"TableLSF\.fwhm: \[2\. 0\.\] is not greater than zero"),
+        (lambda: ResolvingPowerLSF(0.0), r"ResolvingPowerLSF\.resolving_power: 0\.0 is not greater than zero"),
+        (lambda: PolynomialLSF([]), r"PolynomialLSF\.coefficients must be at least one number"),
+        (lambda: BoxcarLSF(-1.0), r"BoxcarLSF\.fwhm: -1\.0 is not greater than zero"),
+    ],
+)  # fmt: skip
+def test_widths_without_sense_are_refused_in_a_sentence(make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make()
+
+
+# --- the library's own part -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lsf", "best"),
+    [
+        (GaussianLSF(2.0), 2.55),
+        (GaussianLSF(2.6, includes_pixel=True), np.sqrt(2.55**2 + 8 * np.log(2) * 1.25**2 / 12)),
+        (ResolvingPowerLSF(2500.0), 2.55),
+        (PolynomialLSF([0.0]), 2.55),
+        (PolynomialLSF([-3.0]), 2.55),
+        (TableLSF([4700.0, 5000.0], [2.0, 2.2]), 2.55),
+        (GaussHermiteLSF(GaussianLSF(2.0), 0.1, 0.1), 2.55),
+        (BoxcarLSF(3.0), 2.55 * np.sqrt(12 / (8 * np.log(2)))),
+    ],
+)
+def test_coarse_library_says_how_good_each_can_be(lsf, best):
+    """2.5 angstrom at rest, 2.55 at this redshift. What is said to be possible is possible."""
+    telescope = stages.telescope(lsf=lsf)
+    sentence = coarse_library(telescope)
+    assert "from 4836 to 4985 angstrom" in sentence and f"at this redshift is {best:.3f} angstrom" in sentence
+    if isinstance(lsf, GaussianLSF | BoxcarLSF):
+        assert coarse_library(eqx.tree_at(lambda t: t.lsf.fwhm, telescope, real(best + 1e-3))) is None
+
+
+# --- how near velocity nodes must be ----------------------------------------------------------------------------------
+
+SHAPES = {
+    "none": NoLSF,
+    "Gaussian": lambda: GaussianLSF(3.0),
+    "Gaussian, as recorded": lambda: GaussianLSF(3.0, includes_pixel=True),
+    "resolving power": lambda: ResolvingPowerLSF(2500.0),
+    "polynomial": lambda: PolynomialLSF(BACON),
+    "table": lambda: TableLSF([4700.0, 7000.0, 9400.0], [3.0, 2.5, 4.0]),
+    "skew": lambda: GaussHermiteLSF(GaussianLSF(3.0), 0.1, 0.0),
+    "peaked": lambda: GaussHermiteLSF(GaussianLSF(3.0), 0.05, 0.1),
+    "flat": lambda: GaussHermiteLSF(GaussianLSF(3.0), 0.0, -0.1),
+    "boxcar": lambda: BoxcarLSF(9.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "pixel"),
+    [*((name, 1.25) for name in SHAPES), ("Gaussian", 0.8), ("Gaussian", 2.5)],
+)
+def test_line_half_way_between_nodes_is_right_to_a_thousandth_of_its_peak(double, name, pixel):
+    """Of emission lines from blue to red, with nodes as far apart as the narrowest of them bears."""
+    library, lsf, wavelengths = lines(), SHAPES[name](), Wavelengths(4700.0, pixel, int(4650 / pixel), "air")
+    narrowest, _ = line_widths(lsf, library, wavelengths, 0.001)
+    kinematics = VelocityChannels().resolving(narrowest).limited_to(0.0)
+    error = float(error_between_nodes(spectrograph(lsf, library, kinematics, wavelengths)))
+    assert 1e-4 < error < 1e-3, (kinematics.spacing, error)
+
+
+def test_spacing_follows_the_narrowest_line():
+    """Figures of the docstring: the error of a Gaussian line between the nodes of a cubic spline."""
+    channels = VelocityChannels()
+    assert [channels.resolving(sigma).spacing for sigma in (37.9, 46.0, 200.0, 5.0, 0.5)] == [18, 23, 50, 2.5, 0.25]
+    assert VelocityChannels(degree=1).resolving(10.0).spacing == 50
+    for ratio, error in ((0.4, 2.4e-4), (0.5, 6.6e-4), (0.545, 1e-3), (0.7, 3.3e-3), (1.0, 2.0e-2), (2.0, 0.27)):
+        nodes = np.arange(-30, 31) * ratio
+        found = 0.0
+        for phase in np.linspace(0, 1, 11):
+            spline = scipy.interpolate.CubicSpline(nodes + phase * ratio, np.exp(-0.5 * (nodes + phase * ratio) ** 2))
+            x = np.linspace(-5, 5, 2001)
+            found = max(found, np.abs(spline(x) - np.exp(-0.5 * x**2)).max())
+        assert found == pytest.approx(error, rel=0.06)
