@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, smoothed
+from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, pixel_width, smoothed
 from ifux.numerics.convolve import blur_line, boxcar
 from ifux.typing import real, within
 
