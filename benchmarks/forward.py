@@ -1,6 +1,7 @@
 """How long does a cube take, and how long its gradient?
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--tolerance 1e-3 | --exact]
+        [--psf moffat | chromatic | polynomial] [--cells 2]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
@@ -9,6 +10,9 @@ line for each number of particles: seconds after a warm-up with the device synch
 with respect to every array and of its products; what the compiler says of the memory, and the most that the process
 held in a run of each; and, from the same run, the largest error of a small cube of all channels against the
 specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
+
+A chromatic PSF has four terms and eight nodes, of which a channel sees two, or four terms, of which it sees all; it
+is not held against the specification. `--cells` makes as many cells of a spaxel along each axis.
 """
 
 import argparse
@@ -59,7 +63,21 @@ def regridded(library: ifux.SSPLibrary, metallicities: int = 12, ages: int = 53,
     return library.cut(4500.0, 9180.0).resampled((9180.0 - 4500.0) / pixels)
 
 
-def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float | None = TOLERANCE) -> ifux.Telescope:
+PSFS = {
+    "moffat": lambda reach: ifux.MoffatPSF(0.8, reach=reach),
+    "chromatic": lambda reach: ifux.ChromaticPSF(ifux.MoffatPSF(0.8, reach=reach), -0.3),
+    "polynomial": lambda reach: ifux.ChromaticPSF(ifux.MoffatPSF(0.8, reach=reach), -0.3, terms=4, nodes=0),
+}
+"""From the half-size of the kernel [cell]."""
+
+
+def telescope(
+    library: ifux.SSPLibrary,
+    size: tuple[int, int],
+    tolerance: float | None = TOLERANCE,
+    psf: str = "moffat",
+    cells: int = 1,
+) -> ifux.Telescope:
     """MUSE before a galaxy at the redshift, with a basis of a tolerance, or with the exact grid."""
     library, wavelengths = library.matched(MUSE, REDSHIFT, 900.0)
     exact = tolerance is None
@@ -67,11 +85,11 @@ def telescope(library: ifux.SSPLibrary, size: tuple[int, int], tolerance: float 
         wavelengths=wavelengths,
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
-        spaxels=ifux.SquareSpaxels(0.2, size),
+        spaxels=ifux.SquareSpaxels(0.2, size, oversampling=(cells, cells)),
         kinematics=ifux.VelocityChannels(**(BESIDE["grid"]["kinematics"] if exact else {})),
         ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
-        psf=ifux.MoffatPSF(0.8),
+        psf=PSFS[psf](24 * cells),
         focal_plane=ifux.Slicer(),
         lsf=ifux.GaussianLSF(2.65),
         noise=ifux.TargetSNRNoise(30.0),
@@ -134,6 +152,8 @@ def main() -> None:
     arguments.add_argument("--particles", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     arguments.add_argument("--devices", type=int, default=1, help="cores of a CPU that are a device each")
     arguments.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the low-rank basis")
+    arguments.add_argument("--psf", choices=[*PSFS], default="moffat")
+    arguments.add_argument("--cells", type=int, default=1, help="of the scene to a spaxel, along each axis")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
     arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
@@ -141,7 +161,7 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", chosen.devices)
     library = regridded(embedded_library())
     tolerance = None if chosen.exact else chosen.tolerance
-    muse = telescope(library, (100, 100), tolerance)
+    muse = telescope(library, (100, 100), tolerance, chosen.psf, chosen.cells)
     reached = accuracy(library, tolerance)
     devices = parallel.mesh()
 
@@ -189,6 +209,8 @@ def main() -> None:
             "machine": platform.machine(),
             "particles": count,
             "kinds": fitted.kinds,
+            "psf": chosen.psf,
+            "cells": chosen.cells,
             "ssp": type(muse.ssp).__name__,
             "tolerance": tolerance,
             "seconds": times,

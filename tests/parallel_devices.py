@@ -16,6 +16,7 @@ from parallel_hosts import key, seen, stars
 from parallel_traffic import traffic
 
 from ifux import (
+    ChromaticPSF,
     ConstantNoise,
     GaussianPSF,
     GridSSP,
@@ -55,6 +56,12 @@ def blurred_cube(channels=64, columns=7):
     """More kinds than channels: the cube is blurred."""
     ssp = GridSSP.from_library(stages.library())
     return observer(channels, columns, ssp=ssp, psf=GaussianPSF(1.2, reach=4), lsf=NoLSF())
+
+
+def blurred_with_terms(channels=64, columns=8):
+    """The weights are blurred with a PSF of which every channel sees some terms."""
+    psf = ChromaticPSF(MoffatPSF(1.2, reach=4), -0.3, 4900.0, (4836.0, 4916.0), nodes=4)
+    return eqx.tree_at(lambda t: t.psf, blurred_weights(channels, columns), psf)
 
 
 KEY = key()
@@ -98,6 +105,15 @@ def test_cube_with_noise_is_that_of_one_device(double, order, count, split):
     found = parallel.observe(telescope, particles, several(count), key=KEY)
     assert found.sharding.is_equivalent_to(NamedSharding(several(count), P(*split)), 3)
     agree(found, cube, 1e-12)
+
+
+@pytest.mark.parametrize(("columns", "split"), [(8, (None, "device")), (7, (None, None, "device"))])
+def test_terms_that_a_channel_sees_are_those_of_one_device(double, columns, split):
+    """Split by x, which leaves every device its own few; by wavelength, where it has all of them."""
+    telescope, particles = blurred_with_terms(columns=columns), stars()
+    found = parallel.observe(telescope, particles, several(4), key=KEY)
+    assert found.sharding.is_equivalent_to(NamedSharding(several(4), P(*split)), 3)
+    agree(found, eqx.filter_jit(telescope)(particles, key=KEY), 1e-12)
 
 
 @pytest.mark.parametrize(("order", "count"), [(blurred_weights, 3), (blurred_cube, 8)])

@@ -8,14 +8,20 @@ import numpy as np
 from ifux import (
     CalzettiCurve,
     CardelliCurve,
+    ChromaticPolynomialPSF,
     ChromaticPSF,
+    ChromaticTablePSF,
     ConstantNoise,
+    CoreHaloPSF,
     CosmologicalTarget,
+    DoubleGaussianPSF,
+    EllipticalPSF,
     EulerOrientation,
     FixedTarget,
     GaussianLSF,
     GaussianPSF,
     GridSSP,
+    ImagePSF,
     InclinedOrientation,
     LowRankSSP,
     MoffatPSF,
@@ -31,6 +37,7 @@ from ifux import (
     Slicer,
     SquareSpaxels,
     SSPLibrary,
+    TabulatedPSF,
     TargetSNRNoise,
     Telescope,
     VelocityChannels,
@@ -112,6 +119,19 @@ def telescope(**stages):
     )
 
 
+BAND = (4800.0, 5000.0)
+"""Of chromatic PSFs."""
+
+
+def star(fwhm=1.2, size=25, pixel=0.3):
+    """Image of a star that is longer one way than the other, with a faint companion, and wings beyond any kernel."""
+    y, x = (np.arange(size) - (size - 1) / 2)[:, None] * pixel, (np.arange(size) - (size - 1) / 2)[None, :] * pixel
+    variance = fwhm**2 / (8 * np.log(2))
+    core = np.exp(-0.5 * (x**2 / 1.3 + y**2 * 1.3) / variance)
+    wings = 0.05 * (1 + x**2 + y**2) ** -1.5
+    return core + wings + 0.1 * np.exp(-0.5 * ((x - 0.9) ** 2 + (y + 1.2) ** 2) / variance)
+
+
 TARGETS = {
     "cosmological": lambda: CosmologicalTarget(REDSHIFT),
     "fixed": lambda: FixedTarget(REDSHIFT, 90.0),
@@ -150,7 +170,22 @@ PSFS = {
     "none": NoPSF,
     "Gaussian": lambda: GaussianPSF(1.2, reach=7),
     "Moffat": lambda: MoffatPSF(1.2, 2.8, reach=12),
-    "chromatic": lambda: ChromaticPSF(MoffatPSF(1.2, 2.8, reach=9), -0.3, 4900.0, band=(4800.0, 5000.0), terms=3),
+    "double Gaussian": lambda: DoubleGaussianPSF(1.2, 2.5, 0.7, reach=11),
+    "core and halo": lambda: CoreHaloPSF(GaussianPSF(1.0, reach=6), MoffatPSF(1.9, 2.5, reach=12), 0.4),
+    "elliptical": lambda: EllipticalPSF(MoffatPSF(1.3, 2.8, reach=12), 0.7, 35.0),
+    "image": lambda: ImagePSF(star(), 0.3, 20.0, (0.05, -0.1), 1.1, reach=5),
+    "chromatic": lambda: ChromaticPSF(MoffatPSF(1.2, 2.8, reach=9), -0.3, 4900.0, BAND, terms=3),
+    "chromatic, one polynomial": lambda: ChromaticPSF(GaussianPSF(1.2, reach=9), -0.3, 4900.0, BAND, terms=3, nodes=0),
+    "chromatic, polynomial": lambda: ChromaticPolynomialPSF(
+        GaussianPSF(1.2, reach=9), (-0.8, 2.0), 4900.0, BAND, terms=4
+    ),
+    "chromatic, table": lambda: ChromaticTablePSF(
+        GaussianPSF(1.0, reach=9), (4820.0, 4880.0, 4990.0), (1.3, 1.1, 1.15), BAND, terms=3
+    ),
+    "tabulated": lambda: TabulatedPSF(
+        (ImagePSF(star(1.1), 0.3, reach=4), GaussianPSF(1.3, reach=9), ImagePSF(star(1.5), 0.3, reach=5)),
+        (4840.0, 4930.0, 4990.0),
+    ),
 }
 FOCAL_PLANES = {
     "slicer": Slicer,

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import tempfile
 from copy import deepcopy
 from dataclasses import MISSING, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import stages
+from astropy.io import fits
 from stages import library as made_up
 from stages import particles
 
@@ -40,7 +43,7 @@ from ifux import (
 from ifux.checks import coarse_channels, coarse_library, error_between_nodes
 from ifux.config.build import module, parameters
 from ifux.config.document import completed
-from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
+from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, INSIDE, KINDS
 from ifux.io import read_galaxy
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
@@ -60,6 +63,11 @@ BASE = {
 }
 """A small observation that everything below changes in one place."""
 
+FOLDER = tempfile.TemporaryDirectory(prefix="ifux-star-")
+STAR = Path(FOLDER.name) / "star.fits"
+"""An image, without which one kind cannot be built."""
+fits.writeto(STAR, stages.star(), fits.Header({"PIXELSCL": 0.3}))
+
 MINIMAL = {
     ("target", "cosmological"): {"redshift": 0.02},
     ("target", "fixed"): {"redshift": 0.02, "distance": 90.0},
@@ -69,7 +77,21 @@ MINIMAL = {
     ("dust", "screen"): {"depth": 0.3},
     ("psf", "gaussian"): {"fwhm": 0.9},
     ("psf", "moffat"): {"fwhm": 0.9},
+    ("psf", "double-gaussian"): {"fwhm": 0.9, "wide_fwhm": 1.9, "share": 0.8},
+    ("psf", "core-halo"): {
+        "core": {"kind": "gaussian", "fwhm": 0.3},
+        "halo": {"kind": "moffat", "fwhm": 1.0},
+        "share": 0.4,
+    },
+    ("psf", "elliptical"): {"psf": {"kind": "moffat", "fwhm": 1.0}, "axis_ratio": 0.8},
+    ("psf", "image"): {"path": str(STAR)},
     ("psf", "chromatic"): {"psf": {"kind": "moffat", "fwhm": 1.0}},
+    ("psf", "chromatic-polynomial"): {"psf": {"kind": "moffat", "fwhm": 1.0}, "coefficients": [-0.2, 0.1]},
+    ("psf", "chromatic-table"): {
+        "psf": {"kind": "gaussian", "fwhm": 1.0},
+        "wavelengths": [4800.0, 6200.0],
+        "stretches": [2.5, 2.4],
+    },
     ("lsf", "gaussian"): {"fwhm": 3.0},
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
@@ -262,7 +284,7 @@ def test_every_argument_of_every_kind_has_a_type_that_is_checked(kind):
     for name, argument in parameters(kind).items():
         wanted = argument.type
         checkable = wanted in (int, float, bool, str) or hasattr(wanted, "dims") or hasattr(wanted, "__args__")
-        assert checkable or name in KINDS, f"{kind.__qualname__}.{name}: {wanted}"
+        assert checkable or name in INSIDE, f"{kind.__qualname__}.{name}: {wanted}"
     assert not GIVEN & set(parameters(kind)) and set(parameters(kind)) <= set(inspect.signature(kind).parameters)
 
 
@@ -286,8 +308,9 @@ DUST = 'telescope.dust={"kind": "screen", "depth": 1, "curve": %s}'
 COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
 WRONG = {
     # names
-    "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', 'moffat', "
-    "'chromatic']; did you mean 'gaussian'?",
+    "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', "
+    "'double-gaussian', 'moffat', 'core-halo', 'elliptical', 'image', 'chromatic', 'chromatic-polynomial', "
+    "'chromatic-table']; did you mean 'gaussian'?",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "none"}, "factor": 2}': "telescope.noise: ",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "constant", "level": 1}, "factor": 0}': (

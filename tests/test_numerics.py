@@ -543,7 +543,7 @@ def test_line_blur_does_not_wrap_around(bits):
 def test_plane_blur_is_the_direct_sum(bits):
     rng = np.random.default_rng(13)
     maps, kernel = rng.normal(size=(14, 11, 3)), rng.normal(size=(5, 3))
-    blurred = blur_plane(real(maps), real(kernel))
+    blurred = blur_plane(real(maps), real(kernel[None]))[0]
     expected = np.stack([convolve2d(maps[..., i], kernel, mode="valid") for i in range(3)], axis=-1)
     assert blurred.shape == (10, 9, 3)
     assert np.allclose(blurred, expected, rtol=0, atol=30 * rounding(bits))
@@ -552,7 +552,7 @@ def test_plane_blur_is_the_direct_sum(bits):
 def test_plane_blur_does_not_wrap_around(bits):
     maps = np.zeros((16, 16, 1))
     maps[0, 0] = 1
-    blurred = np.asarray(blur_plane(real(maps), jnp.ones((5, 5))))
+    blurred = np.asarray(blur_plane(real(maps), jnp.ones((1, 5, 5)))[0])
     assert blurred[0, 0, 0] == pytest.approx(1, abs=rounding(bits))
     assert np.all(np.abs(blurred[1:, 1:]) < rounding(bits))
 

@@ -27,6 +27,8 @@ DATA = {
     "InclinedOrientation": {"axes"},
     "GridSSP": {"metallicity", "age", "flux", "fwhm"},
     "LowRankSSP": {"metallicity", "age", "table", "basis", "fwhm"},
+    "ImagePSF": {"image"},
+    "TabulatedPSF": {"psfs.0.image", "psfs.2.image"},
 }
 """What no optimiser is to move, of every stage that has any."""
 

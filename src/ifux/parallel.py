@@ -34,6 +34,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ifux.numerics.contract import Range
 from ifux.particles import Particles
 from ifux.psf.base import AbstractPSF
 from ifux.scene import Scene
@@ -116,17 +117,19 @@ def contract(
     blur: Literal["weights", "cube"] | None = None,
     occupied: int | None = None,
 ) -> Float[Array, "*element wave"]:
-    """The noiseless elements of a population-kinematic distribution, with `blur` and `occupied` as in `Telescope.observe`.
+    """The noiseless elements of a population-kinematic distribution; `blur` and `occupied` as in `Telescope.observe`.
 
-    Split over the devices by wavelength; by x if they do not divide the channels evenly but the columns; if neither, it
-    is whole on every device.
+    Split over the devices by wavelength; by x, if they divide the columns, where they do not divide the channels evenly
+    or a channel sees few of the terms of the PSF: split by wavelength, devices have one program, which contracts every
+    channel with all terms. If they divide neither, it is whole on every device.
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
-    columns = telescope.spaxels.shape[1]
-    axis = 1 if telescope.wavelengths.size % mesh.size and columns % mesh.size == 0 else 2
+    columns, on_weights = telescope.spaxels.shape[1], (blur or telescope.cheaper_to_blur) == "weights"
+    local = on_weights and len(telescope.psf.ranges(telescope.wavelengths.centres())) > 1
+    axis = 1 if (local or telescope.wavelengths.size % mesh.size) and columns % mesh.size == 0 else 2
     # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.
-    whole = axis == 2 and (blur or telescope.cheaper_to_blur) == "weights"
+    whole = axis == 2 and on_weights
     shared = eqx.tree_at(lambda t: t.psf, telescope, SharedPSF(telescope.psf, mesh, whole))
     elements = shared.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
     return jax.lax.with_sharding_constraint(elements, NamedSharding(mesh, P(*(None,) * axis, AXIS)))
@@ -157,10 +160,6 @@ class SharedPSF(AbstractPSF):
         """That of the PSF."""
         return self.psf.radius(lost)
 
-    def reaching(self, reach: int) -> "SharedPSF":
-        """The same with kernels of another half-size."""
-        return SharedPSF(self.psf.reaching(reach), self.mesh, self.whole)
-
     def held(self, scene: Scene) -> Float[Array, ""]:
         """That of the PSF."""
         return self.psf.held(scene)
@@ -168,6 +167,12 @@ class SharedPSF(AbstractPSF):
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the PSF."""
         return self.psf.term_weights(wave)
+
+    def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
+        """Those of the PSF; all terms at all wavelengths, where those are split."""
+        found = self.psf.ranges(wave)
+        low, high = min(one.low for one in found), max(one.high for one in found)
+        return (Range(0, wave.size, low, high),) if self.whole else found
 
     def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """Every channel on its device; the last ones may be filled up with empty maps."""

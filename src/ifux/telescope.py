@@ -191,15 +191,15 @@ class Telescope(eqx.Module):
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
-        share = self.psf.term_weights(jnp.asarray(self.wavelengths.centres(), templates.dtype))
-        scene = self.spaxels.scene
+        wave, scene = self.wavelengths.centres(), self.spaxels.scene
+        share = self.psf.term_weights(jnp.asarray(wave, templates.dtype))
         if occupied is not None:
             collected = self.focal_plane.sample(weights[None], scene)[0]
             elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
             maps = self.focal_plane.sample(self.psf.blur(weights, scene), scene)
             spectra = share[:, None, :] * templates[None, :, :]
-            return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra))
+            return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), self.psf.ranges(wave))
         else:
             blurred = self.psf.blur(contract(weights[None], templates[None]), scene)
             collected = self.focal_plane.sample(blurred, scene)

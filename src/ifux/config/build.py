@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from ifux.checks import beyond_memory, out_of_sight, voxels
-from ifux.config.table import DRAWN, GIVEN, KINDS, SEEDS
+from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS
 from ifux.errors import InputError
 from ifux.galaxies import DiscBulge
 from ifux.grids import Wavelengths
@@ -74,10 +74,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def present(wanted: Any) -> Any:
+    """What an annotation wants where something is given: it may be none."""
+    return get_args(wanted)[0] if get_origin(wanted) is UnionType and get_args(wanted)[1:] == (NoneType,) else wanted
+
+
 def check_type(value: Any, wanted: Any, path: str) -> None:
     """A value is what an annotation wants: a choice, a name, a truth, a number, or a list of so many."""
-    if get_origin(wanted) is UnionType and get_args(wanted)[1:] == (NoneType,):
-        wanted = get_args(wanted)[0]
+    wanted = present(wanted)
     choices = [*get_args(wanted)] if get_origin(wanted) is Literal else []
     if choices and not any(value == choice and type(value) is type(choice) for choice in choices):
         raise InputError(f"{path}: {shown(value)} is not one of {choices}")
@@ -151,11 +155,13 @@ def checked(family: str, description: Any, path: str) -> tuple[Callable[..., Any
     owner, known = function.__qualname__.split(".")[0], parameters(function)
     check_keys(arguments, [*known], path, owner)
     for key, argument in known.items():
-        if key in arguments and key in KINDS:
-            arguments[key] = module(key, arguments[key], f"{path}.{key}")
+        if key in arguments and key in INSIDE:
+            arguments[key] = module(INSIDE[key], arguments[key], f"{path}.{key}")
         elif key in arguments:
             check_type(arguments[key], argument.type, f"{path}.{key}")
             check_value(arguments[key], argument.limits, f"{path}.{key}")
+            if get_origin(present(argument.type)) is tuple and arguments[key] is not None:
+                arguments[key] = tuple(arguments[key])
         elif argument.needed:
             raise InputError(f"{path}.{key}: {owner} needs it, and it is missing")
     return function, arguments

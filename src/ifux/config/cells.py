@@ -1,14 +1,14 @@
 """How fine the scene is, and how far the kernel of a PSF reaches, where a description does not say."""
 
-import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 
-from ifux.config.build import module
+from ifux.config.build import module, parameters, wavelengths
+from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
-from ifux.psf.base import AbstractPSF
+from ifux.psf import AbstractChromaticPSF
 
 LOST = 1e-3
 """Share of a point source's light that may lie beyond the kernel."""
@@ -30,7 +30,12 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
+        spaxels = module("spaxels", description["spaxels"], "spaxels")
+        described, psf = description["psf"], module("psf", description["psf"], "psf")
+        if isinstance(psf, AbstractChromaticPSF):
+            edges = wavelengths(description["wavelengths"], "wavelengths").edges()
+            described = interpolated(described, float(edges[0]), float(edges[-1]))
+            psf = module("psf", described, "psf")
     except InputError:
         return description
     found = {**description, "spaxels": dict(description["spaxels"])}
@@ -40,7 +45,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
         found["spaxels"]["oversampling"] = [x, y]
     side = min(np.asarray(spaxels.sides, np.float64) / found["spaxels"]["oversampling"])
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
-    return {**found, "psf": reaching(description["psf"], psf, reach)}
+    return {**found, "psf": reaching(described, reach)}
 
 
 def cells(across: float) -> int:
@@ -48,12 +53,20 @@ def cells(across: float) -> int:
     return next((count for count, enough in ENOUGH if across >= enough), min(MOST, math.ceil(ACROSS / across)))
 
 
-def reaching(description: dict[str, Any], psf: AbstractPSF, reach: int) -> dict[str, Any]:
+def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:
     """The description of a PSF with a reach, where it and any PSF inside it have one and do not say it."""
+    known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
+    if "reach" in known:
+        found.setdefault("reach", reach)
+    inner = {key: reaching(found[key], reach) for key in known if INSIDE.get(key) == "psf"}
+    return {**found, **inner}
+
+
+def interpolated(description: dict[str, Any], low: float, high: float) -> dict[str, Any]:
+    """The description of a chromatic PSF with the band of the channels, and terms and nodes enough."""
     found = dict(description)
-    for field in dataclasses.fields(psf):
-        if field.name == "reach":
-            found.setdefault("reach", reach)
-        elif isinstance(inner := getattr(psf, field.name), AbstractPSF):
-            found[field.name] = reaching(description[field.name], inner, reach)
+    found.setdefault("band", [low, high])
+    terms, nodes = module("psf", found, "psf").enough()
+    found.setdefault("terms", terms)
+    found.setdefault("nodes", nodes)
     return found

@@ -11,7 +11,7 @@ from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
 from ifux.config.schemes import converted
-from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, KINDS
+from ifux.config.table import BESIDE, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
@@ -40,12 +40,27 @@ def load(path: str | Path) -> dict:
         raise InputError(f"{path} cannot be read as a configuration: {error}") from error
     if not isinstance(description, dict):
         raise InputError(f"{path} must hold a JSON object with {SECTIONS}, and is {shown(description)}")
-    for section in ("galaxy", "library"):
-        inner = description.get(section)
+    telescope = description.get("telescope")
+    psf = telescope.get("psf") if isinstance(telescope, dict) else None
+    for section in (description.get("galaxy"), description.get("library"), *stages_within(psf)):
         for key in ("path", "ids"):
-            if isinstance(inner, dict) and isinstance(inner.get(key), str):
-                inner[key] = str(path.parent / Path(inner[key]).expanduser())
+            if isinstance(section, dict) and key in section:
+                section[key] = beside(path, section[key])
     return description
+
+
+def stages_within(stage: Any) -> list[dict]:
+    """A stage and those inside it."""
+    if not isinstance(stage, dict):
+        return []
+    return [stage, *(inner for value in stage.values() for inner in stages_within(value))]
+
+
+def beside(file: Path, given: Any) -> Any:
+    """A path, or several, that a file names relative to its own folder."""
+    if isinstance(given, list):
+        return [beside(file, one) for one in given]
+    return str(file.parent / Path(given).expanduser()) if isinstance(given, str) else given
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict:
@@ -157,11 +172,12 @@ def completed(family: str, description: Any) -> Any:
         return description
     result = {"kind": kind, **description}
     for key, argument in parameters(kinds[kind]).items():
-        if key in KINDS:
+        if key in INSIDE:
+            kinds = KINDS[INSIDE[key]]
             if key not in result and not argument.needed:
-                result[key] = {"kind": next(name for name, made in KINDS[key].items() if made is argument.default)}
+                result[key] = {"kind": next(name for name, made in kinds.items() if made is argument.default)}
             if key in result:
-                result[key] = completed(key, result[key])
+                result[key] = completed(INSIDE[key], result[key])
         elif key not in result and argument.default not in (None, MISSING) and key not in FOLLOWS.get(family, ()):
             result[key] = [*argument.default] if isinstance(argument.default, tuple) else argument.default
     return result

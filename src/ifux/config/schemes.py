@@ -87,11 +87,14 @@ def from_1_to_2(description: dict) -> list[str]:
 
 
 def from_2_to_3(description: dict) -> list[str]:
-    """The scene had one cell to a spaxel, the field was not turned, and there was no focal plane."""
+    """The scene had one cell to a spaxel, the field was not turned, there was no focal plane; a chromatic PSF was a
+    polynomial in the logarithm of the wavelength."""
     telescope = description["telescope"]
     if isinstance(telescope["spaxels"], dict):
         telescope["spaxels"] = {"oversampling": [1, 1], "position_angle": 0.0} | telescope["spaxels"]
     telescope["focal_plane"] = {"kind": "slicer"}
+    if named(telescope["psf"]) == "chromatic":
+        telescope["psf"] = {"nodes": 0} | telescope["psf"]
     return []
 
 

@@ -6,6 +6,7 @@ import equinox as eqx
 
 from ifux import dust, focal_plane, kinematics, lsf, noise, orientation, psf, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
+from ifux.io.files.psf import read_psf
 
 KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
@@ -14,7 +15,18 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
-    "psf": {"none": psf.NoPSF, "gaussian": psf.GaussianPSF, "moffat": psf.MoffatPSF, "chromatic": psf.ChromaticPSF},
+    "psf": {
+        "none": psf.NoPSF,
+        "gaussian": psf.GaussianPSF,
+        "double-gaussian": psf.DoubleGaussianPSF,
+        "moffat": psf.MoffatPSF,
+        "core-halo": psf.CoreHaloPSF,
+        "elliptical": psf.EllipticalPSF,
+        "image": read_psf,
+        "chromatic": psf.ChromaticPSF,
+        "chromatic-polynomial": psf.ChromaticPolynomialPSF,
+        "chromatic-table": psf.ChromaticTablePSF,
+    },
     "focal_plane": {"slicer": focal_plane.Slicer},
     "lsf": {"none": lsf.NoLSF, "gaussian": lsf.GaussianLSF},
     "noise": {
@@ -29,10 +41,13 @@ KINDS: dict[str, dict[str, Callable[..., eqx.Module]]] = {
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
 
+INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
+"""The family of a stage inside another, by the key under which it stands there."""
+
 GIVEN = {"library", "axes", "uniform", "normal"}
 """Arguments that do not come from the description."""
 
-FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach"}}
+FOLLOWS = {"kinematics": {"reach", "beyond"}, "spaxels": {"oversampling"}, "psf": {"reach", "band", "terms", "nodes"}}
 """Arguments that follow from the galaxy or from other stages where a description does not say them."""
 
 DEFAULTS = {

@@ -6,6 +6,7 @@ from ifux.io.files.cube import Cube as Cube
 from ifux.io.files.cube import read_configuration as read_configuration
 from ifux.io.files.cube import read_cube as read_cube
 from ifux.io.files.cube import write_cube as write_cube
+from ifux.io.files.psf import read_psf as read_psf
 from ifux.io.files.writing import replacing as replacing
 from ifux.io.inspect import describe as describe
 from ifux.io.libraries.embedded import embedded_library as embedded_library

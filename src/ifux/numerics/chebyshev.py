@@ -10,6 +10,12 @@ def points(count: int) -> Float[np.ndarray, " node"]:
     return -np.cos(np.pi * np.arange(count) / (count - 1))
 
 
+def between(count: int, position: Float[np.ndarray, " point"]) -> Float[np.ndarray, "point node"]:
+    """Those of `weights`, on the host."""
+    powers = np.polynomial.chebyshev.chebvander
+    return powers(position, count - 1) @ np.linalg.inv(powers(points(count), count - 1))
+
+
 def weights(position: Float[Array, " point"], count: int) -> Float[Array, "point node"]:
     """Rows of Lagrange polynomials through the Chebyshev points, at positions in [-1, 1].
 

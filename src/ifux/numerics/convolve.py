@@ -20,17 +20,23 @@ def fast_length(length: int) -> int:
         length += 1
 
 
-def blur_plane(maps: Float[Array, "tall wide channel"], kernel: Float[Array, "v u"]) -> Float[Array, "y x channel"]:
-    """Convolves every channel with one kernel and keeps the places where the whole kernel fits.
+def blur_plane(
+    maps: Float[Array, "tall wide channel"], kernels: Float[Array, "term v u"]
+) -> Float[Array, "term y x channel"]:
+    """Convolves every channel with each kernel and keeps the places where the whole kernel fits.
 
     Computed with zero-padded transforms: nothing wraps around.
     """
     tall, wide, _ = maps.shape
-    v, u = kernel.shape
+    _, v, u = kernels.shape
     size = (fast_length(tall), fast_length(wide))
-    product = jnp.fft.rfft2(maps, size, axes=(0, 1)) * jnp.fft.rfft2(kernel, size)[:, :, None]
-    blurred = jnp.fft.irfft2(product, size, axes=(0, 1))
-    return blurred[v - 1 : tall, u - 1 : wide].astype(maps.dtype)
+    transform = jnp.fft.rfft2(maps, size, axes=(0, 1))
+
+    def blurred(kernel: Float[Array, "v u"]) -> Float[Array, "y x channel"]:
+        product = transform * jnp.fft.rfft2(kernel, size)[:, :, None]
+        return jnp.fft.irfft2(product, size, axes=(0, 1))[v - 1 : tall, u - 1 : wide].astype(maps.dtype)
+
+    return jnp.stack([blurred(kernel) for kernel in kernels])
 
 
 def blur_line(

@@ -3,12 +3,14 @@
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
-import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ifux.numerics.contract import Range
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import window
 from ifux.scene import Scene
@@ -32,15 +34,30 @@ class AbstractPSF(AbstractLimited):
 
     @abstractmethod
     def radius(self, lost: float) -> float:
-        """Beyond this distance from a point source no more than such a share of its light lies [arcsec]. On the host."""
+        """Beyond this distance from a point source lies no more than a share of its light [arcsec]. On the host."""
 
-    @abstractmethod
     def reaching(self, reach: int) -> "AbstractPSF":
-        """The same with kernels of another half-size [cell]."""
+        """The same with kernels of another half-size [cell], its own and those of any PSF inside it."""
+
+        def is_psf(node: Any) -> bool:
+            return isinstance(node, AbstractPSF)
+
+        def further(node: Any) -> Any:
+            return node.reaching(reach) if is_psf(node) else node
+
+        found: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            found[field.name] = reach if field.name == "reach" else jax.tree.map(further, value, is_leaf=is_psf)
+        return dataclasses.replace(self, **found)
 
     @abstractmethod
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
+
+    @abstractmethod
+    def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
+        """Which terms have a weight at which of some increasing observed wavelengths [angstrom]. On the host."""
 
     @abstractmethod
     def held(self, scene: Scene) -> Float[Array, ""]:
@@ -58,37 +75,39 @@ class AbstractPSF(AbstractLimited):
 class AbstractKernelPSF(AbstractPSF):
     """A point spread function that is the same at all wavelengths."""
 
-    reach: eqx.AbstractVar[int]
-    """Half-size of the sampled kernel [cell]."""
-
     @abstractmethod
     def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
         """Surface brightness of a unit source [1/arcsec^2] at offsets from it [arcsec]."""
-
-    @property
-    def margin(self) -> int:
-        """The reach of the kernel."""
-        return self.reach
-
-    def reaching(self, reach: int) -> "AbstractKernelPSF":
-        """The same with another kernel."""
-        return dataclasses.replace(self, reach=reach)
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
+    def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
+        """The term, at all wavelengths."""
+        return (Range(0, wave.size, 0, 1),)
+
     def held(self, scene: Scene) -> Float[Array, ""]:
         """That of the sampled kernel, before the rest is spread evenly within it."""
-        return held(self.brightness, self.reach, scene)
+        return held(self.brightness, self.margin, scene)
 
     def kernel(self, scene: Scene) -> Float[Array, "v u"]:
         """The kernel for maps of a scene; its sum is one."""
-        return sampled(self.brightness, self.reach, scene)
+        return sampled(self.brightness, self.margin, scene)
 
     def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """The convolution with the kernel."""
-        return blur_plane(maps, self.kernel(scene))[None]
+        return blur_plane(maps, self.kernel(scene)[None])
+
+
+def check_profile(owner: str, psf: AbstractPSF) -> None:
+    """That a PSF inside another has a profile.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not isinstance(psf, AbstractKernelPSF):
+        raise ValueError(f"{owner} must have a profile, as a Gaussian or a Moffat, got {type(psf).__name__}.")
 
 
 SHARPEST = 1e-6
@@ -143,3 +162,21 @@ def over_cells(brightness: Brightness, half: int, scene: Scene) -> Float[Array, 
     point = jnp.zeros_like(cells).at[half, half].set(1)
     found = cells / jnp.maximum(total, 1)
     return jnp.where(total - central > 4 * jnp.finfo(sides.dtype).eps * central, found, point)
+
+
+def radius_of_two(parts: tuple[AbstractPSF, AbstractPSF], share: float, lost: float) -> float:
+    """Where two profiles, of which the first has a share of the light, have lost some of it together. On the host.
+
+    What the first may lose of that is found by bisection: its radius falls with it, that of the second rises.
+    """
+
+    def radii(first: float) -> list[float]:
+        losses = zip(parts, (first, 1 - first), (share, 1 - share), strict=True)
+        return [part.radius(lost * of / light) if lost * of < light else 0.0 for part, of, light in losses]
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        first, second = radii(middle)
+        low, high = (middle, high) if first > second else (low, middle)
+    return max(radii((low + high) / 2))

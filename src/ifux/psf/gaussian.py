@@ -20,6 +20,11 @@ class GaussianPSF(AbstractKernelPSF):
     reach: int = eqx.field(static=True, default=16, metadata=within(above=0))
     """Half-size of the sampled kernel [cell]."""
 
+    @property
+    def margin(self) -> int:
+        """The reach of the kernel."""
+        return self.reach
+
     def sharpest(self) -> float:
         """The width."""
         return abs(float(self.fwhm))

@@ -30,6 +30,11 @@ class MoffatPSF(AbstractKernelPSF):
     reach: int = eqx.field(static=True, default=24, metadata=within(above=0))
     """Half-size of the sampled kernel [cell]."""
 
+    @property
+    def margin(self) -> int:
+        """The reach of the kernel."""
+        return self.reach
+
     def sharpest(self) -> float:
         """The width."""
         return abs(float(self.fwhm))

@@ -4,8 +4,10 @@ import math
 from typing import final
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from ifux.numerics.contract import Range
 from ifux.psf.base import AbstractPSF
 from ifux.scene import Scene
 
@@ -31,9 +33,9 @@ class NoPSF(AbstractPSF):
         """None."""
         return 0.0
 
-    def reaching(self, reach: int) -> "NoPSF":
-        """There is no kernel."""
-        return self
+    def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
+        """The term, at all wavelengths."""
+        return (Range(0, wave.size, 0, 1),)
 
     def held(self, scene: Scene) -> Float[Array, ""]:
         """All of it."""
