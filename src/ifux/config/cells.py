@@ -64,7 +64,7 @@ def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:
     return {**found, **inner}
 
 
-def interpolated(description: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
+def interpolated(description: dict[str, Any], observed: Any) -> dict[str, Any]:
     """The description of a PSF, if it is a chromatic one, with the band of the channels and terms and nodes enough."""
     known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
     if {"band", "terms", "nodes"} <= known.keys():
