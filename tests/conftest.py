@@ -9,14 +9,9 @@ from pathlib import Path
 # Tests side by side: threads of BLAS that wait by spinning would take the cores from one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation, and a
-# quarter less in one piece and without hints for optimisations. `XLA_FLAGS= pytest` compiles as users do.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    " --xla_llvm_enable_noalias_metadata=false --xla_llvm_enable_alias_scope_metadata=false"
-    " --xla_llvm_enable_invariant_load_metadata=false",
-)
+# Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation.
+# `XLA_FLAGS= pytest` compiles as users do.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import equinox as eqx
 import jax

@@ -7,6 +7,7 @@ from typing import Any
 from ifux.config.build import module, parameters
 from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
+from ifux.psf import AbstractChromaticPSF
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
 
@@ -30,9 +31,12 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels = module("spaxels", description["spaxels"], "spaxels")
-        chromatic = interpolated(description["psf"], description["wavelengths"])
-        psf = module("psf", chromatic, "psf")
+        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
+        described = description["psf"]
+        if isinstance(psf, AbstractChromaticPSF):
+            edges = module("channels", description["wavelengths"], "wavelengths").edges()
+            described = interpolated(described, float(edges[0]), float(edges[-1]))
+            psf = module("psf", described, "psf")
     except InputError:
         return description
     if "oversampling" not in description["spaxels"]:
@@ -40,7 +44,7 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
     finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
-    return {**description, "spaxels": finer, "psf": reaching(chromatic, reach)}
+    return {**description, "spaxels": finer, "psf": reaching(described, reach)}
 
 
 def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:
@@ -64,12 +68,11 @@ def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:
     return {**found, **inner}
 
 
-def interpolated(description: dict[str, Any], observed: Any) -> dict[str, Any]:
-    """The description of a PSF, if it is a chromatic one, with the band of the channels and terms and nodes enough."""
-    known, found = parameters(KINDS["psf"][description["kind"]]), dict(description)
-    if {"band", "terms", "nodes"} <= known.keys():
-        edges = module("channels", observed, "wavelengths").edges()
-        found.setdefault("band", [float(edges[0]), float(edges[-1])])
-        terms, nodes = module("psf", found, "psf").enough()
-        found = found | {"terms": found.get("terms", terms), "nodes": found.get("nodes", nodes)}
+def interpolated(description: dict[str, Any], low: float, high: float) -> dict[str, Any]:
+    """The description of a chromatic PSF with the band of the channels, and terms and nodes enough."""
+    found = dict(description)
+    found.setdefault("band", [low, high])
+    terms, nodes = module("psf", found, "psf").enough()
+    found.setdefault("terms", terms)
+    found.setdefault("nodes", nodes)
     return found
