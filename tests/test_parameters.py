@@ -27,13 +27,10 @@ DATA = {
     "InclinedOrientation": {"axes"},
     "GridSSP": {"metallicity", "age", "flux", "fwhm"},
     "LowRankSSP": {"metallicity", "age", "table", "basis", "fwhm"},
-<<<<<<< ours
     "TargetSNRNoise": {"channels", "band", "places", "signal"},
     "ScaledNoise": {"noise.channels"},
-=======
     "ImagePSF": {"image"},
     "TabulatedPSF": {"psfs.0.image", "psfs.2.image"},
->>>>>>> theirs
 }
 """What no optimiser is to move, of every stage that has any."""
 
