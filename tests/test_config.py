@@ -228,9 +228,9 @@ def test_every_instrument_makes_a_telescope():
         telescope = {"instrument": name, "target": {"kind": "cosmological", "redshift": 0.05}}
         stages, observed = config.parts(config.resolved({**BASE, "telescope": telescope})["telescope"])
         preset = instruments.load(name)["telescope"]
-        assert observed == Wavelengths(**preset["wavelengths"])
+        assert observed == module("channels", preset["wavelengths"], "wavelengths")
         assert stages["spaxels"].size == tuple(preset["spaxels"]["size"])
-        assert float(stages["lsf"].fwhm) == pytest.approx(preset["lsf"]["fwhm"])
+        assert eqx.tree_equal(stages["lsf"], module("lsf", preset["lsf"], "lsf"))
 
 
 def test_instrument_is_overlaid_key_by_key_and_replaced_kind_by_kind():
