@@ -26,6 +26,10 @@ RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3}
 """Steps as a share of the value where a thousandth of it is too small or too large to differentiate well."""
 
 
+STILL = 6e-7
+"""Of a derivative: the variances between which a line spread function is interpolated stand still in the gradient."""
+
+
 # --- variants ---------------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +261,7 @@ class Comparison:
     def agrees(self) -> bool:
         """Within a millionth, and the better the smaller the step."""
         wide, narrow = abs(self.wide - self.exact), abs(self.narrow - self.exact)
-        converges = narrow <= 0.3 * wide + 1e-9 * self.norm + self.rounding
+        converges = narrow <= 0.3 * wide + STILL * self.norm + self.rounding
         return converges and self.error * self.norm <= 1e-6 * self.norm + self.rounding
 
 

@@ -248,7 +248,7 @@ NOISES = {
 WAVELENGTHS = {
     "even": lambda: OBSERVED,
     "log": lambda: LogWavelengths(4838.0, 2.5e-4, 120, "vacuum"),
-    "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 91) ** 1.5, "air"),
+    "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 121) ** 1.5, "air"),
 }
 FAMILIES = {
     "AbstractTarget": TARGETS,

@@ -158,7 +158,7 @@ def test_the_same_prediction_is_compiled_once(double, scene):
 
 def test_what_cannot_be_fitted_is_one_sentence(double, scene):
     predict, data, variance, start, model = scene
-    with pytest.raises(InputError, match="the loss is nan at the start"):
+    with pytest.raises(InputError, match="no datum counts: all are masked, or not a number"):
         least_squares(predict, model, start, data * jnp.nan, variance)
 
 

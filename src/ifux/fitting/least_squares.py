@@ -92,8 +92,8 @@ def least_squares(
             from the priors.
 
     Raises:
-        InputError: the loss is not a finite number at the start, or there are several starts without a key, or a
-            parameter that has no prior to draw them from.
+        InputError: no datum counts, the loss is not a finite number at the start, or there are several starts without
+            a key, or a parameter that has no prior to draw them from.
     """
     if starts > 1:
         bare = [name for name in parameters if not model.expected(name)]
@@ -103,6 +103,8 @@ def least_squares(
     told = warn_of(shortcomings(model(parameters)))
     problem = Problem(predict, model, data, variance, mask)
     counted, manner = problem.counted, (steps, tolerance, reach, progress)
+    if not counted:
+        raise InputError("least_squares: no datum counts: all are masked, or not a number.")
     minima: list[Minimum] = []
     pool = screened(problem, parameters, starts, key)
     for number in range(starts):

@@ -84,6 +84,6 @@ def misfit(
         observation = prior(numbers)
         cube = observation()
         squares = pulls(data, cube, observation.telescope.noise.variance(cube)) ** 2
-        return 0.5 * jnp.log(jnp.sum(squares) / jnp.sum(~jnp.isnan(data)))
+        return 0.5 * jnp.log(jnp.sum(squares) / jnp.sum(~jnp.isnan(data), dtype=data.dtype))
 
     return jnp.mean(each(one, prior, numbers, data, mesh=mesh))
