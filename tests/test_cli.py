@@ -212,7 +212,7 @@ def test_instruments_are_listed_with_what_tells_them_apart(capsys):
     lines = capsys.readouterr().out.splitlines()
     (muse,) = (line for line in lines if line.startswith("muse-wfm "))
     assert muse.split()[1:9] == ["60", "x", "60", "0.2", "4700", "to", "9350,", "air"]
-    assert len(lines) >= 5 and all(len(line) < 120 for line in lines)
+    assert len(lines) >= 150 and all(len(line) < 140 for line in lines)
 
 
 def test_instrument_tells_all_its_numbers_and_their_sources(capsys):

@@ -392,9 +392,9 @@ WRONG = {
     "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
     "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', ",
-    "telescope.instrument=muse": "telescope.instrument: 'muse' is not one of ['califa-v1200',",
+    "telescope.instrument=muse": "telescope.instrument: 'muse' is none of the 160 that `ifux instruments` lists",
     "telescope.instrument=5": "telescope.instrument: 5 is not a name",
-    'telescope.instrument=""': "telescope.instrument: '' is not one of",
+    'telescope.instrument=""': "telescope.instrument: '' is none of the 160 that",
     DUST % '{"kind": "cardeli"}': "telescope.dust.curve.kind: 'cardeli' is not one of ['calzetti', 'cardelli']; did "
     "you mean 'cardelli'?",
     DUST % '"calzetti"': 'telescope.dust.curve: "calzetti" must be like {"kind": ...}',

@@ -207,6 +207,7 @@ def band(start: float, step: float, size: int, **stages) -> Telescope:
             "ssp": LowRankSSP.from_library(library, 1e-3),
             "dust": NoDust(),
             "psf": GaussianPSF(2.2, reach=3),
+            "focal_plane": Slicer(),
             "lsf": GaussianLSF(2.65),
             "noise": TargetSNRNoise(100.0),
         }

@@ -87,7 +87,7 @@ def expected(lib, stars, projected_mass, where):
 @pytest.mark.parametrize("kind", ["grid", "low rank"])
 def test_spectra_are_linear_between_the_nodes(double, kind, axes, own):
     ssp, stars = ssps(axes)[kind], particles(own=own)
-    projected = EulerOrientation()(stars, real(1.0))
+    projected = FixedTarget(stages.REDSHIFT, 90.0).project(EulerOrientation()(stars))
     coefficients = ssp.coefficients(projected)
     basis = ssp.spectra()
     mixed = coefficients.gather(basis) if kind == "grid" else coefficients @ basis
@@ -181,7 +181,7 @@ def test_the_slope_of_the_imf_costs_no_particle_anything(double):
     """The exact grid is mixed once for all stars."""
     one, many = (GridSSP.from_library(library(AXES[name]), **values(AXES[name])) for name in ("alpha", "both"))
     assert one.size == many.size == ALPHA.size * one.metallicity.size * one.age.size
-    projected = EulerOrientation()(particles(), real(1.0))
+    projected = FixedTarget(stages.REDSHIFT, 90.0).project(EulerOrientation()(particles()))
     assert one.coefficients(projected).index.shape == many.coefficients(projected).index.shape == (60, 8)
 
 
@@ -191,8 +191,8 @@ def test_mixtures_pass_through_blocks_filling_and_orientations(double):
     assert np.array_equal(np.concatenate([block.alpha for block in blocks]), stars.alpha)
     assert np.array_equal(blocks[-1].filled(4).alpha, [*stars.alpha[8:], 0, 0])
     for orientation in stages.ORIENTATIONS.values():
-        assert np.array_equal(orientation()(stars, real(1.0)).alpha, stars.alpha)
-        assert orientation()(dataclasses.replace(stars, alpha=None), real(1.0)).alpha is None
+        assert np.array_equal(orientation()(stars).alpha, stars.alpha)
+        assert orientation()(dataclasses.replace(stars, alpha=None)).alpha is None
     with pytest.raises(ValueError, match=r"Particles\.alpha has shape \(9,\)"):
         dataclasses.replace(stars, alpha=jnp.zeros(9))
 

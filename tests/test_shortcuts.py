@@ -87,7 +87,7 @@ def test_instrument_of_ones_own_is_like_another(tmp_path):
     [
         ("{", "is not JSON"),
         ("[]", "must hold a JSON object with a telescope"),
-        ('{"like": "muse-wmf"}', r"'muse-wmf' is not one of .* did you mean 'muse-wfm'"),
+        ('{"like": "muse-wmf"}', r"'muse-wmf' is none of .* did you mean 'muse-wfm'"),
     ],
 )
 def test_instrument_that_is_none_is_one_sentence(tmp_path, text, sentence):

@@ -115,7 +115,7 @@ def test_order_of_settings_does_not_matter():
     whole = {"telescope.psf": {"kind": "moffat", "fwhm": 2.5, "beta": 3.0}}
     made = [survey.load(described(cases=[case])).cases[0].configuration for case in (one, other, whole)]
     assert made[0] == made[1] == made[2]
-    assert made[0]["telescope"]["psf"] == {"kind": "moffat", "fwhm": 2.5, "beta": 3.0, "reach": 24}
+    assert made[0]["telescope"]["psf"] == {"kind": "moffat", "fwhm": 2.5, "beta": 3.0, "reach": 20}
 
 
 def test_observation_may_be_a_file_and_paths_are_relative_to_theirs(desk):

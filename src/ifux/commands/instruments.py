@@ -58,7 +58,7 @@ def summary(preset: dict) -> tuple[str, ...]:
         f"{low:.0f} to {high:.0f}, {medium}",
         f"{middle / line_width(telescope['lsf'], middle):.0f}",
         seeing(telescope["psf"], middle),
-        preset.get("plane", ""),
+        "fibres" if "fibre" in (plane := preset.get("plane", "")) else plane,
         str(len(preset.get("assumed", []))),
     )
 
@@ -147,7 +147,7 @@ def seeing(psf: dict, wave: float) -> str:
     if psf["kind"] in ("none", "image"):
         return psf["kind"]
     if psf["kind"] == "core-halo":
-        return f"{psf['core']['fwhm']:.3g} in a halo of {psf['halo']['fwhm']:.3g}"
+        return f"{psf['core']['fwhm']:.3g} in {psf['halo']['fwhm']:.3g}"
     if "stretches" in psf:
         return f"{psf['psf'].get('fwhm', 1.0) * between(wave, psf['wavelengths'], psf['stretches']):.3g}"
     return f"{psf['fwhm']:.3g}" if "fwhm" in psf else seeing(psf["psf"], wave)

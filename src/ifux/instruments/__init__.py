@@ -28,9 +28,11 @@ def load(name: str) -> dict:
     known = names()
     asked = "-".join(name.casefold().replace("_", " ").replace("-", " ").split())
     if asked not in known:
-        close = difflib.get_close_matches(asked, known, n=1)
+        close = (
+            difflib.get_close_matches(asked, known, n=1) or [other for other in known if asked and asked in other][:1]
+        )
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"instrument: {name!r} is not one of {known}{hint}")
+        raise InputError(f"instrument: {name!r} is none of the {len(known)} that `ifux instruments` lists{hint}")
     return json.loads(files(__name__).joinpath(f"{asked}.json").read_text(encoding="utf-8"))
 
 
