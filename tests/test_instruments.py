@@ -112,7 +112,7 @@ def test_unknown_name_is_told_with_the_nearest():
         instruments.load("muse-wmf")
     with pytest.raises(InputError, match="did you mean 'nirspec-ifu-"):
         instruments.load("nirspec")
-    with pytest.raises(InputError, match="lists$"):
+    with pytest.raises(InputError, match=r"lists$"):
         instruments.load("zzzzzz")
     with pytest.raises(InputError):
         instruments.load("../units")
