@@ -253,16 +253,16 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """Relative."""
+        """Relative; to what the differences know, where the derivative is less: it may vanish but for rounding."""
         difference = abs(self.extrapolated - self.exact)
-        return difference / self.norm if difference else 0.0
+        return difference / max(self.norm, 1e6 * self.rounding) if difference else 0.0
 
     @property
     def agrees(self) -> bool:
         """Within a millionth, and the better the smaller the step."""
         wide, narrow = abs(self.wide - self.exact), abs(self.narrow - self.exact)
         converges = narrow <= 0.3 * wide + STILL * self.norm + self.rounding
-        return converges and self.error * self.norm <= 1e-6 * self.norm + self.rounding
+        return converges and abs(self.extrapolated - self.exact) <= 1e-6 * self.norm + self.rounding
 
 
 def directions(leaf, steps, exact, rng):

@@ -123,3 +123,18 @@ def test_an_observation_imports_no_reader_that_it_may_not_need():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not done.stdout.split()
+
+
+@pytest.mark.parametrize("package", ["ifux", "ifux.io"])
+def test_every_name_of_a_stub_is_there(package):
+    """Names that are bound when they are asked for are those that the stub lists."""
+    program = f"import importlib; room = importlib.import_module({package!r}); [getattr(room, n) for n in room.__all__]"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    stub = PACKAGE.joinpath(*package.split(".")[1:], "__init__.pyi").read_text("utf-8")
+    assert all(
+        alias.asname == alias.name
+        for node in ast.walk(ast.parse(stub))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )

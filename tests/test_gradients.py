@@ -148,7 +148,7 @@ def test_nearest_spaxel_has_no_slope(double):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", MEMBERS)
-def test_gradients_are_finite_for_stars_at_the_edge_of_everything(bits, variant):
+def test_gradients_are_finite_for_stars_at_the_edge_of_everything(variant):
     telescope = VARIANTS[variant]().telescope
     scale, pitch = float(telescope.target.arcsec_per_kpc()), float(telescope.spaxels.sides.min())
     age, metallicity = np.asarray(telescope.ssp.age), np.asarray(telescope.ssp.metallicity)

@@ -29,12 +29,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def fetch(arguments: argparse.Namespace) -> None:
     """Fetches a cut-out and says where it is."""
-    from ifux.io.downloads.tng import cutout
+    from ifux.io.downloads.tng import tng_cutout
     from ifux.io.files.writing import refuse, replacing
 
     if arguments.out is not None:
         refuse(arguments.out, overwrite=arguments.overwrite)
-    path = cutout(arguments.simulation, arguments.snapshot, arguments.subhalo, progress=not arguments.quiet)
+    path = tng_cutout(arguments.simulation, arguments.snapshot, arguments.subhalo, progress=not arguments.quiet)
     if arguments.out is not None:
         with replacing(arguments.out, overwrite=arguments.overwrite) as temporary:
             try:

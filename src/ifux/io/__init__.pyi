@@ -1,7 +1,7 @@
 """The names of the rooms, and where each is defined."""
 
 from .downloads.download import download as download
-from .downloads.tng import cutout as tng_cutout  # noqa: F401
+from .downloads.tng import tng_cutout as tng_cutout
 from .files.cube import Cube as Cube
 from .files.cube import read_configuration as read_configuration
 from .files.cube import read_cube as read_cube

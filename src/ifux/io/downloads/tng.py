@@ -75,7 +75,7 @@ def subhalo(
     return dictionaries([answer] if its_own else None, address)[0]
 
 
-def cutout(
+def tng_cutout(
     simulation: str,
     snapshot: int,
     subhalo: int,
