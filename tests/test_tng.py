@@ -387,7 +387,7 @@ def command(place, monkeypatch):
     """`ifux tng` against the server."""
 
     monkeypatch.setattr(
-        "ifux.io.downloads.tng.cutout", lambda *names, **options: tng_cutout(*names, **options, **place)
+        "ifux.io.downloads.tng.tng_cutout", lambda *names, **options: tng_cutout(*names, **options, **place)
     )
     return lambda *words: cli.main(["tng", *words])
 
