@@ -191,8 +191,9 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
         for block in stars.blocks(size):
             # While the last block is deposited, this one was read.
             jax.block_until_ready(sums)
-            before = nothing(telescope, block) if sums is None else sums
-            sums = deposit(telescope, block.filled(size), before, choices)
+            # Nothing else may hold what was summed before: it is as large as the weights.
+            sums = nothing(telescope, block) if sums is None else sums
+            sums = deposit(telescope, block.filled(size), sums, choices)
             advance()
         weights, light = jax.block_until_ready(sums)
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
