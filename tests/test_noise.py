@@ -480,3 +480,15 @@ def test_full_pixels_are_flagged_in_the_cube(tmp_path):
     assert any(note.endswith("voxels have a full pixel of the detector: see DQ") for note in cube.notes)
     write_cube(tmp_path / "cube.fits", cube)
     assert np.array_equal(read_cube(tmp_path / "cube.fits").quality, cube.quality)
+
+
+@pytest.mark.parametrize("name", ["exposure", "counts"])
+def test_data_that_are_no_numbers_are_as_good_as_masked(double, name):
+    """Without a mask too, and with a gradient that is finite."""
+    noise = stages.NOISES[name]()
+    cube = jnp.full((2, 3, stages.OBSERVED.size), 50.0)
+    data, mask = cube + 3.0, jnp.ones(cube.shape, bool).at[0, 1, 5:9].set(False)
+    spoilt = jnp.where(mask, data, jnp.nan)
+    likelihood, slope = jax.value_and_grad(lambda cube: noise.log_prob(spoilt, cube))(cube)
+    assert float(likelihood) == pytest.approx(float(noise.log_prob(data, cube, mask=mask)), rel=1e-12)
+    assert np.isfinite(slope).all() and not np.any(np.asarray(slope)[~np.asarray(mask)])

@@ -66,9 +66,9 @@ class PoissonNoise(AbstractExposure):
     ) -> Float[Array, ""]:
         """Of the shifted numbers, as a density of the flux."""
         exposure = self.exposure
-        if mask is not None:
-            data, cube = jnp.where(mask, data, 0), jnp.where(mask, cube, 0)
+        mask = ~jnp.isnan(data) if mask is None else mask
+        data, cube = jnp.where(mask, data, 0), jnp.where(mask, cube, 0)
         electrons, spread = along(exposure.electrons(), cube), along(exposure.uncounted(), cube)
         counted = jnp.maximum(data * electrons + along(exposure.background(), cube) + spread, 0)
         terms = log_probability(counted, self.rate(cube) + spread) + jnp.log(electrons)
-        return jnp.sum(terms if mask is None else jnp.where(mask, terms, 0))
+        return jnp.sum(jnp.where(mask, terms, 0))

@@ -26,7 +26,7 @@ class NoPSF(AbstractPSF):
         return jnp.ones_like(wave)[None]
 
     def sharpest(self) -> float:
-        """Infinite: the spline is all there is, and no cell makes it narrower than it is meant to be."""
+        """Infinite: there is no width that cells would have to show."""
         return math.inf
 
     def radius(self, lost: float) -> float:
