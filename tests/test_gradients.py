@@ -60,8 +60,8 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     A gradient by velocity, and by what sets velocities, is the difference between spectra of neighbouring channels,
     which differ by some per cent. The widths of an instrument's own narrow lines, and the inclination, are allowed
     three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the nearest,
-    where they move nothing but velocities, and the width under a Gauss-Hermite series, whose terms are derivatives up to
-    the fourth.
+    where they move nothing but velocities, and the width under a Gauss-Hermite series, whose terms are derivatives up
+    to the fourth.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
