@@ -20,6 +20,9 @@ from ifux.fitting.verdict import Verdict, judged
 LEAST = 6
 """Descents before it is believed that the best minimum has been found, if there may be so many."""
 
+AGREEING = 1 / 3
+"""Share of the descents that have to find the best minimum: two of eight once found the second best, in 860 fits."""
+
 SAME = 0.5
 """Two fits that end with losses no further apart have found the same minimum."""
 
@@ -65,9 +68,9 @@ def least_squares(
 
     A loss may have several minima, and a descent finds the nearest. With several starts, the others are in turns the
     most probable of many draws from the priors, and places that differ from the best minimum so far in a few numbers
-    and are less improbable than it suggests. Six are tried, and then more, until two have ended in the same best
-    minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of it. At the
-    start and at the end it warns of what the numbers have left that the telescope was made for, as
+    and are less improbable than it suggests. Six are tried, and then more, until a third of them have ended in the
+    same best minimum. Whatever goes wrong on the way, what was found is returned: `fit.verdict` says what to think of
+    it. At the start and at the end it warns of what the numbers have left that the telescope was made for, as
     `ifux.checks.shortcomings` tells it.
 
     Args:
@@ -129,6 +132,7 @@ def least_squares(
         information=best.information,
         prior=best.prior,
         losses=[minimum.loss for minimum in minima],
+        finders=finders(minima),
         agreed=agreed(minima),
         settled=best.settled,
         reason=best.reason,
@@ -140,6 +144,11 @@ def least_squares(
 
 
 def agreed(minima: list[Minimum]) -> bool:
-    """Whether two descents, the best among them, have settled in the best minimum."""
-    settled = [minimum for minimum in minima if minimum.settled and minimum.loss - minima[0].loss < SAME]
-    return len(settled) > 1 and minima[0].settled
+    """Whether so many of the descents have found the best minimum that a better one is not to be expected."""
+    return finders(minima) >= max(2, AGREEING * len(minima))
+
+
+def finders(minima: list[Minimum]) -> int:
+    """How many descents have settled in the best minimum; none if the best has not settled."""
+    found = [minimum for minimum in minima if minimum.settled and minimum.loss - minima[0].loss < SAME]
+    return len(found) if minima[0].settled else 0

@@ -85,6 +85,7 @@ def judged(
     information: Float[np.ndarray, "parameter parameter"],
     prior: Float[np.ndarray, " parameter"],
     losses: Sequence[float],
+    finders: int,
     agreed: bool,
     settled: bool,
     reason: str,
@@ -100,7 +101,8 @@ def judged(
         information: Of the data on the free numbers.
         prior: Information of the priors on each of them.
         losses: Where all descents ended, the smallest first.
-        agreed: Whether two of them have found the best minimum.
+        finders: How many of them have found the best minimum.
+        agreed: Whether these are enough.
         settled: Whether the best has ended in a minimum.
         reason: Why it ended.
         widened: Whether more noise than was said is taken for the reason of a large chi squared.
@@ -123,9 +125,9 @@ def judged(
     elif not spread:
         converged, why = True, "a minimum, found from one start"
     elif agreed:
-        converged, why = True, f"two of {len(losses)} starts have found the same best minimum"
+        converged, why = True, f"{finders} of {len(losses)} starts have found the same best minimum"
     else:
-        converged, why = False, f"only one of {len(losses)} starts has found the best minimum: take more"
+        converged, why = False, f"only {finders} of {len(losses)} starts found the best minimum: take more"
     at_bound = bounds(model, parameters, variances)
     names = labels(parameters)
     left = np.where(finite, variances, 1.0) * prior
