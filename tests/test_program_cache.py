@@ -1,4 +1,7 @@
-"""Traced programs on disc: taken where they are the same, ignored where they are not, never a reason to fail."""
+"""Programs on disc: taken where they are the same, ignored where they are not, never a reason to fail."""
+
+import os
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -21,12 +24,15 @@ class Power(eqx.Module):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A compilation cache that keeps traced programs."""
+    """A compilation cache that keeps programs, and in which JAX keeps all that it compiles."""
     (tmp_path / FOLDER).mkdir()
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    settings = {"jax_compilation_cache_dir": str(tmp_path), "jax_persistent_cache_min_compile_time_secs": 0.0}
+    before = {name: jax.config.values[name] for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
     yield tmp_path / FOLDER
-    jax.config.update("jax_compilation_cache_dir", before)
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture
@@ -62,6 +68,17 @@ def test_next_process_traces_nothing_and_finds_the_same_bit_for_bit(bits, folder
     assert np.array_equal(one, called(process(), key=key)) and process.traced == 1
     plain = eqx.filter_jit(process().function)
     assert np.array_equal(one, called(plain, key=key)) and process.traced == 2
+
+
+def test_machine_code_is_neither_taken_from_the_cache_of_jax_nor_put_there(folder, process):
+    own = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    called(process())
+    before = {*own.iterdir()}
+    named = jax.jit(lambda x: x + 1.5).lower(real(1.0))
+    called(process(), count=7)
+    assert {*own.iterdir()} == before
+    named.compile()
+    assert {*own.iterdir()} > before
 
 
 def test_numbers_of_the_leaves_are_free(folder, process):
@@ -171,7 +188,7 @@ def test_transformations_see_the_function_itself(folder, process):
     assert not [*folder.iterdir()]
 
 
-def test_what_cannot_be_described_or_exported_is_compiled_as_ever(folder):
+def test_what_cannot_be_described_or_written_down_is_compiled_as_ever(folder):
     doubled = Kept(lambda function, x: function(x))
     np.testing.assert_allclose(doubled(lambda x: 2 * x, real(X)), 2 * X, rtol=1e-6)
     module = Kept(lambda x: Power(x, 2))

@@ -51,7 +51,7 @@ def coarse_library(telescope: Telescope) -> str | None:
     )
 
 
-@eqx.filter_jit
+@kept
 def resolution_of(telescope: Telescope) -> tuple[Float[Array, " rest"], Float[Array, " rest"]]:
     """Variance of lines that the library leaves to the telescope, and the least FWHM that it allows, all observed."""
     ssp, stretch = telescope.ssp, 1 + telescope.target.redshift
@@ -86,12 +86,19 @@ def line_widths(
     # A line that the library does not resolve is as broad as its pixel.
     resolution = np.maximum(library.fwhm, np.gradient(library.wavelength))
     fwhm = np.interp(wave / stretch, library.wavelength, resolution) * stretch
-    narrowest, excess = (
-        np.asarray(of(real(wave), real(fwhm), wavelengths), np.float64) for of in (lsf.narrowest, lsf.excess)
-    )
+    found = recorded(lsf, real(wave), real(fwhm), wavelengths)
+    narrowest, excess = (np.asarray(of, np.float64) for of in found)
     pixel = np.interp(wave, wavelengths.centres(), wavelengths.widths())
     broadest = np.sqrt(np.maximum(excess, 0) + (fwhm / FWHM_OF_GAUSSIAN) ** 2 + pixel**2 / 12)
     return float((narrowest / wave).min() * SPEED_OF_LIGHT), float((broadest / wave).max() * SPEED_OF_LIGHT)
+
+
+@kept
+def recorded(
+    lsf: AbstractLSF, wave: Float[Array, " wave"], fwhm: Float[Array, " wave"], wavelengths: AbstractWavelengths
+) -> tuple[Float[Array, " wave"], Float[Array, " wave"]]:
+    """The narrowest line that is recorded of a library's, and the variance that is added to it."""
+    return lsf.narrowest(wave, fwhm, wavelengths), lsf.excess(wave, fwhm, wavelengths)
 
 
 def coarse_channels(telescope: Telescope) -> str | None:

@@ -1,4 +1,4 @@
-"""The two programs of an observation: particles are deposited block by block, then their light is observed."""
+"""The programs of an observation: particles are deposited block by block, then their light is observed."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ifux import parallel
 from ifux.compute import Choices
-from ifux.maps import MOMENTS, moments
+from ifux.maps import MOMENTS, means, moments
 from ifux.particles import Particles
 from ifux.program_cache import kept
 from ifux.telescope import Telescope
@@ -44,3 +44,9 @@ def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     if missing.any():
         variance = jnp.where(jnp.asarray(missing)[None, None], jnp.nan, variance)
     return plane.rebuild(noise.sample(elements, key=key)), variance
+
+
+@kept
+def true_maps(telescope: Telescope, light: Float[Array, "up across moment"]) -> dict[str, Float[Array, "y x"]]:
+    """What the sums over particles mean."""
+    return means(telescope, light)

@@ -18,11 +18,11 @@ from ifux.galaxy import Galaxy
 from ifux.io.files.cube import MISSING, SATURATED, Cube
 from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
-from ifux.maps import UNITS, means
+from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
-from ifux.programs import deposit, expose, nothing
+from ifux.programs import deposit, expose, nothing, true_maps
 from ifux.telescope import Telescope
 from ifux.typing import decimal
 
@@ -203,7 +203,7 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
-        images = eqx.filter_jit(means)(telescope, light)
+        images = true_maps(telescope, light)
         maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
     return Cube(
         flux=flux,

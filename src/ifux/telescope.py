@@ -27,6 +27,7 @@ from ifux.numerics.sums import Sum
 from ifux.numerics.varying import alike
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Particles, Projected, Stars, stars_of
+from ifux.program_cache import kept
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
@@ -317,7 +318,7 @@ def line_of_sight(
         yield np.asarray(receding(orientation, target, block.filled(size)))
 
 
-@eqx.filter_jit
+@kept
 def receding(
     orientation: AbstractOrientation, target: AbstractTarget, particles: Particles
 ) -> Float[Array, " particle"]:

@@ -27,7 +27,7 @@ def cache_folder() -> Path | None:
 
 
 def keep_programs() -> None:
-    """Has all programs kept for the processes to come: as JAX compiles them, and the large ones as they were traced.
+    """Has all programs kept for the processes to come: as JAX keeps them, and the large ones as machine code.
 
     The small ones too, which JAX leaves out by default.
     """
