@@ -77,6 +77,8 @@ from .shortcuts import observe as observe
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels
+from .spectrograph import Arm as Arm
+from .spectrograph import Spectrograph as Spectrograph
 from .ssp import AbstractSSP as AbstractSSP
 from .ssp import GridSSP as GridSSP
 from .ssp import LowRankSSP as LowRankSSP
