@@ -35,6 +35,7 @@ from .library import SSPLibrary as SSPLibrary
 from .lsf import AbstractGaussianLSF as AbstractGaussianLSF
 from .lsf import AbstractLSF as AbstractLSF
 from .lsf import BoxcarLSF as BoxcarLSF
+from .lsf import FieldLSF as FieldLSF
 from .lsf import GaussHermiteLSF as GaussHermiteLSF
 from .lsf import GaussianLSF as GaussianLSF
 from .lsf import NoLSF as NoLSF

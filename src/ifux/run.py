@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, PyTree, Shaped
 
 from ifux import config, instruments
-from ifux.checks import beyond_counting, coarse_channels, coarse_library, held_widths, look, lost_light
+from ifux.checks import beyond_counting, coarse_channels, coarse_library, cut_blur, held_widths, look, lost_light
 from ifux.compute import CHUNK, Choices
 from ifux.config.arms import resolved_arm
-from ifux.config.build import call, check_keys, check_type, choose, of_arm
+from ifux.config.build import call, check_keys, check_type, choose, of_arm, telling
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.files.cube import MISSING, SATURATED, Cube
@@ -83,10 +83,12 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
     with report("checking the configuration"):
         given = {name: config.converted(one) for name, one in descriptions.items()}
         resolved = {name: resolved_arm(name, one) for name, (one, _) in given.items()}
-        stages = [config.parts(one["telescope"])[0] for one in resolved.values()]
-    whole = next(iter(resolved.values()))
+        stages, whole = {}, next(iter(resolved.values()))
+        for name, one in resolved.items():
+            with telling(name):
+                stages, _ = config.parts(one["telescope"])
     with report("reading the galaxy"):
-        galaxy = open_galaxy(whole["galaxy"], float(stages[0]["target"].redshift))
+        galaxy = open_galaxy(whole["galaxy"], float(stages["target"].redshift))
     with report("reading the stellar library"):
         stored = pinned(whole["library"])
         library = open_library(stored)
@@ -99,7 +101,8 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
             if library.illustrative:
                 notes[name].append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
             accepted = resolved[name]["telescope"]["accept_coarse_library"]
-            notes[name] += shortcomings(telescope, accept_coarse=accepted)
+            with telling(name):
+                notes[name] += shortcomings(telescope, accept_coarse=accepted)
     with report("looking at the galaxy"):
         for name, (telescope, _) in made.items():
             notes[name] += lost_light(look(telescope, galaxy.stars))
@@ -140,7 +143,9 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    return [found for found in (sentence, held_widths(telescope), coarse_channels(telescope)) if found]
+    return [
+        found for found in (sentence, held_widths(telescope), cut_blur(telescope), coarse_channels(telescope)) if found
+    ]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:

@@ -6,7 +6,7 @@ import re
 from copy import deepcopy
 from typing import Any
 
-from ifux.config.build import check_keys, check_seed, of_arm, shown
+from ifux.config.build import check_keys, check_seed, shown, telling
 from ifux.config.document import CHOICES, resolved
 from ifux.errors import InputError
 from ifux.instruments import overlaid
@@ -72,7 +72,5 @@ def with_common_cells(plain: dict[str, dict]) -> dict[str, dict]:
 
 def resolved_arm(name: str, description: dict) -> dict:
     """`resolved`, whose errors say which arm they are of."""
-    try:
+    with telling(name):
         return resolved(description)
-    except InputError as error:
-        raise InputError(f"{error}{of_arm(name)}") from error

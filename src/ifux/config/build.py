@@ -4,7 +4,8 @@ import dataclasses
 import difflib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -23,7 +24,7 @@ from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits
 
-STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane", "lsf")
+STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane")
 """The stages that need nothing besides their description."""
 
 
@@ -36,6 +37,15 @@ def nearest(given: Any, known: list[str]) -> str:
 def of_arm(name: str) -> str:
     """Which arm a sentence is of, to end it with; nothing where there are no arms."""
     return f" (arm {name!r})" if name else ""
+
+
+@contextmanager
+def telling(name: str) -> Iterator[None]:
+    """Errors say which arm they are of."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}{of_arm(name)}") from error
 
 
 def shown(value: Any) -> str:
@@ -212,6 +222,7 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
         InputError: a key or a value cannot be used.
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
+    stages["lsf"] = module("lsf", description["lsf"], "telescope.lsf", {"shape": stages["spaxels"].shape})
     checked("ssp", description["ssp"], "telescope.ssp")
     observed = module("channels", description["wavelengths"], "telescope.wavelengths")
     if sentence := out_of_sight(stages["target"]):
@@ -263,7 +274,10 @@ def telescopes(
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
-    arms = {name: resolving(*parts(one), one, library) for name, one in descriptions.items()}
+    arms = {}
+    for name, one in descriptions.items():
+        with telling(name):
+            arms[name] = resolving(*parts(one), one, library)
     (first, _, _), description = next(iter(arms.values())), next(iter(descriptions.values()))
     usual = min((stages["kinematics"] for stages, _, _ in arms.values()), key=lambda found: found.spacing)
     seen, remedy = {key: first[key] for key in ("target", "orientation", "dust")} | {"kinematics": usual}, ""
@@ -280,9 +294,9 @@ def telescopes(
         try:
             trim = descriptions[name].get("trim", False)
             observed[name] = library.covered(wavelengths, redshift, speed, trim=trim)
-            bands.append(library.needed(observed[name], redshift, speed, broadest))
         except InputError as error:
             raise InputError(f"telescope.wavelengths: {error}{remedy}{of_arm(name)}") from error
+        bands.append(library.needed(observed[name], redshift, speed, broadest))
     band = min(low for low, _ in bands), max(high for _, high in bands)
     function, arguments = checked("ssp", description["ssp"], "telescope.ssp")
     kept = library.cut(*band).even()
@@ -290,10 +304,11 @@ def telescopes(
     found = {}
     for name, (stages, _, _) in arms.items():
         stages = stages | seen
-        if sentence := beyond_memory(voxels(stages, observed[name], basis=seen["ssp"].size)):
-            raise InputError(f"telescope: {sentence}")
-        stages["noise"] = noise(descriptions[name], stages["spaxels"], observed[name])
-        found[name] = Telescope(wavelengths=observed[name], **stages), band
+        with telling(name):
+            if sentence := beyond_memory(voxels(stages, observed[name], basis=seen["ssp"].size)):
+                raise InputError(f"telescope: {sentence}")
+            stages["noise"] = noise(descriptions[name], stages["spaxels"], observed[name])
+            found[name] = Telescope(wavelengths=observed[name], **stages), band
     return found
 
 
