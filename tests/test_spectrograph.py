@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import stages
 from specification import Specification, gaussian
+from test_config import wide
 from test_scene import primitives
 
 import ifux
@@ -300,6 +302,26 @@ def test_one_telescope_is_no_spectrograph():
         run.prepare(description())
     plain = {"galaxy": {}, "telescope": {"instrument": "muse-wfm"}}
     assert config.arms(plain) == {"": plain}
+
+
+def test_worked_observation_is_of_both_arms_of_sami():
+    """On one scene, whose cells suit the sharper, with the nodes that the red arm needs."""
+    plain = config.arms(config.load(Path(__file__).parents[1] / "configs" / "sami.json"))
+    described = {name: config.resolved(one)["telescope"] for name, one in plain.items()}
+    stars = stages.particles()
+    made = {name: telescope for name, (telescope, _) in config.telescopes(described, wide(), stars).items()}
+    joint = Spectrograph.of(made)
+    assert joint.together() == [("blue", "red")] and joint.spaxels[0].oversampling == (2, 2)
+    presets = {name: ifux.instruments.load(f"sami-{name}")["telescope"] for name in made}
+    for name, fwhm in (("blue", 2.1), ("red", 1.9)):
+        wavelengths = Wavelengths(**presets[name]["wavelengths"])
+        assert joint.arms[name].wavelengths == wavelengths
+        assert eqx.tree_equal(joint.arms[name].psf, GaussianPSF(fwhm, joint.arms[name].psf.reach))
+        assert eqx.tree_equal(joint.arms[name].lsf, GaussianLSF(presets[name]["lsf"]["fwhm"]))
+        assert eqx.tree_equal(joint.arms[name].noise, TargetSNRNoise(30.0))
+    alone = config.telescope(described["red"], wide(), stars)
+    assert joint.kinematics == alone.kinematics
+    assert joint.ssp.rest.size > alone.ssp.rest.size
 
 
 def test_survey_makes_every_arm(tmp_path):

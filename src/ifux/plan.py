@@ -104,6 +104,7 @@ def plan(
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
+    steps = steps if anew else steps[1:]
     occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
     work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.wavelengths.size
     facts = (
