@@ -1,7 +1,8 @@
 """How long does a cube take, and how long its gradient?
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--tolerance 1e-3 | --exact]
-        [--psf moffat | chromatic | polynomial] [--cells 2]
+        [--psf moffat | chromatic | polynomial] [--cells 2] [--lsf constant | polynomial | table]
+        [--noise target | exposure]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
@@ -11,8 +12,11 @@ with respect to every array and of its products; what the compiler says of the m
 held in a run of each; and, from the same run, the largest error of a small cube of all channels against the
 specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
 
-A chromatic PSF has four terms and eight nodes, of which a channel sees two, or four terms, of which it sees all; it
-is not held against the specification. `--cells` makes as many cells of a spaxel along each axis.
+A chromatic PSF has four terms and eight nodes, of which a channel sees two, or four terms, of which it sees all.
+`--cells` makes as many cells of a spaxel along each axis. An LSF that varies has the widths of MUSE in the Ultra Deep
+Field, and the noise of an exposure is that of the preset `muse-wfm`. None of them is held against the specification,
+which the tests do. What a real instrument costs beside a plain one: `--psf chromatic --lsf polynomial --noise
+exposure`, in turns with no option.
 """
 
 import argparse
@@ -32,7 +36,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ifux
-from ifux import parallel
+from ifux import config, instruments, parallel
 from ifux.checks import fastest
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
@@ -69,6 +73,24 @@ PSFS = {
 }
 """From the half-size of the kernel [cell]."""
 
+WIDTHS = (5.866e-8, -9.187e-4, 6.040)
+"""FWHM of MUSE as a polynomial of the wavelength [angstrom]: Bacon et al. (2017), A&A 608, A1, eq. 8."""
+NODES = tuple(np.linspace(4650.0, 9400.0, 20).tolist())
+
+LSFS = {
+    "constant": lambda: ifux.GaussianLSF(2.65),
+    "polynomial": lambda: ifux.PolynomialLSF(WIDTHS).about(7000.0, 2000.0),
+    "table": lambda: ifux.TableLSF(NODES, np.polyval(WIDTHS, NODES)),
+}
+
+NOISES = {
+    "target": lambda stages, observed: ifux.TargetSNRNoise(30.0),
+    "exposure": lambda stages, observed: config.build.noise(
+        {"noise": {"kind": "exposure"} | instruments.load("muse-wfm")["exposure"]}, stages, observed
+    ),
+}
+"""From the spaxels and the channels."""
+
 
 def telescope(
     library: ifux.SSPLibrary,
@@ -76,22 +98,25 @@ def telescope(
     tolerance: float | None = TOLERANCE,
     psf: str = "moffat",
     cells: int = 1,
+    lsf: str = "constant",
+    noise: str = "target",
 ) -> ifux.Telescope:
     """MUSE before a galaxy at the redshift, with a basis of a tolerance, or with the exact grid."""
     library, wavelengths = library.matched(MUSE, REDSHIFT, 900.0)
     exact = tolerance is None
+    spaxels = ifux.SquareSpaxels(0.2, size, oversampling=(cells, cells))
     return ifux.Telescope(
         wavelengths=wavelengths,
         target=ifux.CosmologicalTarget(REDSHIFT),
         orientation=ifux.InclinedOrientation(50.0, 30.0),
-        spaxels=ifux.SquareSpaxels(0.2, size, oversampling=(cells, cells)),
+        spaxels=spaxels,
         kinematics=ifux.VelocityChannels(spacing=40.0 if exact else 50.0),
         ssp=ifux.GridSSP.from_library(library) if exact else ifux.LowRankSSP.from_library(library, tolerance),
         dust=ifux.NoDust(),
         psf=PSFS[psf](24 * cells),
         focal_plane=ifux.Slicer(),
-        lsf=ifux.GaussianLSF(2.65),
-        noise=ifux.TargetSNRNoise(30.0),
+        lsf=LSFS[lsf](),
+        noise=NOISES[noise](spaxels, wavelengths),
     )
 
 
@@ -153,6 +178,8 @@ def main() -> None:
     arguments.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the low-rank basis")
     arguments.add_argument("--psf", choices=[*PSFS], default="moffat")
     arguments.add_argument("--cells", type=int, default=1, help="of the scene to a spaxel, along each axis")
+    arguments.add_argument("--lsf", choices=[*LSFS], default="constant")
+    arguments.add_argument("--noise", choices=[*NOISES], default="target")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
     arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
@@ -160,7 +187,7 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", chosen.devices)
     library = regridded(embedded_library())
     tolerance = None if chosen.exact else chosen.tolerance
-    muse = telescope(library, (100, 100), tolerance, chosen.psf, chosen.cells)
+    muse = telescope(library, (100, 100), tolerance, chosen.psf, chosen.cells, chosen.lsf, chosen.noise)
     reached = accuracy(library, tolerance)
     devices = parallel.mesh()
 
@@ -210,6 +237,8 @@ def main() -> None:
             "kinds": fitted.kinds,
             "psf": chosen.psf,
             "cells": chosen.cells,
+            "lsf": chosen.lsf,
+            "noise": chosen.noise,
             "ssp": type(muse.ssp).__name__,
             "tolerance": tolerance,
             "seconds": times,

@@ -19,6 +19,7 @@ from ifux import (
     EllipticalPSF,
     EulerOrientation,
     ExposureNoise,
+    FieldLSF,
     FixedTarget,
     GaussHermiteLSF,
     GaussianLSF,
@@ -182,7 +183,7 @@ SPAXELS = {
     "square, linear": lambda: SquareSpaxels(0.4, (9, 8), degree=1),
     "square, quadratic": lambda: SquareSpaxels(0.4, (9, 8), degree=2),
     "square, turned": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), position_angle=40.0, oversampling=(2, 2)),
-    "rectangular": lambda: RectangularSpaxels((0.4, 0.7), (9, 6), (0.1, -0.2), oversampling=(1, 2)),
+    "rectangular": lambda: RectangularSpaxels((0.4, 0.5), (9, 8), (0.1, -0.2), oversampling=(1, 2)),
     "square, cubic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=3),
 }
 KINEMATICS = {
@@ -235,6 +236,7 @@ LSFS = {
     "table": lambda: TableLSF([4700.0, 4907.3, 5000.0], [3.5, 3.0, 3.2]),
     "Gauss-Hermite": lambda: GaussHermiteLSF(GaussianLSF(3.2), 0.05, 0.06),
     "boxcar": lambda: BoxcarLSF(7.0),
+    "of place": lambda: FieldLSF(ResolvingPowerLSF(1500.0), np.linspace(0.9, 1.2, 72).reshape(8, 9)),
 }
 NOISES = {
     "none": NoNoise,

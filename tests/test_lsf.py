@@ -10,23 +10,30 @@ import scipy.interpolate
 import scipy.optimize
 import scipy.special
 import stages
+from astropy.io import fits
+from specification import Specification, gaussian
 
 from ifux import (
     BoxcarLSF,
+    FieldLSF,
     FixedTarget,
     GaussHermiteLSF,
     GaussianLSF,
+    GaussianPSF,
     GridSSP,
+    InputError,
     NoLSF,
     NoPSF,
     PolynomialLSF,
     ResolvingPowerLSF,
+    SquareSpaxels,
     SSPLibrary,
     TableLSF,
     VelocityChannels,
     Wavelengths,
 )
-from ifux.checks import coarse_library, error_between_nodes, held_widths, line_widths
+from ifux.checks import coarse_library, cut_blur, error_between_nodes, held_widths, line_widths
+from ifux.config.build import module
 from ifux.numerics.convolve import blur_line, boxcar
 from ifux.typing import real
 
@@ -218,6 +225,172 @@ def test_boxcar_blur_is_smooth_down_to_no_width(bits):
     expected = 0.5 * (x**2 / 16 - 1 / 4) * np.exp(-0.5 * x**2 / 4)
     assert np.allclose(value, line, rtol=0, atol=1e-5 if bits == 32 else 1e-9)
     assert np.allclose(slope[0], expected, rtol=0, atol=1e-4 if bits == 32 else 1e-6)
+
+
+# --- of place ---------------------------------------------------------------------------------------------------------
+
+PIXELS = Wavelengths(6000.0, 1.25, 200, "air")
+
+
+def recorded_gaussian(centre, fwhm, wavelengths=PIXELS):
+    """A line of unit light, of a width before the pixel (where its light arrives), as flux density in pixels."""
+    edges, sigma = wavelengths.edges() - centre, fwhm / FWHM
+    return (scipy.special.ndtr(edges[1:] / sigma) - scipy.special.ndtr(edges[:-1] / sigma)) / wavelengths.widths()
+
+
+@eqx.filter_jit
+def in_elements(lsf, spectra, missing=None, wavelengths=PIXELS):
+    missing = jnp.zeros(wavelengths.size, bool) if missing is None else missing
+    return lsf.broaden_elements(spectra, wavelengths, missing)
+
+
+@pytest.mark.parametrize(("fwhm", "most", "nodes"), [(2.8, 1.2, 3), (2.8, 2.0, 5), (5.0, 2.0, 5)])
+def test_line_of_every_element_has_its_own_width(bits, fwhm, most, nodes):
+    """To a thousandth of its peak, anywhere in a pixel, for a width that varies with wavelength too; light is kept."""
+    widths = np.geomspace(1.0, most, 30)
+    lsf = FieldLSF(PolynomialLSF([1e-4 * fwhm, fwhm], 6125.0), widths, reach=12, nodes=nodes)
+    for centre in (6050.0, 6125.3, 6190.6):
+        here = fwhm * (1 + 1e-4 * (PIXELS.centres() - 6125))
+        spectra = np.tile(recorded_gaussian(centre, widths[0] * here), (30, 1))
+        seen = np.asarray(in_elements(lsf, real(spectra)), np.float64)
+        expected = np.stack([recorded_gaussian(centre, width * here) for width in widths])
+        assert (np.abs(seen - expected).max(axis=1) / expected.max(axis=1)).max() < 1e-3
+        assert np.allclose(seen.sum(axis=1) * PIXELS.step, 1, rtol=0, atol=1e-3)
+    same = FieldLSF(lsf.lsf, np.full(30, 1.1), nodes=nodes)
+    assert np.allclose(in_elements(same, real(spectra)), spectra, rtol=0, atol=1e-6 * spectra.max())
+
+
+def test_straight_lines_stay_and_nothing_comes_in_from_gaps_and_ends(double):
+    lsf, rng = FieldLSF(GaussianLSF(3.0), np.array([1.0, 1.5])), np.random.default_rng(1)
+    slope = np.stack([np.arange(200.0), 7 - 0.1 * np.arange(200.0)])
+    missing = np.zeros(200, bool)
+    missing[90:97] = True
+    seen = in_elements(lsf, jnp.where(missing, jnp.nan, real(slope)), jnp.asarray(missing))
+    assert np.array_equal(np.isnan(seen), np.broadcast_to(missing, (2, 200)))
+    assert np.allclose(seen[:, ~missing], slope[:, ~missing], rtol=0, atol=1e-12)
+    spectra = real(rng.normal(size=(2, 200)))
+    gradient = jax.grad(lambda s: jnp.nansum(in_elements(lsf, s, jnp.asarray(missing)) ** 2))(
+        jnp.where(missing, jnp.nan, spectra)
+    )
+    assert not gradient[:, missing].any() and np.isfinite(gradient).all()
+
+
+def test_gradient_by_widths_is_that_of_finite_differences(double):
+    """Of every element, the sharpest and the broadest too, and of elements that are all alike."""
+    rng = np.random.default_rng(2)
+    weight = real(rng.normal(size=(4, 200)))
+
+    @jax.jit
+    def of(widths, fwhm):
+        lsf = FieldLSF(GaussianLSF(fwhm), widths, reach=12)
+        sharpest = jnp.stack([jnp.asarray(recorded_gaussian(6125.3, 2.65))] * 4)
+        # Templates follow the sharpest, as those of a telescope do.
+        return jnp.sum(weight * in_elements(lsf, sharpest))
+
+    for widths in (np.array([1.0, 1.1, 1.3, 1.7]), np.array([1.0, 1.0001, 1.0002, 1.0003])):
+        found = np.asarray(jax.grad(of)(real(widths), 2.65))
+        for i in (1, 2, 3):
+            step = 1e-5 * np.eye(4)[i]
+            difference = (of(real(widths + step), 2.65) - of(real(widths - step), 2.65)) / 2e-5
+            # What the broadest is decides which blurs are mixed, and has no gradient: it is that of the interpolation.
+            assert found[i] == pytest.approx(float(difference), rel=2e-2, abs=2e-3 * np.abs(found).max())
+
+
+def test_cube_of_widths_that_differ_is_that_of_the_specification(double):
+    """Spaxel by spaxel that of a telescope with the width of the spaxel everywhere, with the PSF and its own pixels."""
+    maps = np.ones((6, 7))
+    maps[2:4, 1:5], maps[0] = 1.25, 0.9
+    stars, library = stages.particles(10), stages.library()
+    telescope = stages.telescope(
+        spaxels=SquareSpaxels(0.4, (7, 6), oversampling=(2, 2)),
+        kinematics=VelocityChannels(500.0, 25.0),
+        psf=GaussianPSF(1.2, reach=14),
+        lsf=FieldLSF(GaussianLSF(3.4), maps),
+    )
+    cube = np.asarray(eqx.filter_jit(telescope)(stars))
+    inside = slice(8, -8)
+    for width in np.unique(maps):
+        truth = Specification(
+            library, stages.OBSERVED, stages.REDSHIFT, 90.0, 50.0, 30.0, 0.4, (7, 6), gaussian(1.2), 3.4 * width
+        ).cube(*(np.asarray(leaf) for leaf in jax.tree.leaves(stars)))
+        error = np.abs(cube - truth)[maps == width] / truth.max()
+        assert error[:, inside].max() < 1e-3
+        # Within the reach of the ends a line that is cut is not blurred by what is not there.
+        assert error.max() < 5e-3
+
+
+def test_widths_of_place_do_not_multiply_the_terms_of_the_psf():
+    """As many products of the size of a cube or more, forward and backward, as with one width for all."""
+    stars = stages.particles(5)
+    plain = stages.telescope(psf=stages.PSFS["chromatic"]())
+    varied = eqx.tree_at(lambda t: t.lsf, plain, FieldLSF(plain.lsf, np.linspace(0.95, 1.2, 72).reshape(8, 9)))
+
+    def products(telescope):
+        arrays, rest = eqx.partition(telescope, eqx.is_array)
+        weights, templates = (jax.ShapeDtypeStruct(*made) for made in shapes)
+
+        def loss(arrays, weights, templates):
+            return jnp.sum(eqx.combine(arrays, rest).observe(weights, templates) ** 2)
+
+        program = jax.make_jaxpr(jax.grad(loss, argnums=(1, 2)))(arrays, weights, templates)
+        return [
+            equation.outvars[0].aval.size for equation in equations(program.jaxpr)
+            if equation.primitive.name == "dot_general" and equation.outvars[0].aval.size >= 8 * 9 * 120
+        ]  # fmt: skip
+
+    made = plain.weights(stars), plain.templates()
+    shapes = [(one.shape, one.dtype) for one in made]
+    assert sorted(products(varied)) == sorted(products(plain))
+
+
+def equations(jaxpr):
+    """All of a program, those inside of others too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in jax.tree.leaves(value, is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr")):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from equations(inner)
+
+
+def test_library_is_taken_out_of_the_sharpest_and_nodes_follow_it():
+    lsf = FieldLSF(GaussianLSF(3.0), [[0.8, 1.5]])
+    assert "best FWHM" in (coarse_library(stages.telescope(spaxels=SquareSpaxels(0.4, (2, 1)), lsf=lsf)) or "")
+    wide = FieldLSF(GaussianLSF(3.0), [[1.0, 1.5]])
+    assert coarse_library(stages.telescope(spaxels=SquareSpaxels(0.4, (2, 1)), lsf=wide)) is None
+    library = stages.library()
+    narrow, _ = line_widths(GaussianLSF(2.7), library, stages.OBSERVED, stages.REDSHIFT)
+    found, _ = line_widths(FieldLSF(GaussianLSF(3.0), [[0.9, 1.5]]), library, stages.OBSERVED, stages.REDSHIFT)
+    assert found == pytest.approx(narrow, rel=1e-6)
+    assert cut_blur(stages.telescope(lsf=wide)) is None and cut_blur(stages.telescope()) is None
+    sentence = cut_blur(stages.telescope(lsf=FieldLSF(GaussianLSF(3.0), [[1.0, 4.0]])))
+    assert "has a standard deviation of 3.9 channels, and is cut 8 from its centre" in sentence
+
+
+def test_map_of_widths_is_given_in_numbers_as_a_polynomial_or_in_a_file(tmp_path):
+    """Of the shape of the field, counted from the south."""
+    described = {"kind": "field", "lsf": {"kind": "resolving-power", "resolving_power": 1500.0}}
+    given = {"shape": (2, 3)}
+    rows = [[1.0, 1.1, 1.2], [0.9, 1.0, 1.1]]
+    assert np.allclose(module("lsf", described | {"widths": rows}, "lsf", given).widths, rows)
+    fits.PrimaryHDU(np.asarray(rows)).writeto(tmp_path / "widths.fits")
+    filed = module("lsf", described | {"path": str(tmp_path / "widths.fits"), "nodes": 3}, "lsf", given)
+    assert np.allclose(filed.widths, rows) and filed.nodes == 3 and isinstance(filed.lsf, ResolvingPowerLSF)
+    polynomial = module("lsf", described | {"polynomial": [[1.0, -0.05], [0.1]]}, "lsf", given)
+    assert np.allclose(polynomial.widths, [[0.95, 1.05, 1.15], [0.85, 0.95, 1.05]])
+    for wrong, sentence in (
+        ({}, "lsf: give one of widths, path and polynomial"),
+        ({"widths": [[1.0]]}, r"lsf: it has 1 x 1 widths \(y, x\), and the field 2 x 3"),
+        ({"widths": [[1.0, 1.0], [1.0]]}, "rows of as many numbers"),
+        ({"widths": [[1.0, -1.0, 1.0]] * 2}, "widths: .* is not greater than zero"),
+        ({"polynomial": [[0.0, 1.0]]}, "every relative width must be a number above zero"),
+        ({"path": str(tmp_path / "widths.fits"), "extension": "x"}, "'?x'? is not among its images"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            module("lsf", described | wrong, "lsf", given)
+    with pytest.raises(ValueError, match=r"FieldLSF\.widths has shape \(2, 3\), but the elements .* have \(8, 9\)"):
+        eqx.filter_eval_shape(stages.telescope(lsf=FieldLSF(GaussianLSF(3.2), rows)), stages.particles(3))
 
 
 # --- polynomials and tables -------------------------------------------------------------------------------------------

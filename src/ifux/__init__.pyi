@@ -35,6 +35,7 @@ from .library import SSPLibrary as SSPLibrary
 from .lsf import AbstractGaussianLSF as AbstractGaussianLSF
 from .lsf import AbstractLSF as AbstractLSF
 from .lsf import BoxcarLSF as BoxcarLSF
+from .lsf import FieldLSF as FieldLSF
 from .lsf import GaussHermiteLSF as GaussHermiteLSF
 from .lsf import GaussianLSF as GaussianLSF
 from .lsf import NoLSF as NoLSF
@@ -77,6 +78,8 @@ from .shortcuts import observe as observe
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels
+from .spectrograph import Arm as Arm
+from .spectrograph import Spectrograph as Spectrograph
 from .ssp import AbstractSSP as AbstractSSP
 from .ssp import GridSSP as GridSSP
 from .ssp import LowRankSSP as LowRankSSP

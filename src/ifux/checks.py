@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
+from ifux.lsf import FieldLSF
 from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractLSF
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
@@ -31,6 +32,9 @@ NEGLIGIBLE = 1e-3
 
 VISIBLE = 0.02
 """An error of a single star's spectrum, over its peak, that is worth one. Those of many stars average out."""
+
+REACHED = 4.0
+"""Standard deviations of a blur that its kernel must hold: a Gaussian has 6e-5 of its light beyond."""
 
 BROAD = 0.01
 """A fraction of a point source's light that is."""
@@ -69,6 +73,17 @@ def held_widths(telescope: Telescope) -> str | None:
     return (
         f"the width of the line spread function is known from {low:.0f} to {high:.0f} angstrom, and the telescope "
         f"observes {edges[0]:.0f} to {edges[-1]:.0f}: beyond its ends it is held"
+    )
+
+
+def cut_blur(telescope: Telescope) -> str | None:
+    """That a line spread function of place cuts the blurs that it mixes, in a sentence; None where it does not."""
+    lsf = telescope.lsf
+    if not isinstance(lsf, FieldLSF) or lsf.reach >= REACHED * (sigma := float(lsf.farthest(telescope.wavelengths))):
+        return None
+    return (
+        f"the broadest blur of the line spread function has a standard deviation of {sigma:.1f} channels, and is cut "
+        f"{lsf.reach} from its centre; raise telescope.lsf.reach"
     )
 
 

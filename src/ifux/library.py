@@ -128,25 +128,46 @@ class SSPLibrary:
         Raises:
             InputError: the library does not cover the wavelengths, or with `trim` none of them.
         """
+        wavelengths = self.covered(wavelengths, redshift, speed, trim=trim)
+        return self.cut(*self.needed(wavelengths, redshift, speed, sigma)).even(), wavelengths
+
+    def covered(
+        self, wavelengths: Grid, redshift: float | tuple[float, float], speed: float, *, trim: bool = False
+    ) -> Grid:
+        """The wavelengths that a telescope observes of those given: all, or with `trim` those that the library covers.
+
+        Raises:
+            InputError: the library does not cover the wavelengths, or with `trim` none of them.
+        """
         pixel = np.diff(self.wavelength)
         ends = np.array([self.wavelength[0] - pixel[0] / 2, self.wavelength[-1] + pixel[-1] / 2])
         shift = extreme_shifts(redshift, speed)
         seen = (to_vacuum(ends) if self.medium == "air" else ends) * shift
         seen = to_air(seen) if wavelengths.medium == "air" else seen
         edges = wavelengths.edges()
-        if edges[0] < seen[0] or edges[-1] > seen[1]:
-            ranges = common_words(f"the library {self.name!r}", seen, wavelengths, redshift, speed)
-            if edges[1] > seen[1] or edges[-2] < seen[0]:
-                raise InputError(f"{ranges}: they have nothing in common; take another library or redshift.")
-            if not trim:
-                raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
-            wavelengths = wavelengths.cut(float(seen[0]), float(seen[1]))
+        if edges[0] >= seen[0] and edges[-1] <= seen[1]:
+            return wavelengths
+        ranges = common_words(f"the library {self.name!r}", seen, wavelengths, redshift, speed)
+        if edges[1] > seen[1] or edges[-2] < seen[0]:
+            raise InputError(f"{ranges}: they have nothing in common; take another library or redshift.")
+        if not trim:
+            raise InputError(f'{ranges}: take a longer library, or set "trim": true to observe the common range.')
+        return wavelengths.cut(float(seen[0]), float(seen[1]))
+
+    def needed(
+        self, wavelengths: AbstractWavelengths, redshift: float | tuple[float, float], speed: float, sigma: float
+    ) -> tuple[float, float]:
+        """First and last wavelength of the library that `matched` keeps [angstrom, in its medium]."""
         more = max(0.006, 5 * sigma / SPEED_OF_LIGHT)
-        needed = wavelengths.vacuum_edges()[[0, -1]] / shift * np.array([1 - more, 1 + more])
-        needed = to_air(needed) if self.medium == "air" else needed
-        library = self.cut(float(needed[0]), float(needed[1]))
-        steps = np.diff(library.wavelength)
-        return (library if np.ptp(steps) < 1e-6 * steps.mean() else library.resampled(float(steps.min()))), wavelengths
+        shift = extreme_shifts(redshift, speed)
+        low, high = wavelengths.vacuum_edges()[[0, -1]] / shift * np.array([1 - more, 1 + more])
+        low, high = to_air(np.array([low, high])) if self.medium == "air" else (low, high)
+        return float(low), float(high)
+
+    def even(self) -> "SSPLibrary":
+        """The library on evenly spaced wavelengths: itself if its own are, else on its finest pixels."""
+        steps = np.diff(self.wavelength)
+        return self if np.ptp(steps) < 1e-6 * steps.mean() else self.resampled(float(steps.min()))
 
 
 def extreme_shifts(redshift: float | tuple[float, float], speed: float) -> Float[np.ndarray, "2"]:

@@ -67,32 +67,51 @@ class Plan:
         return f"the observation does not fit into memory: {self.need()}; {self.remedy}"
 
 
-def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -> Plan:
-    """The plan of an observation, from its compiled programs: nothing is computed but the first block of stars read."""
+def plan(
+    telescope: Telescope,
+    stars: Stars,
+    choices: Choices,
+    *,
+    noisy: bool,
+    deposited: Telescope | None = None,
+    anew: bool = True,
+) -> Plan:
+    """The plan of an observation, from its compiled programs: nothing is computed but the first block of stars read.
+
+    Args:
+        telescope: That observes.
+        stars: Its galaxy.
+        choices: How it is computed.
+        noisy: Whether noise is drawn.
+        deposited: That whose scene the stars are deposited on, where it is another with a wider one.
+        anew: Whether they are, and not there already.
+    """
+    deposited = telescope if deposited is None else deposited
     size = min(choices.chunk, stars.count)
     block = next(stars.blocks(size)).filled(size)
-    sums = nothing(telescope, block)
+    sums = nothing(deposited, block)
     summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     # Zeros that nobody has touched are not yet there.
     base = resident() + summed
-    first = needs(deposit, telescope, block, sums, choices)
+    first = needs(deposit, deposited, block, sums, choices)
     second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape
-    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(deposited.psf.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
     steps = (
         ("particles are deposited", base + read + first.output_size_in_bytes + first.temp_size_in_bytes),
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
+    steps = steps if anew else steps[1:]
     occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
     work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.wavelengths.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
             "weights",
-            f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {telescope.psf.margin} on "
+            f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {deposited.psf.margin} on "
             f"every side for the PSF, x {telescope.kinds} kinds",
         ),
         (
@@ -101,7 +120,12 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
             f"km/s apart, x {telescope.dust.size} of dust x {telescope.ssp.size} basis spectra",
         ),
         ("cube", f"{y} x {x} spaxels x {telescope.wavelengths.size} channels"),
-        ("deposit", f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"),
+        (
+            "deposit",
+            f"in windows of the grid, on {jax.device_count()} {jax.default_backend()} device(s)"
+            if anew
+            else "that of an arm before it",
+        ),
         (
             "contract",
             f"in {occupied} spaxels that can hold light"
@@ -117,8 +141,8 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         "cube": "take fewer channels or fewer spaxels",
     }[larger]
     written = (2 if noisy else 1) * y * x * telescope.wavelengths.size
-    shapes = eqx.filter_eval_shape(lambda: block)
-    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, shapes, stars.count, written))
+    shapes, deposits = eqx.filter_eval_shape(lambda: block), stars.count if anew else 0
+    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, shapes, deposits, written))
 
 
 def effort(telescope: Telescope, block: Particles, count: int, written: int) -> float:

@@ -10,6 +10,7 @@ from ifux.compute import Choices
 from ifux.maps import MOMENTS, means, moments
 from ifux.particles import Particles
 from ifux.program_cache import kept
+from ifux.spectrograph import within_margin
 from ifux.telescope import Telescope
 
 
@@ -33,8 +34,8 @@ def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choic
 
 @kept
 def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
-    """The cube and, with noise, its variance."""
-    occupied = choices.occupied(telescope, count)
+    """The cube and, with noise, its variance, of weights on the telescope's scene or on a wider one."""
+    weights, occupied = within_margin(weights, telescope), choices.occupied(telescope, count)
     elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
     plane, noise = telescope.focal_plane, telescope.noise
     if key is None:

@@ -1,18 +1,19 @@
 """From a configuration to a cube: files are opened, modules built, light observed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int32, Shaped
+from jaxtyping import Array, Float, Int32, PyTree, Shaped
 
 from ifux import config, instruments
-from ifux.checks import beyond_counting, coarse_channels, coarse_library, held_widths, look, lost_light
+from ifux.checks import beyond_counting, coarse_channels, coarse_library, cut_blur, held_widths, look, lost_light
 from ifux.compute import CHUNK, Choices
-from ifux.config.build import call, check_keys, check_type, choose
+from ifux.config.arms import resolved_arm
+from ifux.config.build import call, check_keys, check_type, choose, of_arm, telling
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.io.files.cube import MISSING, SATURATED, Cube
@@ -23,6 +24,7 @@ from ifux.noise import AbstractExposure, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing, true_maps
+from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 from ifux.typing import decimal
 
@@ -56,34 +58,66 @@ class Session:
 
 
 def prepare(description: dict, *, report: Report = silent) -> Session:
-    """Everything that a configuration names, opened, checked and built.
+    """Everything that a configuration of one telescope names, opened, checked and built.
 
     Raises:
         InputError: in one sentence, what cannot be used, where it stands and what would do.
     """
-    description, changed = config.converted(description)
-    configuration = config.resolved(description)
+    return built({"": description}, report)[""]
+
+
+def prepare_arms(description: dict, *, report: Report = silent) -> dict[str, Session]:
+    """The sessions of the arms of a configuration by their names, or of its one telescope without a name.
+
+    They share the galaxy, and what looks at it: velocity nodes, and a basis of the library for the wavelengths of all.
+    The configuration of each is that of a telescope, and makes its cube again.
+
+    Raises:
+        InputError: in one sentence, what cannot be used, where it stands and what would do.
+    """
+    return built(config.arms(description), report)
+
+
+def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session]:
+    """The sessions of descriptions that differ in what an arm has for itself."""
     with report("checking the configuration"):
-        stages, _ = config.parts(configuration["telescope"])
+        given = {name: config.converted(one) for name, one in descriptions.items()}
+        resolved = {name: resolved_arm(name, one) for name, (one, _) in given.items()}
+        stages, whole = {}, next(iter(resolved.values()))
+        for name, one in resolved.items():
+            with telling(name):
+                stages, _ = config.parts(one["telescope"])
     with report("reading the galaxy"):
-        galaxy = open_galaxy(configuration["galaxy"], float(stages["target"].redshift))
+        galaxy = open_galaxy(whole["galaxy"], float(stages["target"].redshift))
     with report("reading the stellar library"):
-        configuration["library"] = pinned(configuration["library"])
-        library = open_library(configuration["library"])
+        stored = pinned(whole["library"])
+        library = open_library(stored)
     with report("building the telescope"):
-        telescope = config.telescope(configuration["telescope"], library, galaxy.stars)
-        notes = [*changed, *galaxy.notes, *assumptions(description["telescope"])]
-        if library.illustrative:
-            notes.append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
-        notes += shortcomings(telescope, accept_coarse=configuration["telescope"]["accept_coarse_library"])
+        made = config.telescopes({name: one["telescope"] for name, one in resolved.items()}, library, galaxy.stars)
+        notes = {}
+        for name, (telescope, _) in made.items():
+            description, changed = given[name]
+            notes[name] = [*changed, *galaxy.notes, *assumptions(description["telescope"])]
+            if library.illustrative:
+                notes[name].append(f"the stellar library {library.name!r} is illustrative: do not use it for science")
+            accepted = resolved[name]["telescope"]["accept_coarse_library"]
+            with telling(name):
+                notes[name] += shortcomings(telescope, accept_coarse=accepted)
     with report("looking at the galaxy"):
-        notes += lost_light(look(telescope, galaxy.stars))
-    kinematics = telescope.kinematics
-    configuration["telescope"]["kinematics"] |= {"reach": kinematics.reach, "spacing": kinematics.spacing}
-    if kinematics.beyond:
-        configuration["telescope"]["kinematics"]["beyond"] = [[*pair] for pair in kinematics.beyond]
-    choices = Choices(**configuration["compute"])
-    return Session(telescope, galaxy, tuple(notes), configuration["seed"], choices, configuration)
+        for name, (telescope, _) in made.items():
+            notes[name] += lost_light(look(telescope, galaxy.stars))
+    sessions = {}
+    for name, (telescope, band) in made.items():
+        configuration, kinematics = {**resolved[name], "library": stored}, telescope.kinematics
+        described = configuration["telescope"]
+        described["kinematics"] |= {"reach": kinematics.reach, "spacing": kinematics.spacing}
+        if kinematics.beyond:
+            described["kinematics"]["beyond"] = [[*pair] for pair in kinematics.beyond]
+        if len(made) > 1:
+            described["library_band"] = [*band]
+        choices = Choices(**configuration["compute"])
+        sessions[name] = Session(telescope, galaxy, tuple(notes[name]), configuration["seed"], choices, configuration)
+    return sessions
 
 
 def assumptions(description: dict) -> list[str]:
@@ -109,7 +143,9 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    return [found for found in (sentence, held_widths(telescope), coarse_channels(telescope)) if found]
+    return [
+        found for found in (sentence, held_widths(telescope), cut_blur(telescope), coarse_channels(telescope)) if found
+    ]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
@@ -168,7 +204,30 @@ def open_library(description: dict) -> SSPLibrary:
 
 def planned(session: Session, *, noiseless: bool = False) -> Plan:
     """What the observation of a session will do and need. Its programs are compiled, and ready to be used."""
-    return plan(session.telescope, session.galaxy.stars, session.choices, noisy=session.noisy(noiseless))
+    return planned_arms({"": session}, noiseless=noiseless)[""]
+
+
+def planned_arms(sessions: Mapping[str, Session], *, noiseless: bool = False) -> dict[str, Plan]:
+    """The plan of every arm. Of arms with one field of view the first has the work of the deposit."""
+    spectrograph, found = together(sessions), {}
+    for names in spectrograph.together(sessions):
+        widest = spectrograph.widest(names)
+        for name in names:
+            session, first = sessions[name], name == names[0]
+            found[name] = plan(
+                session.telescope,
+                session.galaxy.stars,
+                session.choices,
+                noisy=session.noisy(noiseless),
+                deposited=widest,
+                anew=first,
+            )
+    return {name: found[name] for name in sessions}
+
+
+def together(sessions: Mapping[str, Session]) -> Spectrograph:
+    """The telescopes of sessions as arms."""
+    return Spectrograph.of({name: session.telescope for name, session in sessions.items()})
 
 
 def observe(session: Session, *, noiseless: bool = False, report: Report = silent) -> Cube:
@@ -177,25 +236,50 @@ def observe(session: Session, *, noiseless: bool = False, report: Report = silen
     Raises:
         InputError: it does not fit into memory, or holds numbers that are not finite.
     """
+    return next(observe_arms({"": session}, noiseless=noiseless, report=report))[1]
+
+
+def observe_arms(
+    sessions: Mapping[str, Session], *, noiseless: bool = False, report: Report = silent
+) -> Iterator[tuple[str, Cube]]:
+    """The data cubes of the sessions of one galaxy, one after the other, each with the name of its arm.
+
+    Particles are deposited once for all arms with one field of view, whose cubes follow one another.
+
+    Raises:
+        InputError: one does not fit into memory, or holds numbers that are not finite.
+    """
+    spectrograph = together(sessions)
+    with report("planning"):
+        foreseen = planned_arms(sessions, noiseless=noiseless)
+    for name, one in foreseen.items():
+        if not one.fits:
+            raise InputError(f"{one.sentence()}{of_arm(name)}")
+    for names in spectrograph.together(sessions):
+        session = sessions[names[0]]
+        stars, choices = session.galaxy.stars, session.choices
+        size, widest, sums = min(choices.chunk, stars.count), spectrograph.widest(names), None
+        with report("observing", -(-stars.count // size)) as advance:
+            for block in stars.blocks(size):
+                # While the last block is deposited, this one was read.
+                jax.block_until_ready(sums)
+                # Nothing else may hold what was summed before: it is as large as the weights.
+                sums = nothing(widest, block) if sums is None else sums
+                sums = deposit(widest, block.filled(size), sums, choices)
+                advance()
+            sums = jax.block_until_ready(sums)
+        for name in names:
+            yield name, exposed(sessions[name], sums, noiseless=noiseless, report=report)
+
+
+def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: Report) -> Cube:
+    """The cube of a session, of weights and light that were summed over the particles."""
     telescope, stars, choices = session.telescope, session.galaxy.stars, session.choices
     configuration, seed, noisy = session.configuration, session.seed, session.noisy(noiseless)
     if noiseless and configuration:
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
-    with report("planning"):
-        foreseen = planned(session, noiseless=noiseless)
-    if not foreseen.fits:
-        raise InputError(foreseen.sentence())
-    size = min(choices.chunk, stars.count)
-    with report("observing", -(-stars.count // size) + 1) as advance:
-        sums = None
-        for block in stars.blocks(size):
-            # While the last block is deposited, this one was read.
-            jax.block_until_ready(sums)
-            # Nothing else may hold what was summed before: it is as large as the weights.
-            sums = nothing(telescope, block) if sums is None else sums
-            sums = deposit(telescope, block.filled(size), sums, choices)
-            advance()
-        weights, light = jax.block_until_ready(sums)
+    weights, light = sums
+    with report("exposing"):
         flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
         quality = flags(telescope, flux, noisy=noisy)
         flux = wavelengths_first(flux)

@@ -6,22 +6,26 @@ ifux.io.write_cube("cube.fits", cube)
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, overload
 
 import equinox as eqx
 
 from ifux import config, run
 from ifux.checks import look, lost_light
 from ifux.compute import Choices
+from ifux.config.arms import OWN, resolved_arm, seed_of, with_common_cells
 from ifux.config.build import check_keys, check_seed, module
 from ifux.config.cells import with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
+from ifux.instruments import overlaid
 from ifux.io import embedded_library
 from ifux.io.files.cube import Cube
 from ifux.library import SSPLibrary
 from ifux.particles import AbstractGalaxy, Stars, particles_of
+from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 
 ROOM = 1500.0
@@ -31,11 +35,29 @@ CHANGES = [*FAMILIES, "wavelengths", "trim"]
 """What may be changed of an instrument."""
 
 
-def instrument(name: str, *, redshift: float, library: SSPLibrary | None = None, **changes: Any) -> Telescope:
+@overload
+def instrument(name: str, *, redshift: float, library: SSPLibrary | None = None, **changes: Any) -> Telescope: ...
+
+
+@overload
+def instrument(
+    name: Mapping[str, str | Mapping[str, Any]], *, redshift: float, library: SSPLibrary | None = None, **changes: Any
+) -> Spectrograph: ...
+
+
+def instrument(
+    name: str | Mapping[str, str | Mapping[str, Any]],
+    *,
+    redshift: float,
+    library: SSPLibrary | None = None,
+    **changes: Any,
+) -> Telescope | Spectrograph:
     """The telescope of an instrument at a redshift; stages that nobody names are those of a configuration.
 
     Args:
-        name: Of a preset, as `ifux instruments` lists them, or the path of a JSON file like one.
+        name: Of a preset, as `ifux instruments` lists them, or the path of a JSON file like one. Of a spectrograph,
+            that of each arm: `{"blue": "sami-blue", "red": "sami-red"}`. One that is not quite its preset says in what,
+            as `{"instrument": "sami-red", "psf": {"fwhm": 2.0}}`.
         redshift: Of the target, in the standard cosmology; `target` takes its place.
         library: By default the embedded one, which is an illustration.
         changes: Stages by their family, each a module or what JSON would hold: `spaxels={"size": [100, 100]}` changes
@@ -45,24 +67,48 @@ def instrument(name: str, *, redshift: float, library: SSPLibrary | None = None,
         InputError: a name is not known, a value cannot be used, or the library does not cover the wavelengths.
     """
     check_keys(changes, CHANGES, "instrument", "an instrument")
-    modules = {family: stage for family, stage in changes.items() if isinstance(stage, eqx.Module)}
-    given = {family: stage for family, stage in changes.items() if family not in modules}
-    target = {"target": {"kind": "cosmological", "redshift": redshift}} | given
-    described = config.resolved(
-        {"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}, "telescope": {"instrument": name} | target}
-    )["telescope"]
+    asked = {"": {"instrument": name} | changes} if isinstance(name, str) else of_arms(name, changes)
+    target = {"target": {"kind": "cosmological", "redshift": redshift}}
+    given, modules = {}, {}
+    for arm, stages in asked.items():
+        modules[arm] = {family: stage for family, stage in stages.items() if isinstance(stage, eqx.Module)}
+        telescope = target | {family: stage for family, stage in stages.items() if family not in modules[arm]}
+        given[arm] = {"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}, "telescope": telescope}
+    described = {arm: resolved_arm(arm, one)["telescope"] for arm, one in with_common_cells(given).items()}
     library = embedded_library() if library is None else library
-    kinematics = module("kinematics", described["kinematics"], "telescope.kinematics")
+    roomy = {arm: {**one, "kinematics": {**one["kinematics"], "reach": ROOM}} for arm, one in described.items()}
     try:
-        telescope = config.telescope({**described, "kinematics": {**described["kinematics"], "reach": ROOM}}, library)
+        built = config.telescopes(roomy, library)
     except InputError:
-        telescope = config.telescope(described, library)
-    telescope = dataclasses.replace(telescope, **{"kinematics": kinematics} | modules)
-    if "psf" in modules and "spaxels" not in modules and "oversampling" not in given.get("spaxels", {}):
-        telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
-    return telescope
+        built = config.telescopes(described, library)
+    telescopes = {}
+    for arm, (telescope, _) in built.items():
+        reach = module("kinematics", described[arm]["kinematics"], "telescope.kinematics").reach
+        kinematics = dataclasses.replace(telescope.kinematics, reach=reach)
+        telescope = dataclasses.replace(telescope, **{"kinematics": kinematics} | modules[arm])
+        cells = given[arm]["telescope"].get("spaxels", {}).get("oversampling")
+        if "psf" in modules[arm] and "spaxels" not in modules[arm] and cells is None:
+            telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
+        telescopes[arm] = telescope
+    return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
 
 
+def of_arms(arms: Mapping[str, str | Mapping[str, Any]], changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The stages that are asked for in every arm: those of all, and over them its own."""
+    found = {}
+    for arm, asked in arms.items():
+        own = {"instrument": asked} if isinstance(asked, str) else dict(asked)
+        check_keys(own, OWN, f"instrument.{arm}", "an arm, whose other stages are those of all,")
+        described = [
+            {family: stage for family, stage in stages.items() if not isinstance(stage, eqx.Module)}
+            for stages in (changes, own)
+        ]
+        found[arm] = dict(changes) | overlaid(*described)
+        found[arm] |= {family: stage for family, stage in own.items() if isinstance(stage, eqx.Module)}
+    return found
+
+
+@overload
 def observe(
     telescope: Telescope,
     galaxy: Galaxy | AbstractGalaxy | Stars,
@@ -72,11 +118,36 @@ def observe(
     accept_coarse_library: bool = False,
     choices: Choices | None = None,
     report: run.Report = run.silent,
-) -> Cube:
+) -> Cube: ...
+
+
+@overload
+def observe(
+    telescope: Spectrograph,
+    galaxy: Galaxy | AbstractGalaxy | Stars,
+    *,
+    seed: int = 0,
+    noiseless: bool = False,
+    accept_coarse_library: bool = False,
+    choices: Choices | None = None,
+    report: run.Report = run.silent,
+) -> dict[str, Cube]: ...
+
+
+def observe(
+    telescope: Telescope | Spectrograph,
+    galaxy: Galaxy | AbstractGalaxy | Stars,
+    *,
+    seed: int = 0,
+    noiseless: bool = False,
+    accept_coarse_library: bool = False,
+    choices: Choices | None = None,
+    report: run.Report = run.silent,
+) -> Cube | dict[str, Cube]:
     """The cube of a galaxy, as `ifux observe` makes it: checked, planned, in pieces, with its variance and true maps.
 
     The orientation is counted from the axes of the galaxy, and the velocity channels reach as far as its stars. For a
-    traced cube call the telescope.
+    traced cube call the telescope. A spectrograph has a cube for each arm, by its name, with a seed of its own.
 
     Args:
         telescope: Of concrete numbers.
@@ -96,8 +167,15 @@ def observe(
     if not isinstance(galaxy, Galaxy):
         galaxy = Galaxy(galaxy, float(telescope.target.redshift))
     telescope = telescope.aligned_to(galaxy.stars).spanning(galaxy.stars)
-    notes = [*galaxy.notes, *run.shortcomings(telescope, accept_coarse=accept_coarse_library)]
-    with report("looking at the galaxy"):
-        notes += lost_light(look(telescope, galaxy.stars))
-    session = run.Session(telescope, galaxy, tuple(notes), seed, choices or Choices())
-    return run.observe(session, noiseless=noiseless, report=report)
+    if isinstance(telescope, Spectrograph):
+        arms = {name: (telescope[name], seed_of(name, seed)) for name in telescope.arms}
+    else:
+        arms = {"": (telescope, seed)}
+    sessions = {}
+    for name, (one, own) in arms.items():
+        notes = [*galaxy.notes, *run.shortcomings(one, accept_coarse=accept_coarse_library)]
+        with report("looking at the galaxy"):
+            notes += lost_light(look(one, galaxy.stars))
+        sessions[name] = run.Session(one, galaxy, tuple(notes), own, choices or Choices())
+    cubes = dict(run.observe_arms(sessions, noiseless=noiseless, report=report))
+    return cubes if isinstance(telescope, Spectrograph) else cubes[""]

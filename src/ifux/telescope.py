@@ -206,12 +206,13 @@ class Telescope(eqx.Module):
         elif (blur or self.cheaper_to_blur) == "weights":
             maps = self.focal_plane.sample(self.psf.blur(weights, scene), scene)
             spectra = share[:, None, :] * templates[None, :, :]
-            return contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), self.psf.ranges(wave))
+            elements = contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), self.psf.ranges(wave))
+            return self.lsf.broaden_elements(elements, self.wavelengths, missing)
         else:
             blurred = self.psf.blur(contract(weights[None], templates[None]), scene)
             collected = self.focal_plane.sample(blurred, scene)
             elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
-        return jnp.where(missing, jnp.nan, elements)
+        return self.lsf.broaden_elements(jnp.where(missing, jnp.nan, elements), self.wavelengths, missing)
 
     @property
     def kinds(self) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,43 +80,68 @@ def observe(arguments: argparse.Namespace) -> None:
 def produce(
     description: dict, arguments: argparse.Namespace, out: Path, picture: Path | None, inputs: list[Path]
 ) -> None:
-    """Observes a description and writes the cube, and the picture if one is asked for: never over an input."""
-    from ifux import run
+    """Observes a description and writes the cube, or that of each arm, and pictures if one is asked for: never over an
+    input.
+    """
+    from ifux import config, run
+    from ifux.config.build import of_arm
     from ifux.io.files.cache import keep_programs
     from ifux.io.files.cube import check_name, write_cube
     from ifux.io.files.writing import PICTURES, promised, refuse
 
     report = quiet if arguments.quiet else progress
+    names = [*config.arms(description)]
+    outs = {name: beside(out, name) for name in names}
+    pictures = {} if picture is None else {name: beside(picture, name) for name in names}
     taken = {path.resolve() for path in inputs}
-    for path in (out, picture):
-        if path is not None:
-            if path.resolve() in taken:
-                raise InputError(f"{path} is already the name of another file of this observation: choose another")
-            refuse(path, overwrite=arguments.overwrite)
-            taken.add(path.resolve())
+    for path in (*outs.values(), *pictures.values()):
+        if path.resolve() in taken:
+            raise InputError(f"{path} is already the name of another file of this observation: choose another")
+        refuse(path, overwrite=arguments.overwrite)
+        taken.add(path.resolve())
     check_name(out)
     if picture is not None:
         promised(picture, PICTURES, "a picture")
     keep_programs()
-    session = run.prepare(description, report=report)
+    sessions = run.prepare_arms(description, report=report)
     if not arguments.quiet:
-        sys.stderr.write(replace(session.galaxy, notes=()).report() + "\n")
-        sys.stderr.writelines(f"  note: {note}\n" for note in session.notes)
+        sys.stderr.write(replace(sessions[names[0]].galaxy, notes=()).report() + "\n")
+        sys.stderr.writelines(f"  note: {note}\n" for note in notes_of(sessions))
     noiseless = getattr(arguments, "noiseless", False)
     if getattr(arguments, "dry_run", False):
         with report("planning"):
-            foreseen = run.planned(session, noiseless=noiseless)
-        if not foreseen.fits:
-            raise InputError(foreseen.sentence())
-        print(foreseen.report())
+            foreseen = run.planned_arms(sessions, noiseless=noiseless)
+        for name, one in foreseen.items():
+            if not one.fits:
+                raise InputError(f"{one.sentence()}{of_arm(name)}")
+        print("\n\n".join((f"arm        {name}\n" if name else "") + one.report() for name, one in foreseen.items()))
         return
-    cube = run.observe(session, noiseless=noiseless, report=report)
-    with report(f"writing {out}"):
-        write_cube(out, cube, overwrite=arguments.overwrite)
-    if picture is not None:
-        from ifux.plots import portrait
+    for name, cube in run.observe_arms(sessions, noiseless=noiseless, report=report):
+        with report(f"writing {outs[name]}"):
+            write_cube(outs[name], cube, overwrite=arguments.overwrite)
+        if name in pictures:
+            from ifux.plots import portrait
 
-        with report(f"drawing {picture}"):
-            portrait(picture, cube, overwrite=arguments.overwrite)
+            with report(f"drawing {pictures[name]}"):
+                portrait(pictures[name], cube, overwrite=arguments.overwrite)
     if not arguments.quiet:
-        print(out if picture is None else f"{out}\n{picture}")
+        for name in names:
+            print(outs[name], *([pictures[name]] if pictures else []), sep="\n")
+
+
+def beside(path: Path, name: str) -> Path:
+    """The file of an arm, whose name stands before the endings: cube-blue.fits.gz. Without a name the file itself."""
+    if not name:
+        return path
+    packed = path.suffix if path.suffix.lower() == ".gz" else ""
+    inner = path.with_suffix("") if packed else path
+    return inner.with_name(f"{inner.stem}-{name}{inner.suffix}{packed}")
+
+
+def notes_of(sessions: Mapping[str, Any]) -> list[str]:
+    """The notes of all arms, each once; those of some arms alone with their names."""
+    told: dict[str, list[str]] = {}
+    for name, session in sessions.items():
+        for note in session.notes:
+            told.setdefault(note, []).append(name)
+    return [note if len(arms) == len(sessions) else f"{note} ({', '.join(arms)})" for note, arms in told.items()]

@@ -4,7 +4,8 @@ import dataclasses
 import difflib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -23,7 +24,7 @@ from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits
 
-STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane", "lsf")
+STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane")
 """The stages that need nothing besides their description."""
 
 
@@ -31,6 +32,20 @@ def nearest(given: Any, known: list[str]) -> str:
     """The known name that may have been meant, to end a sentence with."""
     close = difflib.get_close_matches(str(given), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def of_arm(name: str) -> str:
+    """Which arm a sentence is of, to end it with; nothing where there are no arms."""
+    return f" (arm {name!r})" if name else ""
+
+
+@contextmanager
+def telling(name: str) -> Iterator[None]:
+    """Errors say which arm they are of."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}{of_arm(name)}") from error
 
 
 def shown(value: Any) -> str:
@@ -207,6 +222,7 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
         InputError: a key or a value cannot be used.
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
+    stages["lsf"] = module("lsf", description["lsf"], "telescope.lsf", {"shape": stages["spaxels"].shape})
     checked("ssp", description["ssp"], "telescope.ssp")
     observed = module("channels", description["wavelengths"], "telescope.wavelengths")
     if sentence := out_of_sight(stages["target"]):
@@ -224,15 +240,15 @@ def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> Abs
 
 def resolving(
     stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: SSPLibrary
-) -> tuple[dict[str, Any], float]:
+) -> tuple[dict[str, Any], AbstractWavelengths, float]:
     """The stages with velocity nodes as near as the narrowest line needs, where the description does not say how near.
 
-    And the standard deviation of the broadest line [km/s].
+    Then the wavelengths, and the standard deviation of the broadest line [km/s].
     """
     narrowest, broadest = line_widths(stages["lsf"], library, observed, float(stages["target"].redshift))
     if "spacing" not in description["kinematics"]:
         stages = stages | {"kinematics": stages["kinematics"].resolving(narrowest)}
-    return stages, broadest
+    return stages, observed, broadest
 
 
 def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
@@ -244,32 +260,56 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
-    stages, observed = parts(description)
-    stages, broadest = resolving(stages, observed, description, library)
-    usual, remedy = stages["kinematics"], ""
+    return telescopes({"": description}, library, stars)[""][0]
+
+
+def telescopes(
+    descriptions: Mapping[str, dict], library: SSPLibrary, stars: Stars | None = None
+) -> dict[str, tuple[Telescope, tuple[float, float]]]:
+    """The telescopes of the arms of one, each with the wavelengths of the library that all keep [angstrom, at rest].
+
+    What looks at the galaxy is the same in all: velocity nodes are as near as the narrowest line of any arm needs, and
+    the basis of the library is one, over the wavelengths of all.
+
+    Raises:
+        InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
+    """
+    arms = {}
+    for name, one in descriptions.items():
+        with telling(name):
+            arms[name] = resolving(*parts(one), one, library)
+    (first, _, _), description = next(iter(arms.values())), next(iter(descriptions.values()))
+    usual = min((stages["kinematics"] for stages, _, _ in arms.values()), key=lambda found: found.spacing)
+    seen, remedy = {key: first[key] for key in ("target", "orientation", "dust")} | {"kinematics": usual}, ""
     if stars is not None:
-        stages["orientation"] = stages["orientation"].aligned_to(stars)
+        seen["orientation"] = first["orientation"].aligned_to(stars)
     if stars is not None and "reach" not in description["kinematics"]:
-        velocities = line_of_sight(stages["orientation"], stages["target"], stars)
-        stages["kinematics"] = usual.spanning(velocities)
-        if stages["kinematics"].span > usual.span:
+        velocities = line_of_sight(seen["orientation"], seen["target"], stars)
+        seen["kinematics"] = usual.spanning(velocities)
+        if seen["kinematics"].span > usual.span:
             remedy = f"; or hold faster stars at {usual.reach:g} km/s, with telescope.kinematics.reach={usual.reach:g}"
-    try:
-        library, observed = library.matched(
-            observed,
-            float(stages["target"].redshift),
-            stages["kinematics"].span,
-            trim=description.get("trim", False),
-            sigma=broadest,
-        )
-    except InputError as error:
-        raise InputError(f"telescope.wavelengths: {error}{remedy}") from error
+    redshift, speed = float(seen["target"].redshift), seen["kinematics"].span
+    observed, bands = {}, [one["library_band"] for one in descriptions.values() if "library_band" in one]
+    for name, (_, wavelengths, broadest) in arms.items():
+        try:
+            trim = descriptions[name].get("trim", False)
+            observed[name] = library.covered(wavelengths, redshift, speed, trim=trim)
+        except InputError as error:
+            raise InputError(f"telescope.wavelengths: {error}{remedy}{of_arm(name)}") from error
+        bands.append(library.needed(observed[name], redshift, speed, broadest))
+    band = min(low for low, _ in bands), max(high for _, high in bands)
     function, arguments = checked("ssp", description["ssp"], "telescope.ssp")
-    ssp = call(function, {"library": library, **arguments}, "telescope.ssp")
-    if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):
-        raise InputError(f"telescope: {sentence}")
-    stages["noise"] = noise(description, stages["spaxels"], observed)
-    return Telescope(wavelengths=observed, ssp=ssp, **stages)
+    kept = library.cut(*band).even()
+    seen["ssp"] = call(function, {"library": kept, **arguments}, "telescope.ssp")
+    found = {}
+    for name, (stages, _, _) in arms.items():
+        stages = stages | seen
+        with telling(name):
+            if sentence := beyond_memory(voxels(stages, observed[name], basis=seen["ssp"].size)):
+                raise InputError(f"telescope: {sentence}")
+            stages["noise"] = noise(descriptions[name], stages["spaxels"], observed[name])
+            found[name] = Telescope(wavelengths=observed[name], **stages), band
+    return found
 
 
 def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:

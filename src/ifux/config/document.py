@@ -18,6 +18,8 @@ from ifux.instruments import overlaid
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
 CHOICES = ["trim", "accept_coarse_library"]
+BAND = "library_band"
+"""Wavelengths at rest of which the library is kept in any case [angstrom, in its own medium]: those of other arms."""
 
 
 def load(path: str | Path) -> dict:
@@ -44,8 +46,10 @@ def load(path: str | Path) -> dict:
     for section in ("galaxy", "library", "telescope"):
         found_from(description.get(section), path.parent)
     telescope = description.get("telescope")
-    if isinstance(telescope, dict) and str(telescope.get("instrument", "")).casefold().endswith(".json"):
-        telescope["instrument"] = beside(path.parent, telescope["instrument"])
+    arms = telescope.get("arms") if isinstance(telescope, dict) else None
+    for one in (telescope, *(arms.values() if isinstance(arms, dict) else ())):
+        if isinstance(one, dict) and str(one.get("instrument", "")).casefold().endswith(".json"):
+            one["instrument"] = beside(path.parent, one["instrument"])
     return description
 
 
@@ -114,8 +118,11 @@ def resolved(description: dict) -> dict:
             found = f"{shown(description[section])} holds no keys" if section in description else "it is missing"
             raise InputError(f"configuration.{section}: {found}; a configuration has {SECTIONS}")
     given = dict(description["telescope"])
+    if "arms" in given:
+        raise InputError("telescope.arms: one telescope is wanted here, and this one has several arms: describe one")
     name = given.pop("instrument", None)
-    check_keys(given, [*FAMILIES, "wavelengths", *CHOICES, "instrument"], "telescope", "a telescope")
+    known = [*FAMILIES, "wavelengths", *CHOICES, BAND, "instrument", "arms"]
+    check_keys(given, known, "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
     described = overlaid(preset["telescope"] if preset else {}, given)
     if "noise" in described:
@@ -127,6 +134,8 @@ def resolved(description: dict) -> dict:
             raise InputError(f"telescope.{family}: it is missing; give it{kinds}, or an instrument")
     for key in CHOICES:
         check_type(telescope.setdefault(key, False), bool, f"telescope.{key}")
+    if BAND in telescope:
+        check_type(telescope[BAND], tuple[float, float], f"telescope.{BAND}")
     for family in FAMILIES:
         telescope[family] = completed(family, telescope[family])
     telescope = suited(telescope)

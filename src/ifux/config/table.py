@@ -5,6 +5,7 @@ from typing import Any
 
 from ifux import dust, exposure, focal_plane, grids, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
 from ifux.galaxies import DiscBulge
+from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
 from ifux.io.skies import read_sky, read_throughput
 
@@ -41,6 +42,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "table": lsf.TableLSF,
         "gauss-hermite": lsf.GaussHermiteLSF,
         "boxcar": lsf.BoxcarLSF,
+        "field": field_lsf,
     },
     "noise": {
         "none": noise.NoNoise,
@@ -67,7 +69,7 @@ USUAL = {"channels": "even"}
 INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
 """The family of a stage inside another, by the key under which it stands there."""
 
-GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places"}
+GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places", "shape"}
 """Arguments that do not come from the description."""
 
 FOLLOWS = {

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
+from ifux.lsf import FieldLSF
 from ifux.maps import moments
 from ifux.particles import Particles
 from ifux.spaxels.base import AbstractSpaxels
@@ -52,7 +53,15 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
 
     The aperture is looked at back through the PSF: one map is blurred, and no cube is made. As in a cube, channels
     whose templates are not a number are none, and have no part in any gradient.
+
+    Raises:
+        InputError: the elements of the telescope have line spread functions of their own, which only a cube shows.
     """
+    if isinstance(telescope.lsf, FieldLSF):
+        raise InputError(
+            "telescope.lsf: a FieldLSF acts on a cube, and none is made here: take the Gaussian in it, which is the "
+            "same over the aperture."
+        )
     psf, plane, wavelengths = telescope.psf, telescope.focal_plane, telescope.wavelengths
     share = psf.term_weights(jnp.asarray(wavelengths.centres(), aperture.dtype))
     sky, scene = (*telescope.spaxels.scene_shape(psf.margin), 1), telescope.spaxels.scene

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.convolve import blur_line
@@ -63,6 +63,15 @@ class AbstractLSF(AbstractLimited):
 
         The resolution is that at the wavelengths at which the spectra are observed from each of several redshifts, on
         a detector with pixels `wavelengths`.
+        """
+
+    @abstractmethod
+    def broaden_elements(
+        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+    ) -> Float[Array, "*element wave"]:
+        """Spectra of the elements of the focal plane, of the templates as `broaden` made them, each at its resolution.
+
+        For what differs from element to element. Linear; channels that are missing hold no number, before and after.
         """
 
     @abstractmethod
@@ -161,3 +170,9 @@ class AbstractGaussianLSF(AbstractLSF):
     ) -> Float[Array, "node basis rest"]:
         """Convolution with a Gaussian of varying width."""
         return blur_line(spectra, self.left(rest, fwhm, redshift, wavelengths))
+
+    def broaden_elements(
+        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+    ) -> Float[Array, "*element wave"]:
+        """They have it: the width is the same for all."""
+        return elements

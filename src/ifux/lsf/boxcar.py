@@ -5,7 +5,7 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, pixel_width, smoothed
@@ -67,3 +67,9 @@ class BoxcarLSF(AbstractLSF):
     ) -> Float[Array, "node basis rest"]:
         """Convolution with a boxcar of varying width."""
         return blur_line(spectra, self.left(rest, fwhm, redshift, wavelengths), response=boxcar)
+
+    def broaden_elements(
+        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+    ) -> Float[Array, "*element wave"]:
+        """They have it."""
+        return elements

@@ -3,7 +3,7 @@
 from typing import final
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, pixel_width, smoothed
@@ -46,3 +46,9 @@ class NoLSF(AbstractLSF):
     ) -> Float[Array, " wave"]:
         """Library and pixel."""
         return jnp.sqrt(smoothed((fwhm / FWHM_OF_GAUSSIAN) ** 2, pixel_width(wavelengths, wave) ** 2 / 12))
+
+    def broaden_elements(
+        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+    ) -> Float[Array, "*element wave"]:
+        """They have it."""
+        return elements

@@ -56,7 +56,7 @@ class Checks:
         """Every stage can be built, and the library reaches the wavelengths for stars at rest."""
         stages, observed = config.parts(description)
         few = self.libraries[text(library)]
-        stages, _ = resolving(stages, observed, description, few)
+        stages, _, _ = resolving(stages, observed, description, few)
         speed = stages["kinematics"].span if "reach" in description["kinematics"] else 0.0
         try:
             few.matched(observed, float(stages["target"].redshift), speed, trim=description["trim"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ifux import config, run
+from ifux.config.arms import resolved_arm
 from ifux.config.build import check_keys, check_type, shown
 from ifux.errors import InputError
 from ifux.survey.checks import Checks, text
@@ -69,19 +70,24 @@ def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
     check, cases = Checks(), []
     with report("checking the cases", len(settings)) as advance:
         for given in settings:
+            number = len(cases) + 1
             try:
-                configuration = rooted(config.resolved(applied(base, given)), folder)
-                configuration["library"] = run.pinned(configuration["library"])
-                check(configuration)
+                plain = config.arms(applied(base, given))
+                observed = {arm: rooted(resolved_arm(arm, one), folder) for arm, one in plain.items()}
+                for configuration in observed.values():
+                    configuration["library"] = run.pinned(configuration["library"])
+                    check(configuration)
             except InputError as error:
-                raise InputError(f"{titled(len(cases) + 1, given)}: {error}") from error
-            words = labels(given, varied) or [name]
-            if "realisations" not in description:
-                cases.append(case(len(cases) + 1, given, configuration, words))
-            else:
-                for repeat in range(1, repeats + 1):
-                    own = {**configuration, "seed": int(digest([configuration, repeat])[:8], 16)}
-                    cases.append(case(len(cases) + 1, given, own, [*words, f"r{repeat}"]))
+                raise InputError(f"{titled(number, given)}: {error}") from error
+            for arm, configuration in observed.items():
+                told = {**given, "arm": arm} if arm else given
+                words = [*(labels(given, varied) or [name]), *([arm] if arm else [])]
+                if "realisations" not in description:
+                    cases.append(case(len(cases) + 1, told, configuration, words))
+                else:
+                    for repeat in range(1, repeats + 1):
+                        own = {**configuration, "seed": int(digest([configuration, repeat])[:8], 16)}
+                        cases.append(case(len(cases) + 1, told, own, [*words, f"r{repeat}"]))
             advance()
     first: dict[str, Case] = {}
     for one in cases:
