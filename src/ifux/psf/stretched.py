@@ -45,8 +45,10 @@ class AbstractChromaticPSF(AbstractPSF):
     many times as it has terms. A channel sees fewer: it is interpolated between the two nodes next to it, even in the
     coordinate, so that the contraction costs twice what it costs with one PSF, for any number of nodes and terms.
     Where a polynomial would need as many terms as there are nodes, the nodes have kernels of their own. The coordinate
-    is the logarithm of the wavelength, straight between landmarks, which are as far apart as each other. The weight of the upper node rises as $s + \tfrac34\,\Delta\,s\,(1 - s)$, Δ being the change of the logarithm of the
-    width between the two, and the error is at most $0.21\,\Delta^2$ of the peak.
+    is the logarithm of the wavelength, straight between landmarks, which are as far apart as each other.
+
+    The weight of the upper node rises as $s + \tfrac34\,\Delta\,s\,(1 - s)$, Δ being the change of the logarithm of
+    the width between the two, and the error is at most $0.21\,\Delta^2$ of the peak.
     """
 
     psf: eqx.AbstractVar[AbstractKernelPSF]
@@ -85,7 +87,8 @@ class AbstractChromaticPSF(AbstractPSF):
 
     def stretched(self, place: Float[np.ndarray, " point"]) -> Float[Array, " point"]:
         """The stretch at places in the band, which goes from -1 to 1 in the coordinate."""
-        return self.stretch(real(self.band[0] * np.exp(np.interp(place, *self.scale()[::-1]))))
+        logarithm, coordinate = self.scale()
+        return self.stretch(real(self.band[0] * np.exp(np.interp(place, coordinate, logarithm))))
 
     def scale(self) -> tuple[Float[np.ndarray, " landmark"], Float[np.ndarray, " landmark"]]:
         """The logarithm of the landmarks over the first one, and their coordinates."""
@@ -102,8 +105,8 @@ class AbstractChromaticPSF(AbstractPSF):
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the terms at the two nodes next to a wavelength, or of the polynomial."""
-        places, values = (jnp.asarray(column, wave.dtype) for column in self.scale())
-        place = jnp.interp(jnp.log(wave / self.band[0]), places, values)
+        logarithm, coordinate = (jnp.asarray(column, wave.dtype) for column in self.scale())
+        place = jnp.interp(jnp.log(wave / self.band[0]), logarithm, coordinate)
         if not self.nodes:
             return chebyshev.weights(place, self.terms).T
         nodes = np.linspace(-1, 1, self.nodes)
@@ -117,14 +120,13 @@ class AbstractChromaticPSF(AbstractPSF):
         """Between every two nodes these; without nodes all terms at all wavelengths."""
         if not self.nodes:
             return (Range(0, wave.size, 0, self.terms),)
-        place = np.interp(np.log(wave / self.band[0]), *self.scale())
+        logarithm, coordinate = self.scale()
+        place = np.interp(np.log(wave / self.band[0]), logarithm, coordinate)
         between = piecewise.ranges(place, np.linspace(-1, 1, self.nodes))
         if not self.terms:
             return between
         mixtures = [tuple(row) for row in self.mixtures().tolist()]
-        return tuple(
-            Range(one.first, one.last, 0, self.terms, tuple(mixtures[one.low : one.high])) for one in between
-        )
+        return tuple(Range(one.first, one.last, 0, self.terms, tuple(mixtures[one.low : one.high])) for one in between)
 
     def enough(self) -> tuple[int, int]:
         """Terms and nodes that show a Gaussian of the present stretch to 2e-4 of its peak. On the host.
