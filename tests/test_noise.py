@@ -304,8 +304,8 @@ def test_night_sky_brightens_with_moon_and_airmass():
     low = night_sky(airmass=2.0).on(OPTICAL)
     green, red = (int(np.argmin(np.abs(OPTICAL.centres() - wave))) for wave in (5450.0, 8200.0))
     brighter = {place: -2.5 * np.log10(moonlit[0][place] / dark[0][place]) for place in (green, red)}
-    # Full moon 90 degrees away: 2 to 3 mag in V above a sky of 21.6 (Krisciunas & Schaefer 1991, table 2), to which come
-    # 0.3 of the surge and 0.2 of a sky that is darker; less in the red.
+    # Full moon 90 degrees away: 2 to 3 mag in V above a sky of 21.6 (Krisciunas & Schaefer 1991, table 2), to which 0.3
+    # of the surge and 0.2 of a sky that is darker come; less in the red.
     assert -3.5 < brighter[green] < -2 and brighter[green] < brighter[red] < -0.3
     assert 1.3 < low[0][red] / dark[0][red] < 1.6 and np.allclose(low[1], dark[1] ** 2)
 
