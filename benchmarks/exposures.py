@@ -68,6 +68,15 @@ def main() -> None:
     ):
         variance = 125 * (float(under.background()[place] + under.uncounted()[place]))
         row(words, 753 / math.sqrt(753 + variance), 7.69)
+    # BlueMUSE's calculator, quoted there too: 25 spaxels and 5 channels at 4500 angstrom, 10 hours; a throughput of
+    # 0.3596 with the atmosphere.
+    blue = Wavelengths(4300.0, 0.575, 700, "air")
+    throughput = Curve.flat("throughput", 0.3596 / night_sky().on(blue)[1][at(4500.0, blue)])
+    bluemuse = exposure.exposure_noise(
+        throughput, night_sky(fwhm=1.15), 48.5, 3600.0, 3.0, 3.0, 1.0, 10.0, observed=blue, element_area=0.04
+    )
+    electrons = exposure.plain(bluemuse).sky_electrons()[at(4500.0, blue)]
+    row("BlueMUSE, 4500, 10 h: sky [e-]", 125 * float(electrons), 25534.0)
     # Bacon et al. (2017), abstract: three sigma, a point source at 7000 angstrom. Assumed: an aperture of one arcsecond
     # and three channels, 25 minutes an exposure; the share of the light in it is left out, as in a noise limit.
     for words, hours, limit in (

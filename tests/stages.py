@@ -220,6 +220,9 @@ PSFS = {
     "chromatic, table": lambda: ChromaticTablePSF(
         GaussianPSF(1.0, reach=9), (4820.0, 4880.0, 4990.0), (1.3, 1.1, 1.15), BAND, terms=3
     ),
+    "chromatic, kernels at nodes": lambda: ChromaticTablePSF(
+        GaussianPSF(1.0, reach=9), (4820.0, 4880.0, 4990.0), (1.3, 1.1, 1.15), BAND, terms=0, nodes=5
+    ),
     "tabulated": lambda: TabulatedPSF(
         (ImagePSF(star(1.1), 0.3, reach=4), GaussianPSF(1.3, reach=9), ImagePSF(star(1.5), 0.3, reach=5)),
         (4840.0, 4930.0, 4990.0),

@@ -366,6 +366,7 @@ def test_orientation_is_counted_from_the_galaxy_only_where_it_has_to_do_with_it(
     assert eqx.tree_equal(euler, EulerOrientation(20.0))
 
 
+PRESETS = len(instruments.names())
 MOFFAT = 'telescope.psf={"kind": "moffat", "fwhm": %s}'
 DUST = 'telescope.dust={"kind": "screen", "depth": 1, "curve": %s}'
 COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
@@ -396,9 +397,9 @@ WRONG = {
     "'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
     "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', ",
-    "telescope.instrument=muse": "telescope.instrument: 'muse' is none of the 160 that `ifux instruments` lists",
+    "telescope.instrument=muse": f"telescope.instrument: 'muse' is none of the {PRESETS} that `ifux instruments` lists",
     "telescope.instrument=5": "telescope.instrument: 5 is not a name",
-    'telescope.instrument=""': "telescope.instrument: '' is none of the 160 that",
+    'telescope.instrument=""': f"telescope.instrument: '' is none of the {PRESETS} that",
     DUST % '{"kind": "cardeli"}': "telescope.dust.curve.kind: 'cardeli' is not one of ['calzetti', 'cardelli']; did "
     "you mean 'cardelli'?",
     DUST % '"calzetti"': 'telescope.dust.curve: "calzetti" must be like {"kind": ...}',

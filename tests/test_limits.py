@@ -50,7 +50,7 @@ KEY = jax.random.key(0)
         (lambda: GaussianPSF([1.0, -2.0]), r"GaussianPSF\.fwhm: \[ 1\. -2\.\] is not greater than zero"),
         (lambda: MoffatPSF(1.0, 1.0), r"MoffatPSF\.beta: 1\.0 is not greater than one"),
         (lambda: MoffatPSF(1.0, reach=0), r"MoffatPSF\.reach: 0 is not greater than zero"),
-        (lambda: ChromaticPSF(MoffatPSF(1.0), terms=1), r"ChromaticPSF\.terms: 1 is below 2"),
+        (lambda: ChromaticPSF(MoffatPSF(1.0), terms=1), r"ChromaticPSF\.terms must be none or at least two, got 1"),
         (
             lambda: CosmologicalTarget(0.0),
             r"redshift: 0\.0 is not greater than zero; a fixed target takes any",

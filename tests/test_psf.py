@@ -223,6 +223,23 @@ def test_interpolation_is_within_2e_4_of_the_peak_all_over_the_band(double, kind
         assert np.abs(found - expected).max() < 2e-4 * expected.max(), wave
 
 
+def test_table_with_corners_is_within_1e_3_of_the_peak_all_over_the_band(double):
+    """As NIRSpec's PSF: of one width over half the band, and twice as wide at its end."""
+    table = (4700.0, 7000.0, 8000.0, 8600.0, 9000.0, 9350.0), (0.8, 0.81, 0.9, 1.05, 1.25, 1.6)
+    described = {"kind": "chromatic-table", "psf": {"kind": "gaussian", "fwhm": 1.0, "reach": 25}}
+    spaxels = SquareSpaxels(0.2, (15, 15), degree=0)
+    _, psf = suited_cells(
+        {"kind": "square", "pitch": 0.2, "size": [15, 15]},
+        described | {"wavelengths": [*table[0]], "stretches": [*table[1]]},
+    )
+    assert psf.terms == 0 and psf.nodes <= 64
+    made = np.asarray(terms_of(spaxels, psf, real((0.0, 0.0))))
+    for wave in np.linspace(4700, 9350, 60):
+        expected = image(spaxels, GaussianPSF(float(np.interp(wave, *table)), reach=25))
+        found = np.tensordot(np.asarray(psf.term_weights(real([wave])))[:, 0], made, 1)
+        assert np.abs(found - expected).max() < 1e-3 * expected.max(), wave
+
+
 def test_between_two_images_is_their_mean(double):
     one, other = ImagePSF(stages.star(1.0), 0.3, reach=10), ImagePSF(stages.star(1.6), 0.3, reach=12)
     psf, spaxels = TabulatedPSF((one, other), (5000.0, 6000.0)), SquareSpaxels(0.3, (21, 21))
@@ -279,7 +296,7 @@ def test_transpose_is_the_adjoint(double, name):
 # --- terms that are local in wavelength -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["chromatic", "chromatic, table", "tabulated"])
+@pytest.mark.parametrize("name", ["chromatic", "chromatic, table", "chromatic, kernels at nodes", "tabulated"])
 @pytest.mark.parametrize("loop", [True, False])
 def test_product_of_the_terms_that_a_channel_sees_is_that_of_all(double, monkeypatch, name, loop):
     """Value, and gradient by maps and spectra, beyond the band too."""
@@ -382,6 +399,7 @@ def test_file_that_is_no_psf_is_one_sentence(tmp_path, make, sentence):
         (lambda: EllipticalPSF(GaussianPSF(1.0), 1.2), r"EllipticalPSF\.axis_ratio: 1\.2\d* is greater than one"),
         (lambda: DoubleGaussianPSF(1.0, 2.0, 1.5), r"DoubleGaussianPSF\.share: 1\.5 is greater than one"),
         (lambda: ChromaticPSF(GaussianPSF(1.0), nodes=1), r"ChromaticPSF\.nodes must be none or at least two"),
+        (lambda: ChromaticPSF(GaussianPSF(1.0), terms=0, nodes=0), "ChromaticPSF must have terms or nodes"),
         (lambda: ChromaticPolynomialPSF(GaussianPSF(1.0), (-2.0,)), "the width is not positive all over"),
         (lambda: ChromaticTablePSF(GaussianPSF(1.0), (5e3, 4e3), (1.0, 1.0)), "wavelengths must increase"),
         (lambda: ChromaticTablePSF(GaussianPSF(1.0), (4e3, 5e3), (1.0,)), "must be as many as the 2 wavelengths"),

@@ -32,14 +32,19 @@ class ChromaticPolynomialPSF(AbstractChromaticPSF):
     """The wavelength at which the PSF is as given [angstrom, observed]."""
     band: tuple[float, float] = eqx.field(static=True, converter=limits, default=(4650.0, 9400.0))
     """First and last wavelength [angstrom, observed]; beyond them the PSF stays as it is there."""
-    terms: int = eqx.field(static=True, default=4, metadata=within(least=2))
-    """Number of Chebyshev points of the band."""
+    terms: int = eqx.field(static=True, default=4, metadata=within(least=0))
+    """Number of Chebyshev points of the band; none, and every node has a kernel."""
     nodes: int = eqx.field(static=True, default=8, metadata=within(least=0))
     """Number of wavelengths between which a channel sees two; none, and it sees all terms."""
 
     def __check_init__(self):
         if self.coefficients.ndim == 1 and Limits(above=0).breach(self.stretched(np.linspace(-1, 1, 65))):
             raise ValueError(f"ChromaticPolynomialPSF.coefficients: the width is not positive all over {self.band}.")
+
+    @property
+    def landmarks(self) -> tuple[float, ...]:
+        """The ends of the band."""
+        return self.band
 
     def stretch(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
         """The polynomial, by Horner's rule."""

@@ -21,7 +21,8 @@ def increasing(wavelengths: Sequence[float]) -> tuple[float, ...]:
 class ChromaticTablePSF(AbstractChromaticPSF):
     """A PSF whose width is known at some wavelengths, as surveys state it for their bands; linear between them.
 
-    It is a polynomial through the table at its terms, and does not see what the table does between two of them.
+    Its nodes are as dense as its entries: few will do if the width changes as much between any two of them as between
+    others. With terms it is a polynomial through the table at these, and does not see what the table does in between.
     """
 
     psf: AbstractKernelPSF
@@ -32,8 +33,8 @@ class ChromaticTablePSF(AbstractChromaticPSF):
     """Width at each of them over that of the PSF: a FWHM in arcsec, if that of the PSF is one arcsec."""
     band: tuple[float, float] = eqx.field(static=True, converter=limits, default=(4650.0, 9400.0))
     """First and last wavelength [angstrom, observed]; beyond them the PSF stays as it is there."""
-    terms: int = eqx.field(static=True, default=4, metadata=within(least=2))
-    """Number of Chebyshev points of the band."""
+    terms: int = eqx.field(static=True, default=4, metadata=within(least=0))
+    """Number of Chebyshev points of the band; none, and every node has a kernel."""
     nodes: int = eqx.field(static=True, default=8, metadata=within(least=0))
     """Number of wavelengths between which a channel sees two; none, and it sees all terms."""
 
@@ -46,6 +47,12 @@ class ChromaticTablePSF(AbstractChromaticPSF):
                 f"ChromaticTablePSF.stretches must be as many as the {len(self.wavelengths)} wavelengths, got "
                 f"{self.stretches.shape[-1]}."
             )
+
+    @property
+    def landmarks(self) -> tuple[float, ...]:
+        """The entries in the band, and its ends."""
+        low, high = self.band
+        return (low, *(wave for wave in self.wavelengths if low < wave < high), high)
 
     def stretch(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
         """Between the two entries."""

@@ -28,7 +28,7 @@ a Gaussian. It is 0.16 with a Moffat of slope 2.8."""
 ENOUGH = 2e-4
 """Error in units of the peak that may be left of the interpolation; a fifth of it of the polynomial below it."""
 
-MOST = 32
+MOST = 64
 """Terms, and nodes, that are taken unasked."""
 
 
@@ -41,11 +41,14 @@ def limits(band: Sequence[float]) -> tuple[float, float]:
 class AbstractChromaticPSF(AbstractPSF):
     r"""A profile that is stretched with the wavelength, and keeps its form and its flux.
 
-    In the logarithm of the wavelength it is a polynomial through the Chebyshev points of a band: light is blurred as
+    In a coordinate along the wavelength it is a polynomial through the Chebyshev points of a band: light is blurred as
     many times as it has terms. A channel sees fewer: it is interpolated between the two nodes next to it, even in the
-    logarithm, so that the contraction costs twice what it costs with one PSF, for any number of nodes and terms. The
-    weight of the upper node rises as $s + \tfrac34\,\Delta\,s\,(1 - s)$, Δ being the change of the logarithm of the
-    width between the two, and the error is at most $0.21\,\Delta^2$ of the peak.
+    coordinate, so that the contraction costs twice what it costs with one PSF, for any number of nodes and terms.
+    Where a polynomial would need as many terms as there are nodes, the nodes have kernels of their own. The coordinate
+    is the logarithm of the wavelength, straight between landmarks, which are as far apart as each other.
+
+    The weight of the upper node rises as $s + \tfrac34\,\Delta\,s\,(1 - s)$, Δ being the change of the logarithm of
+    the width between the two, and the error is at most $0.21\,\Delta^2$ of the peak.
     """
 
     psf: eqx.AbstractVar[AbstractKernelPSF]
@@ -53,9 +56,14 @@ class AbstractChromaticPSF(AbstractPSF):
     band: eqx.AbstractVar[tuple[float, float]]
     """First and last wavelength [angstrom, observed]; beyond them the PSF stays as it is there."""
     terms: eqx.AbstractVar[int]
-    """Number of Chebyshev points."""
+    """Number of Chebyshev points; none, and every node has a kernel."""
     nodes: eqx.AbstractVar[int]
     """Number of wavelengths between which a channel sees two; none, and it sees the polynomial."""
+
+    @property
+    @abstractmethod
+    def landmarks(self) -> tuple[float, ...]:
+        """Increasing wavelengths from one end of the band to the other [angstrom, observed]."""
 
     @abstractmethod
     def stretch(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
@@ -66,8 +74,11 @@ class AbstractChromaticPSF(AbstractPSF):
         check_profile(f"{name}.psf", self.psf)
         if not 0 < self.band[0] < self.band[1]:
             raise ValueError(f"{name}.band must be two increasing positive wavelengths, got {self.band}.")
-        if self.nodes == 1:
-            raise ValueError(f"{name}.nodes must be none or at least two, got 1.")
+        for key, count in (("terms", self.terms), ("nodes", self.nodes)):
+            if count == 1:
+                raise ValueError(f"{name}.{key} must be none or at least two, got 1.")
+        if not self.terms and not self.nodes:
+            raise ValueError(f"{name} must have terms or nodes, and has neither.")
 
     @property
     def margin(self) -> int:
@@ -75,9 +86,18 @@ class AbstractChromaticPSF(AbstractPSF):
         return self.psf.margin
 
     def stretched(self, place: Float[np.ndarray, " point"]) -> Float[Array, " point"]:
-        """The stretch at places in the band, which goes from -1 to 1 in the logarithm of the wavelength."""
-        low, high = math.log(self.band[0]), math.log(self.band[1])
-        return self.stretch(real(np.exp((low + high) / 2 + (high - low) / 2 * place)))
+        """The stretch at places in the band, which goes from -1 to 1 in the coordinate."""
+        logarithm, coordinate = self.scale()
+        return self.stretch(real(self.band[0] * np.exp(np.interp(place, coordinate, logarithm))))
+
+    def scale(self) -> tuple[Float[np.ndarray, " landmark"], Float[np.ndarray, " landmark"]]:
+        """The logarithm of the landmarks over the first one, and their coordinates."""
+        landmarks = np.asarray(self.landmarks)
+        return np.log(landmarks / landmarks[0]), np.linspace(-1, 1, landmarks.size)
+
+    def points(self) -> Float[np.ndarray, " term"]:
+        """Places of the kernels."""
+        return chebyshev.points(self.terms) if self.terms else np.linspace(-1, 1, self.nodes)
 
     def mixtures(self) -> Float[np.ndarray, "node term"]:
         """Weights of the terms at the nodes."""
@@ -85,30 +105,41 @@ class AbstractChromaticPSF(AbstractPSF):
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the terms at the two nodes next to a wavelength, or of the polynomial."""
-        middle, half = math.sqrt(self.band[0] * self.band[1]), math.log(self.band[1] / self.band[0]) / 2
-        place = jnp.clip(jnp.log(wave / middle) / half, -1, 1)
+        logarithm, coordinate = (jnp.asarray(column, wave.dtype) for column in self.scale())
+        place = jnp.interp(jnp.log(wave / self.band[0]), logarithm, coordinate)
         if not self.nodes:
             return chebyshev.weights(place, self.terms).T
         nodes = np.linspace(-1, 1, self.nodes)
         bend = BEND * jnp.diff(jnp.log(self.stretched(nodes))).astype(wave.dtype)
-        mixtures = jnp.asarray(self.mixtures(), wave.dtype)
-        return jnp.matmul(mixtures.T, piecewise.weights(place, nodes, bend), precision=jax.lax.Precision.HIGHEST)
+        of_nodes = piecewise.weights(place, nodes, bend)
+        if not self.terms:
+            return of_nodes
+        return jnp.matmul(jnp.asarray(self.mixtures(), wave.dtype).T, of_nodes, precision=jax.lax.Precision.HIGHEST)
 
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """Between every two nodes these; without nodes all terms at all wavelengths."""
         if not self.nodes:
             return (Range(0, wave.size, 0, self.terms),)
-        nodes = np.linspace(math.log(self.band[0]), math.log(self.band[1]), self.nodes)
+        logarithm, coordinate = self.scale()
+        place = np.interp(np.log(wave / self.band[0]), logarithm, coordinate)
+        between = piecewise.ranges(place, np.linspace(-1, 1, self.nodes))
+        if not self.terms:
+            return between
         mixtures = [tuple(row) for row in self.mixtures().tolist()]
-        return tuple(
-            Range(one.first, one.last, 0, self.terms, tuple(mixtures[one.low : one.high]))
-            for one in piecewise.ranges(np.log(wave), nodes)
-        )
+        return tuple(Range(one.first, one.last, 0, self.terms, tuple(mixtures[one.low : one.high])) for one in between)
 
     def enough(self) -> tuple[int, int]:
-        """Terms and nodes, at most 32, that show a Gaussian of the present stretch to 2e-4 of its peak. On the host."""
-        place, square = np.linspace(-1, 1, 257), np.linspace(0, 4, 33)[:, None] ** 2
+        """Terms and nodes that show a Gaussian of the present stretch to 2e-4 of its peak. On the host.
+
+        There are nodes at all landmarks, as many in between as the steepest part needs, and no more than 64, unless
+        there are more landmarks.
+        """
+        steps = len(self.landmarks) - 1
+        place, square = np.linspace(-1, 1, 1 + 16 * max(16, steps)), np.linspace(0, 4, 33)[:, None] ** 2
         widths = np.log(np.asarray(self.stretched(place), np.float64))
+        steepest = np.abs(np.diff(widths)).max() * (place.size - 1)
+        parts = math.ceil(steepest / steps * math.sqrt(CURVED / ENOUGH))
+        nodes = 1 + steps * max(1, min(parts, (MOST - 1) // steps)) if self.nodes else 0
 
         def profile(widths: Float[np.ndarray, " point"]) -> Float[np.ndarray, "radius point"]:
             return np.exp(-2 * widths - square * np.exp(-2 * widths))
@@ -118,16 +149,15 @@ class AbstractChromaticPSF(AbstractPSF):
             error = np.abs(at_points @ chebyshev.between(terms, place).T - profile(widths)).max(axis=0)
             return bool((error > ENOUGH / (5 if self.nodes else 1) * profile(widths).max(axis=0)).any())
 
-        terms = next((count for count in range(2, MOST) if not departs(count)), MOST)
-        steepest = np.abs(np.diff(widths)).max() * (place.size - 1)
-        return terms, min(MOST, max(2, 1 + math.ceil(steepest * math.sqrt(CURVED / ENOUGH)))) if self.nodes else 0
+        terms = (count for count in range(2, nodes or MOST) if not departs(count))
+        return next(terms, 0 if nodes else MOST), nodes
 
     def profiles(self) -> list[Brightness]:
-        """The profiles at the Chebyshev points."""
-        found = self.stretched(chebyshev.points(self.terms))
+        """The profiles of the kernels."""
+        found = self.stretched(self.points())
         return [
             lambda east, north, s=found[term]: self.psf.brightness(east / s, north / s) / s**2
-            for term in range(self.terms)
+            for term in range(self.points().size)
         ]
 
     def sharpest(self) -> float:

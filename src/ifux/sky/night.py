@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from ifux.sky.bands import BANDS, flux_of
+from ifux.sky.bands import BANDS, flux_of, photons_through
 from ifux.sky.curve import Curve
 from ifux.sky.extinction import extinction
 from ifux.sky.lines import LINES
@@ -15,13 +15,19 @@ from ifux.typing import Limits
 from ifux.units import FLUX_UNIT
 
 BRIGHTNESS = {
-    "paranal": {"U": 22.3, "B": 22.6, "V": 21.6, "R": 20.9, "I": 19.7, "J": 16.5, "H": 14.4, "K": 13.0},
-    "ctio": {"U": 22.0, "B": 22.7, "V": 21.8, "R": 20.9, "I": 19.9, "J": 15.7, "H": 14.1, "K": 13.0},
+    "paranal": {"U": 22.09, "B": 22.78, "V": 21.83, "R": 21.06, "J": 16.87, "H": 14.42, "K": 13.0},
+    "ctio": {"U": 22.0, "B": 22.7, "V": 21.8, "R": 20.9, "J": 15.7, "H": 14.1, "K": 13.0},
 }
 """At the zenith without moon [mag/arcsec2].
 
-References: Patat (2003), A&A 400, 1183 (UBVRI of Paranal, at the maximum of the sun's cycle); Cuby, Lidman & Moutou
-(2000), The Messenger 101, 2 (JHK); NOAO Newsletter 10 (1987) for Cerro Tololo.
+Of Paranal at a mean activity of the sun, with the heat of a telescope in K. In 2000 and 2001, when the sun was at its
+maximum, the sky was brighter by up to a quarter: 22.3, 22.6, 21.6, 20.9 and 19.7 in UBVRI (Patat 2003). J, H and K of
+Cerro Tololo are assumed: they have not been seen in print.
+
+References: Paranal by ESO's SkyCalc, version 1.4.3, for a monthly mean of 130 solar flux units, the ecliptic pole and
+the whole year (its output is kept in github.com/sdss/lvmetc_lco_script, database/sky/readme_0.txt), the model of Noll
+et al. (2012), A&A 543, A92; K by Cuby, Lidman & Moutou (2000), The Messenger 101, 2; Patat (2003), A&A 400, 1183; Cerro
+Tololo in UBVRI by NOAO Newsletter 10 (1987), at the minimum of the sun's cycle.
 """
 
 END = 1e4
@@ -46,11 +52,16 @@ def night_sky(
 ) -> Sky:
     r"""A dark and clear sky of published brightness, with its strong lines, from 3000 to 25,000 angstrom.
 
-    The continuum between the lines is that which makes up, with them, the brightness of each broad band. From 10,000
-    angstrom on the lines are in it, and in K the heat of a telescope. With the airmass X it brightens as
-    $(1 - f) + fX$, dimmed by the additional extinction. The bands of water and oxygen are not in the transmission:
-    ESO's SkyCalc has them, a better continuum (this one is half as bright again at 7000 angstrom, and a third fainter
-    at 8000) and a thousand lines more.
+    The continuum between the lines is that which makes up, with them, the brightness of U, B, V and R through their
+    passbands, and is flat from R to 10,000 angstrom: so it is, to 4 per cent, between the lines of a deep spectrum of
+    Paranal's sky at 7100, 7900 and 10,430 angstrom. In I this sky has then 19.6 mag/arcsec2, where 19.74 are published
+    of Paranal and 19.9 of Cerro Tololo. From 10,000 angstrom on the lines are in the continuum, and in K the heat of a
+    telescope. With the airmass X it brightens as $(1 - f) + fX$, dimmed by the additional extinction.
+
+    What it has not: the bands of water and oxygen in the transmission, and a thousand lines that are weaker than its
+    two hundred. Those add up to about a sixth of the continuum, which has them in, but stand in bunches: from 8000 to
+    8004 angstrom that spectrum is half as bright again as between its lines. ESO's SkyCalc has both, and beside it this
+    sky is 12 per cent too bright at 7000 angstrom and 40 too faint at 8000.
 
     Args:
         site: Whose brightness; the transmission is that of Paranal.
@@ -59,8 +70,10 @@ def night_sky(
         moon_distance: From the source [degree].
         fwhm: That the spectrograph gives the lines [angstrom].
 
-    References: Patat (2003), A&A 400, 1183, appendix C (airmass); moonlight by Krisciunas & Schaefer (1991), PASP 103,
-    1033, in V, and elsewhere in proportion to what the atmosphere scatters of sunlight.
+    References: Patat (2003), A&A 400, 1183, appendix C (airmass); the spectrum by Hanuschik (2003), A&A 407, 1157: by
+    its sampling and its end it is what github.com/desihub/specsim keeps as a dark sky; moonlight by Krisciunas &
+    Schaefer (1991), PASP 103, 1033, in V, with their surge near full moon, and elsewhere in proportion to what the
+    atmosphere scatters of sunlight.
     """
     wavelength = np.linspace(3000, 25000, 4401)
     zenith = extinction(wavelength)
@@ -84,20 +97,24 @@ def night_sky(
 def continuum(magnitudes: dict[str, float], wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
     """What makes up, with the lines, the brightness of all bands [1e-20 erg/s/cm2/angstrom/arcsec2].
 
-    Its logarithm runs straight between their effective wavelengths, up to the end of the lines and from there on.
+    Its logarithm runs straight between the effective wavelengths of U, B, V and R. Each is divided by what its band has
+    too much, until none has.
     """
-    centres = np.array([BANDS[band][0] for band in magnitudes])
-    level = np.log([between(band, magnitude) for band, magnitude in magnitudes.items()])
-    inner = centres < END
-    parts = (np.interp(wavelength, centres[some], level[some]) for some in (inner, ~inner))
+    nodes, goals = np.array([BANDS[b][0] for b in "UBVR"]), np.array([flux_of(b, magnitudes[b]) for b in "UBVR"])
+    level, fine = np.log(goals / FLUX_UNIT), np.arange(3000.0, END, 5.0)
+    for _ in range(30):
+        smooth = np.exp(np.interp(fine, nodes, level))
+        level -= np.log([through(band, fine, smooth) for band in "UBVR"]) - np.log(goals / FLUX_UNIT)
+    infrared = [band for band in magnitudes if BANDS[band][0] > END]
+    beyond = np.log([flux_of(band, magnitudes[band]) / FLUX_UNIT for band in infrared])
+    parts = np.interp(wavelength, nodes, level), np.interp(wavelength, [BANDS[band][0] for band in infrared], beyond)
     return np.exp(np.where(wavelength < END, *parts))
 
 
-def between(band: str, magnitude: float) -> float:
-    """Of the brightness of a band, what its lines leave to the continuum [1e-20 erg/s/cm2/angstrom/arcsec2]."""
-    centre, width, _ = BANDS[band]
-    inside = np.abs(LINES[:, 0] - centre) < width / 2
-    return flux_of(band, magnitude) / FLUX_UNIT - LINES[inside, 1].sum() / width
+def through(band: str, wavelength: Float[np.ndarray, " node"], smooth: Float[np.ndarray, " node"]) -> float:
+    """The mean over an optical band of the lines and of a continuum, on even wavelengths."""
+    counts, of_lines = photons_through(band, wavelength), photons_through(band, LINES[:, 0])
+    return float((counts @ smooth + of_lines @ LINES[:, 1] / (wavelength[1] - wavelength[0])) / counts.sum())
 
 
 def moonlight(
@@ -105,7 +122,7 @@ def moonlight(
 ) -> Float[np.ndarray, " node"]:
     """What the atmosphere scatters of it into the line of sight [1e-20 erg/s/cm2/angstrom/arcsec2]."""
     phase = math.degrees(math.acos(2 * moon - 1))
-    illuminance = 10 ** (-0.4 * (3.84 + 0.026 * phase + 4e-9 * phase**4))
+    illuminance = 10 ** (-0.4 * (3.84 + 0.026 * phase + 4e-9 * phase**4)) * max(1.0, 1.35 - 0.05 * phase)
     angular = 10**5.36 * (1.06 + math.cos(math.radians(away)) ** 2) + 10 ** (6.15 - away / 40)
     high = (1 - 0.96 * math.cos(math.radians(MOON)) ** 2) ** -0.5
     share = 10 ** (-0.4 * zenith * high) * (1 - 10 ** (-0.4 * zenith * airmass))
