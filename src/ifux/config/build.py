@@ -15,6 +15,7 @@ import numpy as np
 from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError
+from ifux.exposure import masked
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
@@ -214,7 +215,7 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
     if sentence := beyond_memory(voxels(stages, observed)):
         raise InputError(f"telescope: {sentence}")
     stages["noise"] = noise(description, stages["spaxels"], observed)
-    return stages, observed
+    return stages, masked(observed, stages["noise"])
 
 
 def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> AbstractNoise:
@@ -269,6 +270,7 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None
     if sentence := beyond_memory(voxels(stages, observed, basis=ssp.size)):
         raise InputError(f"telescope: {sentence}")
     stages["noise"] = noise(description, stages["spaxels"], observed)
+    observed = masked(observed, stages["noise"])
     return Telescope(wavelengths=observed, ssp=ssp, **stages)
 
 
