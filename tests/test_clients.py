@@ -265,9 +265,10 @@ SEEN_BY = {
     ],
 )
 def test_ppxf_recovers_normal_velocities_from_the_file_of_an_instrument(data, tmp_path, instrument, name):
-    """One cloud a spaxel, its velocities exactly normal, no PSF: to 0.3 km/s, and dispersions to 2 km/s.
+    """One cloud a spaxel, its velocities exactly normal, no PSF: to 0.3 km/s, and so are dispersions.
 
-    What is left are pixels that are even in wavelength, and the fit. The widest of NIRSpec's is 144 km/s.
+    To 2 km/s where the channels are even in wavelength: interpolating them for the fit blurs them, and one of NIRSpec
+    is up to 144 km/s wide.
     """
     pytest.importorskip("ppxf")
     library, (redshift, wavelengths) = few_of(library_named(name, data)), SEEN_BY[instrument]
@@ -291,7 +292,8 @@ def test_ppxf_recovers_normal_velocities_from_the_file_of_an_instrument(data, tm
     cube, fit = fits.getdata(tmp_path / "cube.fits", "DATA"), Fitter(library, redshift, tmp_path / "cube.fits")
     found = np.array([fit(cube[:, 0, x].astype(np.float64), 1e-3 * cube[:, 0, x].mean()) for x in range(len(truth))])
     assert found[:, 0] == pytest.approx([mean for mean, _ in truth], abs=0.3)
-    assert found[:, 1] == pytest.approx([spread for _, spread in truth], abs=2)
+    blurred = 0.3 if instrument == "manga-log" else 2
+    assert found[:, 1] == pytest.approx([spread for _, spread in truth], abs=blurred)
 
 
 @pytest.mark.slow
