@@ -274,7 +274,6 @@ def test_ppxf_recovers_normal_velocities_from_the_file_of_an_instrument(data, tm
     library, (redshift, wavelengths) = few_of(library_named(name, data)), SEEN_BY[instrument]
     truth = [(-300.0, 80.0), (-40.0, 120.0), (0.0, 100.0), (150.0, 200.0), (350.0, 60.0)]
     quantiles = norm.ppf((np.arange(400) + 0.5) / 400)
-    quantiles = quantiles / quantiles.std()
     velocity = np.concatenate([mean + spread * quantiles for mean, spread in truth])
     telescope = ifux.instrument(
         instrument, redshift=redshift, library=library, wavelengths=wavelengths, orientation=EulerOrientation(),
