@@ -8,7 +8,7 @@ every spaxel. Nothing here knows of stencils, nodes, bases, kernels cut at a rea
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, make_interp_spline
 
 LIGHT = 299792.458
 FINE = 8
@@ -101,10 +101,7 @@ class Specification:
         luminosity = mass * self.population(age, metallicity, alpha)
         if self.attenuation is not None:
             luminosity = luminosity * self.attenuation(rest)
-        step = rest[1] - rest[0]
-        below = CubicSpline(
-            np.append(rest, rest[-1] + step) - step / 2, np.concatenate([[0.0], np.cumsum(luminosity) * step])
-        )
+        below = make_interp_spline(rest, luminosity, k=2).antiderivative()
         # The detector's range, finely divided and extended, taken to the rest frame through vacuum.
         pixels = self.edges
         if pixels is None:

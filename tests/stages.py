@@ -6,6 +6,7 @@ Each entry makes its example when it is called, in the precision of the test tha
 import numpy as np
 
 from ifux import (
+    BadPixelNoise,
     BoxcarLSF,
     CalzettiCurve,
     CardelliCurve,
@@ -249,6 +250,8 @@ NOISES = {
     "target in a band": lambda: TargetSNRNoise(20.0, 0.8, np.linspace(0, 1, OBSERVED.size)),
     "exposure": exposure,
     "counts": lambda: PoissonNoise(exposure()),
+    "exposure behind a filter": lambda: exposure(filter=np.linspace(0.7, 1, OBSERVED.size)),
+    "bad pixels": lambda: BadPixelNoise(exposure(), 3600.0, 0.01, 0.02, 1.5),
 }
 WAVELENGTHS = {
     "even": lambda: OBSERVED,

@@ -109,6 +109,7 @@ MINIMAL = {
     ("noise", "constant"): {"level": 1.0},
     ("noise", "target-snr"): {"snr": 30.0},
     ("noise", "scaled"): {"noise": {"kind": "target-snr", "snr": 30.0}, "factor": 0.5},
+    ("noise", "bad-pixels"): {"noise": {"kind": "constant", "level": 0.5}, "time": 900.0},
     ("noise", "exposure"): {
         "throughput": {"kind": "flat", "value": 0.3},
         "sky": {"kind": "night"},
@@ -393,8 +394,8 @@ WRONG = {
     'telescope.psf={"kind": "none", "fwhm": 1}': "telescope.psf.fwhm: NoPSF takes no keys: choose another kind",
     'telescope.psf={"kind": "moffat"}': "telescope.psf.fwhm: MoffatPSF needs it, and it is missing",
     "telescope.colour=1": "telescope.colour: a telescope takes [",
-    "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'library', 'scheme', 'seed', "
-    "'telescope']",
+    "colour=1": "configuration.colour: a configuration takes ['compute', 'galaxy', 'layout', 'library', 'scheme', "
+    "'seed', 'telescope']",
     "telescope.ssp.library=x": "telescope.ssp.library: GridSSP takes ['alpha', 'imf_slope']",
     "telescope.orientation.axes=[[1]]": "telescope.orientation.axes: InclinedOrientation takes ['azimuth', ",
     "telescope.instrument=muse": f"telescope.instrument: 'muse' is none of the {PRESETS} that `ifux instruments` lists",

@@ -311,6 +311,188 @@ def test_specutils_reads_logarithmic_channels(logarithmic, tmp_path):
     assert np.array_equal(other.flux.value, logarithmic.flux, equal_nan=True)
 
 
+def as_ngist_reads(path, redshift, origin):
+    """What nGIST's readData/MUSE_WFM.py takes from a file: its extensions by their place, its axis from two cards."""
+    with fits.open(path) as file:
+        header, data, variance = file[1].header, file[1].data, file[2].data
+    wave = (header["CRVAL3"] + np.arange(data.shape[0]) * header["CD3_3"]) / (1 + redshift)
+    pitch = header["CD2_2"] * 3600
+    x, y = np.meshgrid(
+        *((np.arange(size) - start) * pitch for size, start in zip(data.shape[:0:-1], origin, strict=True))
+    )
+    spectra, variances = (values.reshape(data.shape[0], -1) for values in (data, variance))
+    ratio = np.nanmedian(spectra / np.sqrt(variances), axis=0)
+    return wave, spectra, variances, ratio, pitch, x.ravel(), y.ravel()
+
+
+def test_ngist_finds_what_it_asks_of_muse(cube, tmp_path):
+    """With a gap, flags and a resolution. It takes any third extension for the variance, so there must be one."""
+    grid = replace(cube.wavelengths, gaps=[(4702.0, 4706.0)])
+    missing = grid.missing()[:, None, None]
+    flags = np.broadcast_to(np.where(missing, np.int32(MISSING), np.int32(0)), cube.flux.shape)
+    flux, variance = (np.where(missing, np.nan, values).astype(np.float32) for values in (cube.flux, cube.variance))
+    one = replace(
+        cube, wavelengths=grid, flux=flux, variance=variance, quality=flags, resolution=np.full(12, 2.6)
+    )  # fmt: skip
+    write_cube(tmp_path / "a.fits", one)
+    wave, spectra, variances, ratio, pitch, x, y = as_ngist_reads(tmp_path / "a.fits", 0.01, (4, 3))
+    assert wave == pytest.approx(grid.centres() / 1.01, rel=1e-12) and pitch == pytest.approx(0.2)
+    assert np.array_equal(spectra, flux.reshape(12, -1), equal_nan=True)
+    assert np.array_equal(variances, variance.reshape(12, -1), equal_nan=True)
+    expected = np.nanmedian(flux / np.sqrt(variance), axis=0).ravel()
+    assert ratio == pytest.approx(expected, rel=1e-5) and np.isfinite(ratio).all()
+    assert (x[0], x[-1], y[0], y[-1]) == pytest.approx((-0.8, 0.8, -0.6, 0.6))
+    with fits.open(tmp_path / "a.fits") as file:
+        assert [hdu.name for hdu in file][1:5] == ["DATA", "STAT", "DQ", "LSF"]
+        assert np.array_equal(file["LSF"].data, one.resolution) and file["LSF"].header["BUNIT"] == "Angstrom"
+    assert np.array_equal(read_cube(tmp_path / "a.fits").resolution, one.resolution)
+
+
+# --- the layout of MaNGA ----------------------------------------------------------------------------------------------
+
+FLAGS = {(3, 2, 4): 8192, (5, 0, 0): 32, (6, 6, 8): 4096, (0, 1, 1): 8192 + 32}
+"""A dead pixel, a cosmic ray, a full pixel, and two of them."""
+
+
+@pytest.fixture(params=["LOG", "LIN"])
+def bundle(request, cube, tmp_path):
+    """A cube in that layout, with its path: a gap, and what happens to voxels."""
+    gap = [(3625.0, 3627.0)]
+    grids = {"LOG": replace(UNEVEN["WAVE-LOG"], gaps=gap), "LIN": Wavelengths(3622.0, 1.0, 12, "vacuum", gap)}
+    grid = grids[request.param]
+    flags = np.zeros(cube.flux.shape, np.int32)
+    flags[grid.missing()] = MISSING
+    for place, flag in FLAGS.items():
+        flags[place] |= flag
+    lost = (flags & (MISSING + 8192 + 32)) != 0
+    flux, variance = (np.where(lost, np.nan, values).astype(np.float32) for values in (cube.flux, cube.variance))
+    one = replace(
+        cube, wavelengths=grid, pitch=(0.5, 0.5), flux=flux, variance=variance, quality=flags,
+        resolution=np.linspace(2.4, 2.9, 12),
+    )  # fmt: skip
+    path = tmp_path / f"manga-0-0-{request.param}CUBE.fits.gz"
+    write_cube(path, one, layout="manga")
+    return one, path
+
+
+def test_layout_of_manga_is_that_of_its_data_model(bundle):
+    """Extensions, their order, units and types: DR17."""
+    cube, path = bundle
+    with fits.open(path) as file:
+        file.verify("exception")
+        names = [
+            "PRIMARY", "FLUX", "IVAR", "MASK", "LSFPOST", "LSFPRE", "WAVE", "SPECRES", "SPECRESD", "PRESPECRES",
+            "PRESPECRESD", "mass", "VELOCITY", "count",
+        ]  # fmt: skip
+        assert [hdu.name for hdu in file] == names
+        shape = cube.flux.shape
+        assert all(file[name].shape == shape for name in names[1:6]) and file["MASK"].header["BITPIX"] == 32
+        assert all(file[name].shape == shape[:1] for name in names[6:11])
+        header = file["FLUX"].header
+        form = "-LOG" if "LOGCUBE" in path.name else ""
+        assert (header["CTYPE3"], header["CUNIT3"], header["CRPIX3"]) == (f"WAVE{form}", "Angstrom", 1)
+        assert header["BUNIT"] == "1E-17 erg/s/cm^2/Ang/spaxel" and header["CD1_1"] == pytest.approx(-0.5 / 3600)
+        assert header["CD3_3"] == pytest.approx(np.diff(file["WAVE"].data)[0], rel=2e-4)
+        wave = WCS(header).wcs_pix2world(np.stack([np.zeros(12), np.zeros(12), np.arange(12)], 1), 0)[:, 2]
+        assert file["WAVE"].data == pytest.approx(1e10 * wave, rel=1e-9)
+        good = np.isfinite(cube.flux)
+        assert file["FLUX"].data[good] == pytest.approx(cube.flux[good] * 1e-3, rel=1e-6)
+        assert file["IVAR"].data[good] == pytest.approx(1e6 / cube.variance[good], rel=1e-6)
+        assert not file["FLUX"].data[~good].any() and not file["IVAR"].data[~good].any()
+        mask = file["MASK"].data
+        assert np.array_equal(mask & 1 != 0, ~good) and np.array_equal(mask & 1024 != 0, cube.quality != 0)
+        before, after = file["LSFPRE"].data[:, 3, 4], file["LSFPOST"].data[:, 3, 4]
+        assert before * np.sqrt(8 * np.log(2)) == pytest.approx(cube.resolution, rel=1e-6)
+        assert after**2 - before**2 == pytest.approx(cube.wavelengths.widths() ** 2 / 12, rel=1e-4)
+        power = file["WAVE"].data / np.sqrt(8 * np.log(2))
+        assert file["SPECRES"].data == pytest.approx(power / after, rel=1e-6)
+        assert file["PRESPECRES"].data == pytest.approx(power / before, rel=1e-6)
+
+
+def test_layout_of_manga_comes_back(bundle):
+    """But for what kind of bad a voxel is, of which that survey has one."""
+    cube, path = bundle
+    again = read_cube(path)
+    for name in ("flux", "variance"):
+        assert np.allclose(getattr(again, name), getattr(cube, name), rtol=3e-7, atol=0, equal_nan=True)
+    assert np.array_equal(again.quality != 0, cube.quality != 0)
+    assert np.array_equal(again.quality == MISSING, np.isnan(cube.flux)) and {*np.unique(again.quality)} <= {
+        0,
+        MISSING,
+        16384,
+    }
+    assert again.resolution == pytest.approx(cube.resolution, rel=1e-12)
+    for name in ("wavelengths", "pitch", "position", "seed", "title", "notes", "history"):
+        assert getattr(again, name) == getattr(cube, name)
+    assert read_configuration(path) == HISTORY and list(again.maps) == list(cube.maps)
+    write_cube(path, again, layout="manga", overwrite=True)
+    assert np.array_equal(read_cube(path).flux, again.flux, equal_nan=True)
+
+
+def test_marvin_and_the_analysis_pipeline_find_what_they_ask_for(bundle):
+    """What marvin.tools.Cube takes from a file, and what mangadap's MaNGADataCube and DRPFits do."""
+    cube, path = bundle
+    with fits.open(path) as file:
+        header = file[1].header
+        assert WCS(header).wcs.naxis == 3 and (header["NAXIS2"], header["NAXIS1"]) == cube.flux.shape[1:]
+        assert len(file["WAVE"].data) == cube.wavelengths.size
+        assert header["PLATEIFU"] == f"{int(header['PLATEID'])}-{int(header['IFUDSGN'])}"
+        assert header["VERSDRP3"] == "v3_1_1" and header["MANGAID"] and "APOGEE" not in header["SRVYMODE"]
+        # mangadap: plate, bundle and sampling from the name, arrays transposed, coordinates of the object
+        plate, ifu, sampling = path.name.split("-")[1:4]
+        assert (int(plate), int(ifu)) == (int(header["PLATEID"]), int(header["IFUDSGN"]))
+        assert ("LOG" in sampling) == ("LOG" in header["CTYPE3"])
+        primary = file[0].header
+        assert primary["EBVGAL"] == 0 and primary["DRP3QUAL"] == 0
+        assert (primary["OBJRA"], primary["OBJDEC"]) == cube.position == (primary["IFURA"], primary["IFUDEC"])
+        flux, weight = (
+            np.ma.MaskedArray(file[name].data.T, file["MASK"].data.T & 1024 != 0) for name in ("FLUX", "IVAR")
+        )
+        assert (
+            flux.shape == cube.flux.shape[::-1]
+            and (weight.compressed() > 0).all()
+            and np.isfinite(flux.compressed()).all()
+        )
+        available = [name for name in ("LSFPRE", "PRESPECRES", "LSFPOST", "SPECRES") if name in file]
+        assert available[0] == "LSFPRE" and file[available[0]].data.min() > 0
+        power = file["WAVE"].data[:, None, None] / file[available[0]].data / 2.3548200450309493
+        assert power[:, 0, 0] == pytest.approx(cube.wavelengths.centres() / cube.resolution, rel=1e-6)
+        # the pixel scale as mangadap measures it
+        corners = WCS(header).all_pix2world([[1, 1, 1], [1, 2, 1], [2, 2, 1], [2, 1, 1]], 1)
+        x, y = (corners[:, 0] - corners[0, 0]) * np.cos(np.radians(corners[0, 1])), corners[:, 1]
+        area = 0.5 * abs(x @ np.roll(y, 1) - y @ np.roll(x, 1))
+        assert 3600 * np.sqrt(area) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_specutils_knows_the_layout_of_manga(bundle):
+    """By its own loader, which tells the survey from the header."""
+    specutils = pytest.importorskip("specutils")
+    cube, path = bundle
+    other = specutils.Spectrum.read(str(path))
+    assert other.flux.unit.to_string().count("spaxel") == 1 and other.flux.value.max() == pytest.approx(
+        np.nanmax(cube.flux) * 1e-3, rel=1e-6
+    )
+    assert other.spectral_axis.to_value(u.AA) == pytest.approx(cube.wavelengths.centres(), rel=1e-9)
+    assert np.count_nonzero(other.mask) == np.count_nonzero(cube.quality)
+
+
+def test_what_manga_cannot_hold_is_refused_before_a_file_is_there(cube, tmp_path):
+    vacuum = replace(cube, wavelengths=replace(cube.wavelengths, medium="vacuum"), resolution=np.full(12, 2.5))
+    for one, words in (
+        (replace(vacuum, wavelengths=cube.wavelengths), "channels in vacuum that are even"),
+        (replace(vacuum, wavelengths=UNEVEN["WAVE-TAB"]), "channels in vacuum that are even"),
+        (replace(vacuum, variance=None), "observe with noise"),
+        (replace(vacuum, resolution=None), "the cube does not state it"),
+    ):
+        with pytest.raises(InputError, match=words):
+            write_cube(tmp_path / "a.fits", one, layout="manga")
+    with pytest.raises(InputError, match="'sauron' is not one of"):
+        write_cube(tmp_path / "a.fits", vacuum, layout="sauron")
+    assert not [*tmp_path.iterdir()]
+    write_cube(tmp_path / "a.fits", replace(vacuum, history={"layout": "manga"}))
+    assert fits.getheader(tmp_path / "a.fits", "FLUX")["NAXIS"] == 3
+
+
 @pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED:astropy.utils.exceptions.AstropyPendingDeprecationWarning")
 # mpdaf leaves the file open that it cannot read
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
@@ -375,9 +557,9 @@ def test_failure_leaves_nothing_behind(cube, tmp_path, monkeypatch, overwrite):
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     append = ifux.io.files.cube._append
 
-    def full_disk(file, cards, array, dtype):
-        append(file, cards, array, dtype)
-        if ("EXTNAME", "STAT") in cards:
+    def full_disk(file, image):
+        append(file, image)
+        if ("EXTNAME", "STAT") in image.cards:
             raise OSError("no space left on device")
 
     monkeypatch.setattr(ifux.io.files.cube, "_append", full_disk)

@@ -9,6 +9,7 @@ import pytest
 import scipy.interpolate
 import scipy.optimize
 import scipy.special
+import scipy.stats
 import stages
 from astropy.io import fits
 from specification import Specification, gaussian
@@ -48,8 +49,7 @@ BACON = (5.866e-8, -9.187e-4, 6.040)
 def lines(fwhm=1.5, places=PLACES, step=0.5, low=4640.0, high=9420.0):
     """A library of emission lines on nothing, three pixels wide, one a population, at `places` at rest."""
     wavelength = np.arange(low, high, step)
-    sigma, edges = fwhm / FWHM, np.append(wavelength, wavelength[-1] + step) - step / 2
-    share = [np.diff(scipy.special.ndtr((edges - place) / sigma)) / step for place in places]
+    share = [scipy.stats.norm.pdf(wavelength, place, fwhm / FWHM) for place in places]
     return SSPLibrary(
         name="lines",
         metallicity=np.array([0.01, 0.02]),
@@ -125,6 +125,27 @@ def test_recorded_line_has_the_width_that_was_asked_for(bits, name, measured):
         assert line.sum() * MUSE.step == pytest.approx(1, abs=1e-4)
 
 
+RECORDED = {
+    "before the pixel": (lambda: GaussianLSF(2.65), 2.65, 0.0),
+    "with the pixel": (lambda: GaussianLSF(2.65, True), np.sqrt(2.65**2 - 8 * np.log(2) * 1.25**2 / 12), 0.0),
+    "of the library": (NoLSF, 2.2 * 1.001, 0.0),
+    "finer than the library": (lambda: GaussianLSF(1.0), 2.2 * 1.001, 0.0),
+    "table": (lambda: TableLSF([4700.0, 9400.0], [2.38, 3.32]), 2.4, 2e-4),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_resolution_that_a_telescope_tells_is_that_of_a_line(double, name):
+    """Before the pixel, from the line as it is recorded; that of the library where it is the coarser one."""
+    make, width, slope = RECORDED[name]
+    telescope = spectrograph(make(), lines(2.2), VelocityChannels(9.0, 9.0, degree=0))
+    told, wave = np.asarray(telescope.resolution()), MUSE.centres()
+    assert told == pytest.approx(width + slope * (wave - 4800), rel=1e-6)
+    for line, place in zip(np.asarray(recorded(telescope, real(0.001))), np.array(PLACES) * 1.001, strict=True):
+        before = np.sqrt(gaussian_fwhm(line, wave) ** 2 - 8 * np.log(2) * 1.25**2 / 12)
+        assert before == pytest.approx(np.interp(place, wave, told), rel=1.5e-2)
+
+
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 PIXEL = Wavelengths(5000.0, 0.2, 2, "air")
@@ -157,33 +178,27 @@ def test_gauss_hermite_line_is_that_of_the_paper(double, h3, h4, measured):
     if not measured:
         shape = np.polynomial.hermite.hermval(y, [1, 0, 0, h3 / np.sqrt(2**3 * 6), h4 / np.sqrt(2**4 * 24)])
         expected = np.exp(-0.5 * y**2) / (np.sqrt(2 * np.pi) * sigma * norm) * shape
-        # The pixels of the library are of width 0.2 in a line of 4.
-        assert np.abs(line - expected).max() < 2e-3 * expected.max()
+        assert np.abs(line - expected).max() < 1e-6 * expected.max()
     step, pixel = 0.2, 0.2**2 / 12
     total = line.sum() * step
     mean = (line * x).sum() * step
     second = (line * x**2).sum() * step
     assert total == pytest.approx(1, abs=1e-9)
     assert mean == pytest.approx(np.sqrt(3) * h3 * sigma / norm, abs=1e-6)
-    variance = sigma**2 * (1 + np.sqrt(24) * h4 / norm) + pixel - (pixel if measured else 0)
+    variance = sigma**2 * (1 + np.sqrt(24) * h4 / norm) - (pixel if measured else 0)
     assert second == pytest.approx(variance, rel=1e-6)
 
 
 @pytest.mark.parametrize(("width", "fwhm"), [(10.0, 0.6), (6.0, 1.5)])
 def test_boxcar_line_is_a_flat_top_with_the_sides_of_the_library(double, width, fwhm):
-    """A Gaussian over the slit that is left, over pixels; its variance is that of the slit asked for."""
+    """A Gaussian over the slit that is left; its variance is that of the slit asked for."""
     library, sigma = narrow(fwhm), fwhm / FWHM
     line, x = np.asarray(blurred(BoxcarLSF(width), GridSSP.from_library(library))), library.wavelength - 5000.0
     left = np.sqrt(width**2 - 12 * sigma**2)
-
-    def ramp(z):
-        return z * scipy.special.ndtr(z / sigma) + sigma * np.exp(-0.5 * (z / sigma) ** 2) / np.sqrt(2 * np.pi)
-
-    edges = [x + 0.1 + left / 2, x - 0.1 + left / 2, x + 0.1 - left / 2, x - 0.1 - left / 2]
-    expected = (ramp(edges[0]) - ramp(edges[1]) - ramp(edges[2]) + ramp(edges[3])) / (0.2 * left)
+    expected = np.diff(scipy.special.ndtr((x + np.array([[-left / 2], [left / 2]])) / sigma), axis=0)[0] / left
     # The narrower line of three pixels has a little beyond the highest frequency of its pixels.
     assert np.abs(line - expected).max() < 1e-5 * expected.max()
-    assert (line * x**2).sum() * 0.2 == pytest.approx(width**2 / 12 + 0.2**2 / 12, rel=1e-5)
+    assert (line * x**2).sum() * 0.2 == pytest.approx(width**2 / 12, rel=1e-5)
     if width > 12 * fwhm:
         falling = slice(line.size // 2, None)
         half = np.interp(0.5, (line / line[line.size // 2])[falling][::-1], x[falling][::-1])
@@ -197,7 +212,7 @@ def test_width_that_varies_threefold_is_that_of_every_place(double):
     seen = np.asarray(blurred(lsf, GridSSP.from_library(library), 3))
     for line, centre in zip(seen, (5000.0, 7000.0, 9000.0), strict=True):
         # The width changes along the line itself: it is that of the place where the light arrives.
-        sigma = np.sqrt(((2e-3 * library.wavelength - 2.0) / FWHM) ** 2 + 1 / 12)
+        sigma = (2e-3 * library.wavelength - 2.0) / FWHM
         expected = np.exp(-0.5 * ((library.wavelength - centre) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
         assert np.abs(line - expected).max() < 1e-3 * expected.max()
 

@@ -15,6 +15,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from ifux import (
+    BadPixelNoise,
     ConstantNoise,
     InputError,
     PoissonNoise,
@@ -92,6 +93,160 @@ def test_tables_that_are_not_on_the_channels_are_refused():
     for name, value in (("throughput", 1.5), ("time", 0.0), ("read_noise", -1.0)):
         with pytest.raises(ValueError, match=f"ExposureNoise.{name}: "):
             stages.exposure(**{name: np.full(120, value) if name == "throughput" else value})
+
+
+# --- atmosphere and filters -------------------------------------------------------------------------------------------
+
+
+def test_filter_takes_from_source_and_sky_alike(double):
+    """It is as good as a lower throughput, and what lets nothing through leaves a ratio of nothing."""
+    share = np.linspace(0, 1, stages.OBSERVED.size).clip(1e-6)
+    behind, plain = stages.exposure(filter=share), stages.exposure()
+    same = eqx.tree_at(lambda n: n.throughput, plain, plain.throughput * share)
+    cube = jnp.full((2, stages.OBSERVED.size), 30.0)
+    assert np.allclose(behind.variance(cube), same.variance(cube), rtol=1e-12)
+    assert np.allclose(behind.sky_electrons(), plain.sky_electrons() * share, rtol=1e-12)
+    assert behind.signal_to_noise(cube)[0, 0] < 1e-4 * behind.signal_to_noise(cube)[0, -1]
+    with pytest.raises(ValueError, match="filter has shape"):
+        stages.exposure(filter=np.ones(7))
+
+
+def exposed(noise, **telescope):
+    """A small observation without stars' own noise: the description of one."""
+    numbers = {"throughput": {"kind": "flat", "value": 0.3}, "sky": {"kind": "none"}, "collecting_area": 48.0}
+    numbers |= {"time": 900.0, "read_noise": 3.0, "dark": 3.0, "pixels": 2.0, "kind": "exposure"}
+    return {
+        "galaxy": {"kind": "disc-bulge", "count": 300},
+        "library": {"kind": "embedded"},
+        "telescope": {
+            "target": {"kind": "fixed", "redshift": 0.02, "distance": 90.0},
+            "spaxels": {"kind": "square", "pitch": 1.0, "size": [8, 7]},
+            "wavelengths": {"start": 7560.0, "step": 2.0, "size": 60, "medium": "air"},
+            "noise": numbers | noise,
+            **telescope,
+        },
+    }
+
+
+def test_variance_rises_in_a_telluric_band_and_data_end_where_it_is_black(double, tmp_path):
+    """The A band of oxygen, in a table as SkyCalc writes it: what few photons tell is noisy in a calibrated cube."""
+    wave = np.linspace(7500.0, 7750.0, 2501)
+    depth = 1 - 0.95 * np.exp(-0.5 * ((wave - 7610) / 4) ** 2) - 0.4 * np.exp(-0.5 * ((wave - 7650) / 6) ** 2)
+    Table({"lam": wave / 10, "flux": np.full(wave.size, 50.0), "trans": depth}).write(tmp_path / "skycalc.fits")
+    sky = {"kind": "file", "path": str(tmp_path / "skycalc.fits")}
+    open_sky = run.observe(run.prepare(exposed({"sky": sky})))
+    session = run.prepare(exposed({"sky": sky, "least_transmission": 0.3}))
+    cube = run.observe(session)
+    through = np.asarray(session.telescope.noise.transmission)
+    blind = through < 0.3
+    assert 0 < blind.sum() < 10 and cube.wavelengths.missing().tolist() == blind.tolist()
+    assert np.isnan(cube.flux[blind]).all() and np.isnan(cube.variance[blind]).all()
+    assert np.all(cube.quality[blind] == (1 << 30) + 1) and not cube.quality[~blind].any()
+    for values in ("flux", "variance"):
+        assert np.array_equal(getattr(cube, values)[~blind], getattr(open_sky, values)[~blind])
+    assert open_sky.quality is None and np.isfinite(open_sky.flux).all()
+    # few photons: readout and sky alone, in inverse proportion to the square of the transmission
+    faint = np.unravel_index(np.argmin(np.nansum(cube.variance, axis=0)), cube.flux.shape[1:])
+    clear, half = np.argmax(through), np.argmin(np.abs(through - 0.61))
+    noise = session.telescope.noise
+    dark = np.asarray(noise.variance(jnp.zeros((1, through.size))))[0]
+    rise = dark[half] / dark[clear]
+    # and photons of a longer wave are more
+    assert rise == pytest.approx((through[clear] / through[half]) ** 2, rel=0.04)
+    assert cube.variance[half][faint] / cube.variance[clear][faint] > 1.6
+    write_cube(tmp_path / "cube.fits", cube)
+    again = read_cube(tmp_path / "cube.fits")
+    assert again.wavelengths == cube.wavelengths and np.array_equal(again.quality, cube.quality)
+    assert run.prepare(again.history).telescope.wavelengths == cube.wavelengths
+    data = jnp.asarray(cube.flux.transpose(1, 2, 0))
+    known = np.asarray(noise.log_prob(data, jnp.where(jnp.isnan(data), 0, data) + 1.0))
+    assert np.isfinite(known)
+
+
+def test_edge_of_a_filter_hides_channels(double):
+    """Those on which its mean is below what is asked for; it is missing there, and no fault of the atmosphere."""
+    table = {"kind": "table", "wavelength": [7500.0, 7600.0, 7620.0, 7800.0], "value": [0.0, 0.0, 1.0, 1.0]}
+    session = run.prepare(exposed({"filter": table, "least_transmission": 0.5}))
+    missing, edges = session.telescope.wavelengths.missing(), session.telescope.wavelengths.vacuum_edges()
+    assert np.array_equal(missing, (edges[1:] + edges[:-1]) / 2 < 7610)
+    assert {*np.unique(run.observe(session).quality)} == {0, 1 << 30}
+    hidden = session.telescope.wavelengths
+    share = exposure.inside((7570.0, 7650.0), hidden)
+    assert share.sum() > 0 and not share[missing].any()
+
+
+# --- bad pixels and cosmic rays ---------------------------------------------------------------------------------------
+
+
+def test_lost_data_are_as_many_as_the_rates_say_and_those_of_a_key(bits):
+    """Two pixels for an element and a channel, an hour: to four standard errors; each for itself."""
+    noise = BadPixelNoise(ConstantNoise(0.3), 3600.0, 0.01, 0.03, 2.0)
+    cube = real(np.ones((40, 50, 100)))
+    dead, hit = (np.asarray(lost) for lost in noise.lost(jax.random.key(1), cube.shape, cube.dtype))
+    for lost, share in ((dead, 1 - 0.99**2), (hit, 1 - np.exp(-0.06))):
+        assert lost.mean() == pytest.approx(share, abs=4 * np.sqrt(share / lost.size))
+    assert (dead & hit).mean() == pytest.approx(dead.mean() * hit.mean(), rel=0.2)
+    data, plain = (np.asarray(drawn(one, cube, jax.random.key(1))) for one in (noise, noise.noise))
+    assert np.array_equal(np.isnan(data), dead | hit)
+    assert np.array_equal(data[~(dead | hit)], plain[~(dead | hit)])
+    rows = np.asarray(drawn(noise, cube.reshape(2000, 100), jax.random.key(1)))
+    assert np.array_equal(rows, data.reshape(2000, 100), equal_nan=True)
+    other = np.isnan(np.asarray(drawn(noise, cube, jax.random.key(2))))
+    assert (other & np.isnan(data)).mean() == pytest.approx(np.isnan(data).mean() ** 2, rel=0.2)
+    never = BadPixelNoise(ConstantNoise(0.3), 3600.0)
+    assert np.array_equal(drawn(never, cube, jax.random.key(1)), plain)
+    assert np.isnan(drawn(BadPixelNoise(ConstantNoise(0.3), 1.0, 1.0), cube, jax.random.key(1))).all()
+
+
+def test_likelihood_leaves_out_what_is_lost(double):
+    noise, cube = stages.NOISES["bad pixels"](), jnp.full((5, 6, stages.OBSERVED.size), 20.0)
+    data = drawn(noise, cube, jax.random.key(4))
+    known = ~jnp.isnan(data)
+    assert 0.9 < np.asarray(known).mean() < 1
+
+    def likelihood(noise, data, cube, **given):
+        return jax.value_and_grad(lambda cube: noise.log_prob(data, cube, **given))(cube)
+
+    value, slope = likelihood(noise, data, cube)
+    plain, other = likelihood(noise.noise, jnp.where(known, data, 0.0), cube, mask=known)
+    assert float(value) == pytest.approx(float(plain), rel=1e-12)
+    assert np.array_equal(slope, other) and not np.asarray(slope)[~np.asarray(known)].any()
+    part = known & (jnp.arange(5) > 2)[:, None, None]
+    assert float(noise.log_prob(data, cube, mask=part | ~known & part[:1])) == pytest.approx(
+        float(noise.noise.log_prob(data, cube, mask=part)), rel=1e-12
+    )
+
+
+def test_lost_voxels_are_flagged_in_the_cube(tmp_path):
+    """Pixels and time are those of the exposure; the noise elsewhere is what it was; the header makes it again."""
+    flawed = exposed({})
+    flawed["telescope"]["noise"] = {
+        "kind": "bad-pixels", "dead": 0.02, "cosmic_rays": 0.2, "noise": exposed({"count": 2})["telescope"]["noise"]
+    }  # fmt: skip
+    whole = config.resolved(flawed)["telescope"]["noise"]
+    assert (whole["time"], whole["pixels"]) == (1800.0, 2.0)
+    cube, plain = run.observe(run.prepare(flawed)), run.observe(run.prepare(exposed({"count": 2})))
+    assert {*np.unique(cube.quality)} <= {0, 32, 8192, 32 + 8192} and plain.quality is None
+    assert np.array_equal(np.isnan(cube.flux), cube.quality != 0) and np.array_equal(
+        np.isnan(cube.variance), cube.quality != 0
+    )
+    good = cube.quality == 0
+    assert np.array_equal(cube.flux[good], plain.flux[good]) and np.array_equal(
+        cube.variance[good], plain.variance[good]
+    )
+    for flag, share, words in (
+        (8192, 1 - 0.98**2, "a dead pixel of the detector"),
+        (32, 1 - np.exp(-0.2), "a cosmic ray"),
+    ):
+        count = np.count_nonzero(cube.quality & flag)
+        assert count == pytest.approx(share * good.size, abs=4 * np.sqrt(share * good.size))
+        assert f"{count} of {good.size} voxels have {words}: see DQ" in cube.notes
+    write_cube(tmp_path / "cube.fits", cube)
+    stored = read_cube(tmp_path / "cube.fits")
+    again = run.observe(run.prepare(stored.history))
+    for one in (stored, again):
+        assert np.array_equal(one.flux, cube.flux, equal_nan=True) and np.array_equal(one.quality, cube.quality)
+    assert run.observe(run.prepare(flawed), noiseless=True).quality is None
 
 
 # --- what is written is what was drawn --------------------------------------------------------------------------------

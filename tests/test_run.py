@@ -96,6 +96,35 @@ def test_gap_in_logarithmic_channels_is_no_number_and_flagged(tmp_path):
     portrait(tmp_path / "cube.png", cube)
 
 
+VACUUM = 'telescope.wavelengths={"kind": "log", "start": 4838.0, "step": 2.5e-4, "size": 60, "medium": "vacuum"}'
+
+
+def test_layout_is_part_of_the_configuration(tmp_path):
+    """The cube is the same in either, says so, and makes itself again."""
+    muse, manga = observed(VACUUM), observed(VACUUM, "layout=manga")
+    assert np.array_equal(muse.flux, manga.flux) and np.all(np.abs(manga.resolution - 3) < 1e-3)
+    for name, cube in (("muse", muse), ("manga", manga)):
+        write_cube(tmp_path / f"{name}.fits", cube)
+        assert read_configuration(tmp_path / f"{name}.fits")["layout"] == name
+    again = read_cube(tmp_path / "manga.fits")
+    assert again.quality is None and np.allclose(again.flux, manga.flux, rtol=3e-7, atol=0)
+    assert np.array_equal(run.observe(run.prepare(again.history)).flux, manga.flux)
+    assert "FLUX: 60 x 6 x 7 1E-17 erg/s/cm^2/Ang/spaxel" in describe(tmp_path / "manga.fits")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "sentence"),
+    [
+        (["layout=manga"], {}, "layout: the layout of MaNGA holds channels in vacuum"),
+        (["layout=manga", VACUUM], {"noiseless": True}, "layout: the layout of MaNGA holds the inverse of a variance"),
+        (["layout=sauron"], {}, "layout: 'sauron' is not one of"),
+    ],
+)
+def test_layout_that_cannot_be_is_refused_before_the_work(settings, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        observed(*settings, **options)
+
+
 def test_noiseless_cube_makes_itself_again_without_noise(tmp_path):
     first = observed(noiseless=True)
     assert first.variance is None and first.seed is None

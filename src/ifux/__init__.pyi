@@ -45,6 +45,7 @@ from .lsf import TableLSF as TableLSF
 from .noise import AbstractExposure as AbstractExposure
 from .noise import AbstractGaussianNoise as AbstractGaussianNoise
 from .noise import AbstractNoise as AbstractNoise
+from .noise import BadPixelNoise as BadPixelNoise
 from .noise import ConstantNoise as ConstantNoise
 from .noise import ExposureNoise as ExposureNoise
 from .noise import NoNoise as NoNoise

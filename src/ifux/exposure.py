@@ -1,15 +1,17 @@
 """How long to expose, and what an exposure is worth: from an instrument's numbers and a sky to noise, and back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, TypeGuard
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.grids import AbstractWavelengths
+from ifux.grids.base import Grid
 from ifux.noise import AbstractNoise, ExposureNoise, PoissonNoise, TargetSNRNoise
 from ifux.sky import Curve, Sky
 from ifux.sky.curve import in_vacuum
@@ -36,6 +38,8 @@ def exposure_noise(
     sky_noise: Least = 0.0,
     residual: Least = 0.0,
     full_well: float | None = None,
+    filter: Curve | None = None,
+    least_transmission: Annotated[float, Limits(least=0, most=1)] = 0.0,
     form: Literal["gaussian", "poisson"] = "gaussian",
     *,
     observed: AbstractWavelengths,
@@ -56,6 +60,8 @@ def exposure_noise(
         sky_noise: Variance of the sky that is subtracted, over that of the sky in the element.
         residual: What subtraction leaves of the sky, rms over the sky.
         full_well: [electron/pixel].
+        filter: What lets light through beside them: an edge, or a band.
+        least_transmission: Of atmosphere and filter together, on the mean over a channel: one with less has no data.
         form: Of the noise: normal, with a gradient; or counted one by one.
         observed: Channels of the telescope.
         element_area: Of a spaxel or fibre [arcsec2].
@@ -79,9 +85,32 @@ def exposure_noise(
         gain=gain,
         sky_noise=sky_noise,
         residual=residual,
+        filter=None if filter is None else np.maximum(filter.on(observed), BLIND),
+        least_transmission=least_transmission,
         full_well=full_well,
     )
     return noise if form == "gaussian" else PoissonNoise(noise)
+
+
+def masked(observed: Grid, noise: AbstractNoise) -> Grid:
+    """The channels, with gaps where too little light comes through for data."""
+    blind = np.zeros(observed.size + 2, int)
+    for exposure in exposures(noise):
+        blind[1:-1] |= np.asarray(exposure.blind()) & ~observed.missing()
+    if not blind.any():
+        return observed
+    edges, ends = observed.edges(), np.diff(blind)
+    found = zip(edges[np.flatnonzero(ends > 0)], edges[np.flatnonzero(ends < 0)], strict=True)
+    return replace(observed, gaps=(*observed.gaps, *found))
+
+
+def exposures(noise: AbstractNoise) -> list[ExposureNoise]:
+    """That of a noise stage, if it has one, be it inside another."""
+
+    def exposed(node: object) -> TypeGuard[ExposureNoise]:
+        return isinstance(node, ExposureNoise)
+
+    return [node for node in jax.tree.leaves(noise, is_leaf=exposed) if exposed(node)]
 
 
 def flat_throughput(value: Annotated[float, Limits(above=0, most=1)]) -> Curve:
@@ -135,14 +164,15 @@ def target_snr(
     return TargetSNRNoise(snr, channels, share, ring, signal)
 
 
-def inside(band: tuple[float, float], observed: AbstractWavelengths) -> Float[np.ndarray, " wave"]:
-    """How much of each channel lies in a band [angstrom]."""
+def inside(band: tuple[float, float] | None, observed: AbstractWavelengths) -> Float[np.ndarray, " wave"]:
+    """How much of each channel lies in a band [angstrom], or in all; of one in a gap nothing."""
     edges = observed.edges()
-    share = np.clip(np.minimum(band[1], edges[1:]) - np.maximum(band[0], edges[:-1]), 0, None) / np.diff(edges)
+    low, high = edges[[0, -1]] if band is None else band
+    share = np.clip(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0, None) / np.diff(edges)
+    share = np.where(observed.missing(), 0, share)
     if share.sum() == 0:
         raise InputError(
-            f"no channel lies between {band[0]:g} and {band[1]:g} angstrom: they reach from {edges[0]:.1f} to "
-            f"{edges[-1]:.1f}"
+            f"no channel lies between {low:g} and {high:g} angstrom: they reach from {edges[0]:.1f} to {edges[-1]:.1f}"
         )
     return share
 
@@ -214,7 +244,7 @@ def spectroscopy(
     """
     exposure = plain(noise)
     observed = exposure.wavelengths
-    share = np.ones(observed.size) if band is None else inside(band, observed)
+    share = inside(band, observed)
     flux = real(brightness) * exposure.element_area
     variance = np.asarray(exposure.variance(flux[None]), np.float64)[0]
     signal, full = np.asarray(flux, np.float64), np.asarray(exposure.saturated(flux[None]))[0]

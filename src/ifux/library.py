@@ -26,12 +26,12 @@ class SSPLibrary:
     wavelength: Float[np.ndarray, " rest"]
     """Centres of the pixels [angstrom], increasing."""
     flux: Float[np.ndarray, "*further metallicity age rest"]
-    """Luminosity density per solar mass formed [solar luminosity/angstrom/solar mass].
+    """Luminosity density at the centres, per solar mass formed [solar luminosity/angstrom/solar mass].
 
     Its first axes are `imf_slope` and `alpha`, in this order and only where the library has them.
     """
     fwhm: Float[np.ndarray, " rest"]
-    """Spectral resolution of the library [angstrom]."""
+    """Spectral resolution [angstrom]: that of the numbers above, with what the library's own pixels blur in it."""
     medium: Medium
     """Whether the wavelengths are those in air or in vacuum."""
     imf: str

@@ -27,7 +27,7 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     _, tall, wide = cube.flux.shape
     (across, up), angle = cube.pitch, cube.position_angle
     extent = np.array([wide * across, -wide * across, -tall * up, tall * up]) / 2
-    seen = ~cube.wavelengths.missing()[:, None, None]
+    seen = ~np.isnan(cube.flux)
     image = cube.flux.mean(axis=0, where=seen)
     peak = max(float(image.max()), np.finfo(np.float32).tiny)
     bright = image > 0.003 * peak
@@ -56,7 +56,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
         inside = bright & (distance >= low) & (distance < high)
         if not inside.any():
             continue
-        spectrum = cube.flux[:, inside].mean(axis=1)
+        count = seen[:, inside].sum(axis=1)
+        spectrum = np.where(count > 0, np.nansum(cube.flux[:, inside], axis=1) / np.maximum(count, 1), np.nan)
         middle = np.nanmedian(spectrum)
         axes.plot(wave, spectrum / middle, color=colour, lw=0.8, label=f"{low:.1f} to {high:.1f} arcsec")
     axes.set_xlim(wave[0], wave[-1])

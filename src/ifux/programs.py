@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, PyTree
 from ifux import parallel
 from ifux.compute import Choices
 from ifux.maps import MOMENTS, means, moments
+from ifux.noise import BadPixelNoise
 from ifux.particles import Particles
 from ifux.program_cache import kept
 from ifux.spectrograph import within_margin
@@ -40,11 +41,10 @@ def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
     plane, noise = telescope.focal_plane, telescope.noise
     if key is None:
         return plane.rebuild(elements), None
-    variance = plane.rebuild_variance(noise.variance(elements))
-    missing = telescope.wavelengths.missing()
-    if missing.any():
-        variance = jnp.where(jnp.asarray(missing)[None, None], jnp.nan, variance)
-    return plane.rebuild(noise.sample(elements, key=key)), variance
+    cube, variance = plane.rebuild(noise.sample(elements, key=key)), plane.rebuild_variance(noise.variance(elements))
+    if telescope.wavelengths.missing().any() or isinstance(noise, BadPixelNoise):
+        variance = jnp.where(jnp.isnan(cube), jnp.nan, variance)
+    return cube, variance
 
 
 @kept

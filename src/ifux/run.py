@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int32, PyTree, Shaped
+from jaxtyping import Array, Float, Int32, PRNGKeyArray, PyTree, Shaped
 
 from ifux import config, instruments
 from ifux.checks import beyond_counting, coarse_channels, coarse_library, cut_blur, held_widths, look, lost_light
@@ -15,18 +15,29 @@ from ifux.compute import CHUNK, Choices
 from ifux.config.arms import resolved_arm
 from ifux.config.build import call, check_keys, check_type, choose, of_arm, telling
 from ifux.errors import InputError
+from ifux.exposure import exposures
 from ifux.galaxy import Galaxy
-from ifux.io.files.cube import MISSING, SATURATED, Cube
+from ifux.io.files.cube import COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube
+from ifux.io.files.manga import unfit
 from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS
-from ifux.noise import AbstractExposure, NoNoise
+from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing, true_maps
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 from ifux.typing import decimal
+
+LOST = MISSING | DEAD | COSMIC_RAY
+"""Flags of voxels whose flux is not a number."""
+
+WORDS = {
+    "a full pixel of the detector": SATURATED,
+    "a dead pixel of the detector": DEAD,
+    "a cosmic ray": COSMIC_RAY,
+}
 
 Report = Callable[..., AbstractContextManager[Callable[[], object]]]
 """Is told a step and the number of its parts while it is done, and gives back what to call after each part."""
@@ -250,6 +261,10 @@ def observe_arms(
         InputError: one does not fit into memory, or holds numbers that are not finite.
     """
     spectrograph = together(sessions)
+    for name, session in sessions.items():
+        unfitting = unfit(session.telescope.wavelengths, noisy=session.noisy(noiseless))
+        if session.configuration.get("layout") == "manga" and unfitting:
+            raise InputError(f"layout: {unfitting}{of_arm(name)}")
     with report("planning"):
         foreseen = planned_arms(sessions, noiseless=noiseless)
     for name, one in foreseen.items():
@@ -280,10 +295,11 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
     weights, light = sums
     with report("exposing"):
-        flux, variance = expose(telescope, weights, stars.count, jax.random.key(seed) if noisy else None, choices)
-        quality = flags(telescope, flux, noisy=noisy)
+        key = jax.random.key(seed) if noisy else None
+        flux, variance = expose(telescope, weights, stars.count, key, choices)
+        quality = flags(telescope, flux, key=key)
         flux = wavelengths_first(flux)
-        if not np.isfinite(flux).all(where=~telescope.wavelengths.missing()[:, None, None]):
+        if not np.isfinite(flux).all(where=True if quality is None else quality & LOST == 0):
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
         variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
@@ -299,30 +315,44 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         history=configuration,
         seed=seed if noisy else None,
         title=session.galaxy.source,
-        notes=(*session.notes, *full_pixels(quality)),
+        notes=(*session.notes, *flagged(quality)),
         quality=quality,
+        resolution=np.asarray(eqx.filter_jit(Telescope.resolution)(telescope), np.float64),
     )
 
 
-def flags(telescope: Telescope, flux: Float[Array, "y x wave"], *, noisy: bool) -> Int32[np.ndarray, "wave y x"] | None:
-    """Flags of Euro3D for the voxels that lie in a gap, or are full in an exposure; none where no voxel can be."""
+def flags(
+    telescope: Telescope, flux: Float[Array, "y x wave"], *, key: PRNGKeyArray | None
+) -> Int32[np.ndarray, "wave y x"] | None:
+    """Flags of Euro3D for the voxels of a cube, with the key of its noise; none where no voxel can have any.
+
+    A voxel that lies in a gap, be it of the atmosphere's making, or is lost on the detector is not a number.
+    """
     noise, missing = telescope.noise, telescope.wavelengths.missing()
-    full = noise.saturated if noisy and isinstance(noise, AbstractExposure) and noise.can_saturate else None
-    if full is None and not missing.any():
+    full = noise.saturated if key is not None and isinstance(noise, AbstractExposure) and noise.can_saturate else None
+    flawed = noise if isinstance(noise, BadPixelNoise) else None
+    if full is None and not missing.any() and (key is None or flawed is None):
         return None
     y, x, wave = flux.shape
-    found = np.broadcast_to(np.where(missing, np.int32(MISSING), np.int32(0))[:, None, None], (wave, y, x))
-    if full is None:
-        return found
-    return np.where(wavelengths_first(eqx.filter_jit(full)(flux)), np.int32(SATURATED), found)
+    channels = np.where(missing, np.int32(MISSING), np.int32(0))
+    for exposure in exposures(noise):
+        channels |= np.where(missing & np.asarray(exposure.telluric()), np.int32(TELLURIC), np.int32(0))
+    found = np.broadcast_to(channels[:, None, None], (wave, y, x))
+    if full is not None:
+        found = np.where(wavelengths_first(eqx.filter_jit(full)(flux)), np.int32(SATURATED), found)
+    if key is not None and flawed is not None:
+        lost = eqx.filter_jit(flawed.lost)(key, flux.shape, flux.dtype)
+        for flag, where in zip((DEAD, COSMIC_RAY), lost, strict=True):
+            found = found | np.where(wavelengths_first(where), np.int32(flag), np.int32(0))
+    return found
 
 
-def full_pixels(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
-    """That pixels of the detector are full, in a sentence, if any are."""
-    full = 0 if quality is None else np.count_nonzero(quality == SATURATED)
-    if quality is None or not full:
+def flagged(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
+    """What happened to voxels, one sentence each."""
+    if quality is None:
         return []
-    return [f"{full} of {quality.size} voxels have a full pixel of the detector: see DQ"]
+    counts = {words: np.count_nonzero(quality & flag) for words, flag in WORDS.items()}
+    return [f"{count} of {quality.size} voxels have {words}: see DQ" for words, count in counts.items() if count]
 
 
 def wavelengths_first(cube: Shaped[Array, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:

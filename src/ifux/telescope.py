@@ -17,7 +17,7 @@ from ifux.focal_plane.base import AbstractFocalPlane
 from ifux.grids import AbstractWavelengths, to_air
 from ifux.kinematics.base import AbstractKinematics
 from ifux.library import common_words, extreme_shifts
-from ifux.lsf.base import AbstractLSF
+from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import contract
@@ -280,6 +280,19 @@ class Telescope(eqx.Module):
     def signal_to_noise(self, particles: AbstractGalaxy) -> Float[Array, "y x wave"]:
         """The noiseless cube of a galaxy over the standard deviation of its noise, voxel by voxel."""
         return ready(self).noise.signal_to_noise(self(particles))
+
+    def resolution(self) -> Float[Array, " wave"]:
+        """Full width at half maximum of an unresolved line in every channel, before the pixel [angstrom].
+
+        That of the line spread function, or of the library at this redshift where that is wider. Of one that is no
+        Gaussian it is that of the Gaussian of its variance, Gauss-Hermite terms apart.
+        """
+        self = ready(self)
+        ssp, stretch = self.ssp, 1 + self.target.redshift
+        wave, rest = (jnp.asarray(grid.centres(), ssp.fwhm.dtype) for grid in (self.wavelengths, ssp.rest))
+        library = jnp.interp(wave / stretch, rest, ssp.fwhm) * stretch
+        added = jnp.maximum(self.lsf.excess(wave, library, self.wavelengths), 0)
+        return jnp.sqrt(library**2 + FWHM_OF_GAUSSIAN**2 * added)
 
     def check_reached(self, redshift: float | tuple[float, float]) -> None:
         """That the library reaches every channel, at a redshift or at all between two. On the host.

@@ -70,7 +70,6 @@ def described(arguments: argparse.Namespace) -> dict:
 
 def of_brightness(arguments: argparse.Namespace, description: dict) -> None:
     """A light that is even on the sky."""
-    import numpy as np
 
     from ifux import config, exposure
     from ifux.io.skies import read_spectrum
@@ -80,7 +79,7 @@ def of_brightness(arguments: argparse.Namespace, description: dict) -> None:
     resolved = config.resolved({**STAND_IN, **description, "telescope": telescope})["telescope"]
     stages, observed = config.parts(resolved)
     noise, band = stages["noise"], arguments.band and tuple(arguments.band)
-    share = np.ones(observed.size) if band is None else exposure.inside(band, observed)
+    share = exposure.inside(band, observed)
     brightness = ab_flux(arguments.magnitude, exposure.centres_in_vacuum(observed))
     if arguments.spectrum:
         shape = read_spectrum(arguments.spectrum, "vacuum").on(observed)
@@ -118,9 +117,9 @@ def of_galaxy(arguments: argparse.Namespace, description: dict) -> None:
     cube = run.observe(session, noiseless=True)
     noise, observed = session.telescope.noise, cube.wavelengths
     plain, band = exposure.plain(noise), arguments.band and tuple(arguments.band)
-    share = np.ones(observed.size) if band is None else exposure.inside(band, observed)
+    share = exposure.inside(band, observed)
     share = share / share.sum() / (np.diff(observed.edges()) ** 0.5 if arguments.per == "angstrom" else 1.0)
-    spectra = cube.flux.reshape(observed.size, -1).T
+    spectra = np.where(observed.missing(), 0, cube.flux.reshape(observed.size, -1).T)
     light = spectra @ (share > 0)
     bright = np.argsort(-light)
     half = bright[int(np.searchsorted(np.cumsum(light[bright]), light.sum() / 2))]

@@ -32,6 +32,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--picture", metavar="FILE.png", type=Path, help="also draw maps and spectra: .png, .pdf, .svg and others"
     )
+    parser.add_argument(
+        "--layout", choices=["muse", "manga"], help="whose extensions and units the file has; default: muse"
+    )
     parser.add_argument("--seed", type=int, help="seed of the noise")
     parser.add_argument("--noiseless", action="store_true", help="no noise and no variance")
     parser.add_argument(
@@ -69,6 +72,8 @@ def observe(arguments: argparse.Namespace) -> None:
             raise InputError("argument --option: it is for a galaxy from a file, and the configuration has none")
         description["galaxy"] = {**galaxy, **options}
     description = config.with_settings(description, arguments.set)
+    if arguments.layout is not None:
+        description["layout"] = arguments.layout
     if arguments.seed is not None:
         description["seed"] = arguments.seed
     sections = [description.get("galaxy"), description.get("library")]

@@ -16,6 +16,7 @@ import numpy as np
 from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError
+from ifux.exposure import masked
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
@@ -230,7 +231,7 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
     if sentence := beyond_memory(voxels(stages, observed)):
         raise InputError(f"telescope: {sentence}")
     stages["noise"] = noise(description, stages["spaxels"], observed)
-    return stages, observed
+    return stages, masked(observed, stages["noise"])
 
 
 def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> AbstractNoise:
@@ -308,6 +309,7 @@ def telescopes(
             if sentence := beyond_memory(voxels(stages, observed[name], basis=seen["ssp"].size)):
                 raise InputError(f"telescope: {sentence}")
             stages["noise"] = noise(descriptions[name], stages["spaxels"], observed[name])
+            observed[name] = masked(observed[name], stages["noise"])
             found[name] = Telescope(wavelengths=observed[name], **stages), band
     return found
 

@@ -14,8 +14,9 @@ from ifux.config.schemes import converted
 from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
+from ifux.io.files.cube import LAYOUTS
 
-SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "seed"]
+SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "layout", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
 CHOICES = ["trim", "accept_coarse_library"]
 BAND = "library_band"
@@ -151,10 +152,18 @@ def resolved(description: dict) -> dict:
             if not isinstance(library.get(key, ""), str) or (key == "name" and key not in library):
                 raise InputError(f"library.{key}: a stored library is named as `ifux ssp list` shows it")
     check_seed(seed := description.get("seed", 0), "seed")
+    choose(layout := description.get("layout", "muse"), [*LAYOUTS], "layout")
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     if galaxy["kind"] in KINDS["model"]:
         galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
-    whole = {"galaxy": galaxy, "library": library, "telescope": telescope, "compute": compute, "seed": seed}
+    whole = {
+        "galaxy": galaxy,
+        "library": library,
+        "telescope": telescope,
+        "compute": compute,
+        "layout": layout,
+        "seed": seed,
+    }
     return deepcopy({"scheme": description["scheme"], **whole})
 
 
@@ -173,7 +182,7 @@ def completed(family: str, description: Any) -> Any:
     for key, argument in parameters(kinds[kind]).items():
         if key in INSIDE:
             kinds = KINDS[INSIDE[key]]
-            if key not in result and not argument.needed:
+            if key not in result and argument.default not in (None, MISSING):
                 result[key] = {"kind": next(name for name, made in kinds.items() if made is argument.default)}
             if key in result:
                 result[key] = completed(INSIDE[key], result[key])
@@ -198,9 +207,20 @@ def exposed(noise: Any, exposure: dict) -> Any:
     """Noise of an exposure, with the numbers of an instrument where it has none of its own."""
     if not isinstance(noise, dict):
         return noise
-    if noise.get("kind") == "scaled":
-        return {**noise, "noise": exposed(noise.get("noise"), exposure)}
+    if noise.get("kind") in ("scaled", "bad-pixels"):
+        inner = exposed(noise.get("noise"), exposure)
+        return {**(detector(inner) if noise["kind"] == "bad-pixels" else {}), **noise, "noise": inner}
     return overlaid(exposure, noise) if noise.get("kind") == "exposure" else noise
+
+
+def detector(noise: Any) -> dict:
+    """What an exposure says of the pixels that its light falls on, and for how long."""
+    if not isinstance(noise, dict) or noise.get("kind") != "exposure":
+        return {}
+    found = {key: value for key in ("pixels", "time") if isinstance(value := noise.get(key), int | float)}
+    if "time" in found and isinstance(count := noise.get("count", 1), int | float):
+        found["time"] *= count
+    return found
 
 
 def preset_named(name: Any) -> dict:

@@ -50,6 +50,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "target-snr": exposure.target_snr,
         "scaled": noise.ScaledNoise,
         "exposure": exposure.exposure_noise,
+        "bad-pixels": noise.BadPixelNoise,
     },
     "sky": {"none": sky.no_sky, "flat": sky.flat_sky, "night": sky.night_sky, "file": read_sky},
     "throughput": {
@@ -66,7 +67,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
 USUAL = {"channels": "even"}
 """Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
-INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf"}
+INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf", "filter": "throughput"}
 """The family of a stage inside another, by the key under which it stands there."""
 
 GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places", "shape"}

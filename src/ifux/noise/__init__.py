@@ -1,5 +1,6 @@
 """What the detector adds."""
 
+from ifux.noise.bad_pixels import BadPixelNoise as BadPixelNoise
 from ifux.noise.base import AbstractGaussianNoise as AbstractGaussianNoise
 from ifux.noise.base import AbstractNoise as AbstractNoise
 from ifux.noise.constant import ConstantNoise as ConstantNoise

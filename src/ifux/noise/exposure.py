@@ -39,7 +39,8 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
 
     $$S = f\,\Delta\lambda\,\frac{\lambda}{hc}\,A\,T_{atm}\,T\,t$$
 
-    electrons. Light is spread evenly over the pixels of an element. Flux below zero, as splines and kernels leave in
+    electrons, T_atm that of the atmosphere and T all that follows, a filter among it. Light is spread evenly over the
+    pixels of an element. Flux below zero, as splines and kernels leave in
     dark places, takes off the photons of sky and dark current, but not the readout noise.
 
     References: Howell (2006), Handbook of CCD Astronomy, 2nd edition, section 4.4; Merline & Howell (1995),
@@ -75,6 +76,12 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
     where an exposure of the same length does."""
     residual: Float[Array, ""] = eqx.field(converter=real, default=0.0, metadata=within(least=0))
     """What subtraction leaves of the sky, rms over the sky."""
+    filter: Float[Array, " wave"] | None = eqx.field(
+        converter=real_if_any, default=None, metadata=within(above=0, most=1)
+    )
+    """What a filter lets through, of sky and source; without it all."""
+    least_transmission: float = eqx.field(static=True, converter=float, default=0.0, metadata=within(least=0, most=1))
+    """Of atmosphere and filter together: channels with less are `blind`."""
     full_well: Float[Array, ""] | None = eqx.field(converter=real_if_any, default=None, metadata=within(above=0) | DATA)
     """Electrons that a pixel holds; without it none is ever full."""
 
@@ -84,6 +91,23 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
                 f"ExposureNoise.throughput, transmission and sky have shapes {self.throughput.shape}, "
                 f"{self.transmission.shape} and {self.sky.shape}, but there are {self.wavelengths.size} channels."
             )
+
+        if self.filter is not None and self.filter.shape != self.throughput.shape:
+            raise ValueError(
+                f"ExposureNoise.filter has shape {self.filter.shape}, but there are {self.wavelengths.size} channels."
+            )
+
+    def let_through(self) -> Float[Array, " wave"]:
+        """By atmosphere and filter together."""
+        return self.transmission if self.filter is None else self.transmission * self.filter
+
+    def blind(self) -> Bool[Array, " wave"]:
+        """Where too little light comes through for data: whoever describes a telescope makes gaps of these channels."""
+        return self.let_through() < self.least_transmission
+
+    def telluric(self) -> Bool[Array, " wave"]:
+        """Where that is the atmosphere alone."""
+        return self.transmission < self.least_transmission
 
     @property
     def can_saturate(self) -> bool:
@@ -128,7 +152,8 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
         edges = self.wavelengths.edges()
         # The energy in a channel is that of a flux that is even in wavelength.
         photons = jnp.asarray(PHOTONS * (edges[1:] ** 2 - edges[:-1] ** 2) / 2, self.throughput.dtype)
-        return photons * self.throughput * (self.collecting_area * self.time * self.count)
+        throughput = self.throughput if self.filter is None else self.throughput * self.filter
+        return photons * throughput * (self.collecting_area * self.time * self.count)
 
 
 def along(values: Float[Array, " wave"], cube: Float[Array, "*place wave"]) -> Float[Array, "... wave"]:

@@ -10,16 +10,16 @@ from ifux.numerics.stencil import Stencil
 
 
 def spline_coefficients(lines: Float[Array, "line pixel"]) -> Float[Array, "line pixel"]:
-    r"""Coefficients of the quadratic B-splines whose means over the pixels are given.
+    r"""Coefficients of the quadratic B-splines whose values in the middle of the pixels are given.
 
-    The inverse of the filter (1, 4, 1) / 6, whose response $\sqrt 3\,(\sqrt 3 - 2)^{|k|}$ is cut where it has fallen
+    The inverse of the filter (1, 6, 1) / 8, whose response $\sqrt 2\,(2\sqrt 2 - 3)^{|k|}$ is cut where it has fallen
     below 1e-8. The lines go on as their mirror image beyond the ends.
 
     References: Unser, Aldroubi & Eden (1993), IEEE Trans. Signal Processing 41, 821.
     """
-    reach = min(14, lines.shape[1])
-    pole = math.sqrt(3) - 2
-    taps = np.asarray([math.sqrt(3) * pole ** abs(k) for k in range(-reach, reach + 1)])
+    reach = min(11, lines.shape[1])
+    pole = 2 * math.sqrt(2) - 3
+    taps = np.asarray([math.sqrt(2) * pole ** abs(k) for k in range(-reach, reach + 1)])
     mirrored = jnp.pad(lines, ((0, 0), (reach, reach)), mode="symmetric")
     return sum(
         (tap * mirrored[:, k : k + lines.shape[1]] for k, tap in enumerate((taps / taps.sum()).tolist())),
@@ -41,10 +41,9 @@ def step_response(distance: Float[Array, "..."]) -> Float[Array, "..."]:
 def integrate(whole: Int32[Array, " edge"], part: Float[Array, " edge"], size: int, widest: float) -> Stencil:
     """The stencil that integrates over the intervals between neighbouring edges, in units of pixels.
 
-    It acts on the `spline_coefficients` of a function whose pixel j covers [j, j + 1] and holds its mean there. The
-    edges are at whole + part; they come in two pieces so that single precision does not blur them. Between the edges
-    nothing is made or lost: integrals over neighbouring intervals add up exactly. Pixels outside 0 ... size - 1 count
-    as zero.
+    It acts on the `spline_coefficients` of a function that is known at j + 1/2, in the middle of pixel j. The edges are
+    at whole + part; they come in two pieces so that single precision does not blur them. Between the edges nothing is
+    made or lost: integrals over neighbouring intervals add up exactly. Pixels outside 0 ... size - 1 count as zero.
 
     `widest` bounds the width of an interval in pixels, and with it the support.
     """

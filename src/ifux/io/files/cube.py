@@ -1,4 +1,6 @@
-"""FITS cubes, laid out as the MUSE pipeline lays them out, that say how they were made and can be made again.
+"""FITS cubes that say how they were made and can be made again, laid out as the MUSE pipeline lays them out.
+
+`ifux.io.files.manga` is the other layout.
 
 | extension | content |
 |---|---|
@@ -6,6 +8,7 @@
 | DATA | flux density [wave, y, x] |
 | STAT | its variance, where there is noise |
 | DQ | what is wrong with it, where a channel is in a gap or the detector can be full: flags of Euro3D, zero is good |
+| LSF | full width at half maximum of a line before the pixel, in every channel [angstrom] |
 | WCS-TABLE | the edges of the channels, where they are even neither in wavelength nor in its logarithm |
 | others | one map [y, x] each, under its own name |
 
@@ -36,15 +39,18 @@ from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
 from ifux.grids import AbstractWavelengths
+from ifux.io.files import manga
 from ifux.io.files.fits import BLOCK, opened_fits
+from ifux.io.files.manga import Extension
 from ifux.io.files.spectral import TABLE, spectral_axis, spectral_cards, spectral_table
 from ifux.io.files.writing import promised, replacing
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Of the flux density, in the spelling of the MUSE pipeline."""
 
-SATURATED = 4096
-"""The flag of Euro3D, as in the MUSE pipeline: a pixel of the detector is full.
+TELLURIC, COSMIC_RAY, SATURATED, DEAD, BAD = 1, 32, 4096, 8192, 16384
+"""Flags of Euro3D, as in the MUSE pipeline (muse_quality.h): the atmosphere lets too little through, a cosmic ray, a
+full pixel of the detector, a dead one, anything else that is wrong.
 
 References: Kissler-Patig et al. (2004), Astronomische Nachrichten 325, 159 (Euro3D).
 """
@@ -56,8 +62,14 @@ MISSING = 1 << 30
 """The flag of a voxel without data: bit 31 of Euro3D, which the MUSE pipeline sets where a cube is not a number."""
 
 BITS = {"float32": -32, "float64": -64, "int16": 16, "int32": 32, "int64": 64, "uint8": 8}
-OWN = ("DATA", "STAT", "DQ", TABLE)
+OWN = ("DATA", "STAT", "DQ", "LSF", TABLE)
 """Names of extensions that are no map."""
+
+LAYOUTS = ("muse", "manga")
+"""Whose extensions, units and flags a file has."""
+
+USELESS = TELLURIC | COSMIC_RAY | SATURATED | DEAD | BAD | MISSING
+"""Flags of data that are not to be used."""
 PIECE, CHUNK = 68, 2**24
 ESCAPES = {"'": "\\u0027", "&": "\\u0026", "\x7f": "\\u007f"}
 
@@ -98,6 +110,8 @@ class Cube:
     """Of the axis y, north through east [degree]."""
     quality: Shaped[np.ndarray, "wave y x"] | None = None
     """What is wrong with the flux, as flags of Euro3D in 32 bits; none where nothing can be."""
+    resolution: Float[np.ndarray, " wave"] | None = None
+    """Full width at half maximum of a line before the pixel, in every channel [angstrom], where it is known."""
 
     def __post_init__(self):
         if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
@@ -108,6 +122,8 @@ class Cube:
             raise InputError(f"The variance has shape {self.variance.shape}, the flux {self.flux.shape}.")
         if self.quality is not None and (self.quality.shape, self.quality.dtype) != (self.flux.shape, np.int32):
             raise InputError(f"The quality has shape {self.quality.shape}, the flux {self.flux.shape}, in 32 bits.")
+        if self.resolution is not None and self.resolution.shape != self.flux.shape[:1]:
+            raise InputError(f"The resolution has shape {self.resolution.shape}, the flux {self.flux.shape}.")
         for name, (image, _, _) in self.maps.items():
             if image.shape != self.flux.shape[1:]:
                 raise InputError(f"Map {name!r} has shape {image.shape}, the field of the cube {self.flux.shape[1:]}.")
@@ -122,26 +138,75 @@ class Cube:
             )
 
 
-def write_cube(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
+def write_cube(path: str | Path, cube: Cube, *, layout: str | None = None, overwrite: bool = False) -> None:
     """Writes a FITS file, or none: it appears under its name once it is whole, compressed where that ends in .gz.
 
     Arrays are turned big-endian 16 MiB at a time, so that the cube is never held twice.
+
+    Args:
+        path: Of the file.
+        cube: What is written.
+        layout: `muse` or `manga`; by default that of the configuration, or MUSE's.
+        overwrite: Replace a file that exists.
+
+    Raises:
+        InputError: the file exists, or the cube cannot be laid out so.
     """
+    layout = layout or cube.history.get("layout", "muse")
+    if layout not in LAYOUTS:
+        raise InputError(f"layout: {layout!r} is not one of {[*LAYOUTS]}")
     primary = _primary(cube)
     check_name(path)
+    celestial = _celestial(cube)
+    plane = [*celestial, *spectral_cards(cube.wavelengths)]
+    if layout == "manga":
+        survey = manga.survey_cards(_ascii(cube.title), cube.position)
+        images = _of_manga(cube, survey, plane)
+        primary.extend(survey)
+    else:
+        images = _of_muse(cube, plane)
     with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
         file.write(primary.tostring().encode("ascii"))
-        celestial, spectral = _celestial(cube), spectral_cards(cube.wavelengths)
-        _append(file, [*_image("DATA", UNIT), *celestial, *spectral], cube.flux, np.dtype(np.float32))
-        if cube.variance is not None:
-            cards = [*_image("STAT", SQUARED), *celestial, *spectral]
-            _append(file, cards, cube.variance, np.dtype(np.float32))
-        if cube.quality is not None:
-            _append(file, [*_image("DQ", ""), *celestial, *spectral], cube.quality, np.dtype(np.int32))
+        for image in images:
+            _append(file, image)
         file.write(spectral_table(cube.wavelengths))
         for name, (image, unit, comment) in cube.maps.items():
             cards = [("EXTNAME", name), ("BUNIT", _ascii(unit)), *celestial, ("COMMENT", _ascii(comment))]
-            _append(file, cards, image, image.dtype)
+            _append(file, _whole(cards, image, image.dtype.name))
+
+
+def _of_muse(cube: Cube, plane: list[tuple]) -> Iterator[Extension]:
+    yield _whole([*_image("DATA", UNIT), *plane], cube.flux, "float32")
+    if cube.variance is not None:
+        yield _whole([*_image("STAT", SQUARED), *plane], cube.variance, "float32")
+    if cube.quality is not None:
+        yield _whole([*_image("DQ", ""), *plane], cube.quality, "int32")
+    if cube.resolution is not None:
+        words = "full width at half maximum of a line in every channel, before the pixel"
+        cards = [("EXTNAME", "LSF"), ("BUNIT", "Angstrom"), ("COMMENT", words)]
+        yield _whole(cards, cube.resolution, "float64")
+
+
+def _of_manga(cube: Cube, survey: list[tuple], plane: list[tuple]) -> Iterator[Extension]:
+    if sentence := manga.unfit(cube.wavelengths, noisy=cube.variance is not None):
+        raise InputError(sentence)
+    if cube.resolution is None or cube.variance is None:
+        raise InputError("the layout of MaNGA holds the resolution of every channel, and the cube does not state it")
+    quality = np.broadcast_to(np.int32(0), cube.flux.shape) if cube.quality is None else cube.quality
+    return manga.extensions(
+        cube.flux,
+        cube.variance,
+        lambda start, stop: quality[start:stop] & MISSING != 0,
+        lambda start, stop: quality[start:stop] & USELESS != 0,
+        cube.wavelengths,
+        cube.resolution,
+        survey,
+        plane,
+    )
+
+
+def _whole(cards: list[tuple], array: np.ndarray, dtype: str) -> Extension:
+    return Extension(cards, array.shape, dtype, lambda start, stop: array[start:stop])
 
 
 def check_name(path: str | Path) -> None:
@@ -166,26 +231,24 @@ def _created(path: Path) -> Iterator[BufferedIOBase]:
 def read_cube(path: str | Path) -> Cube:
     """A cube that `write_cube` wrote, or another of the same layout, which then has no history."""
     with opened_fits(path) as file:
-        if "DATA" not in file or file["DATA"].header["NAXIS"] != 3:
-            raise InputError(f"{path} holds no cube: it has no extension DATA with three axes.")
-        header = file["DATA"].header
+        name = _name(file, path)
+        header = file[name].header
         record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
         wavelengths, (pitch, position, angle) = spectral_axis(header, file, path), _plane(header, file)
-        flux = file["DATA"].data.astype(np.float32)
         comments = record.get("maps", {})
+        shape = file[name].shape
         maps = {
             hdu.header["EXTNAME"]: (
                 hdu.data.astype(hdu.data.dtype.newbyteorder("=")),
                 *comments.get(hdu.header["EXTNAME"], (hdu.header.get("BUNIT", ""), "")),
             )
             for hdu in file[1:]
-            if hdu.is_image and hdu.shape == flux.shape[1:] and "EXTNAME" in hdu.header
+            if hdu.is_image and hdu.shape == shape[1:] and "EXTNAME" in hdu.header
         }
         return Cube(
-            flux=flux,
+            **(_arrays_of_muse if name == "DATA" else _arrays_of_manga)(file),
             wavelengths=replace(wavelengths, gaps=record.get("gaps", ())),
             pitch=pitch,
-            variance=file["STAT"].data.astype(np.float32) if "STAT" in file else None,
             maps=maps,
             history=record.get("configuration", {}),
             seed=record.get("seed"),
@@ -194,8 +257,35 @@ def read_cube(path: str | Path) -> Cube:
             notes=tuple(record.get("notes", ())),
             position=position,
             position_angle=angle,
-            quality=file["DQ"].data.astype(np.int32) if "DQ" in file and file["DQ"].shape == flux.shape else None,
         )
+
+
+def _name(file: Any, path: str | Path) -> str:
+    for name in ("DATA", "FLUX"):
+        if name in file and file[name].header["NAXIS"] == 3:
+            return name
+    raise InputError(f"{path} holds no cube: it has no extension DATA, or FLUX, with three axes.")
+
+
+def _arrays_of_muse(file: Any) -> dict[str, Any]:
+    shape = file["DATA"].shape
+    return {
+        "flux": file["DATA"].data.astype(np.float32),
+        "variance": file["STAT"].data.astype(np.float32) if "STAT" in file else None,
+        "quality": file["DQ"].data.astype(np.int32) if "DQ" in file and file["DQ"].shape == shape else None,
+        "resolution": file["LSF"].data.astype(float) if "LSF" in file and file["LSF"].shape == shape[:1] else None,
+    }
+
+
+def _arrays_of_manga(file: Any) -> dict[str, Any]:
+    found = manga.arrays(file)
+    quality = np.where(found.lost, np.int32(MISSING), np.where(found.unusable, np.int32(BAD), np.int32(0)))
+    return {
+        "flux": found.flux,
+        "variance": found.variance,
+        "quality": quality if quality.any() else None,
+        "resolution": found.fwhm,
+    }
 
 
 def read_configuration(path: str | Path) -> dict:
@@ -207,7 +297,7 @@ def read_configuration(path: str | Path) -> dict:
     with opened_fits(path) as file:
         if "IFUX0001" not in file[0].header:
             raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
-        header = file["DATA"].header
+        header = file[_name(file, path)].header
         spectral_axis(header, file, path)
         _plane(header, file)
         return _record(file[0].header, path)["configuration"]
@@ -302,23 +392,25 @@ def _plane(header: Any, file: Any) -> tuple[tuple[float, float], tuple[float, fl
     return (x, y), (round(float(centre[0]), 12), round(float(centre[1]), 12)), angle
 
 
-def _append(file: BufferedIOBase, cards: list[tuple], array: np.ndarray, dtype: np.dtype) -> None:
+def _append(file: BufferedIOBase, image: Extension) -> None:
+    shape, dtype = image.shape, np.dtype(image.dtype)
     header = fits.Header(
         [
             ("XTENSION", "IMAGE"),
             ("BITPIX", BITS[dtype.name]),
-            ("NAXIS", array.ndim),
-            *((f"NAXIS{axis}", size) for axis, size in enumerate(reversed(array.shape), 1)),
+            ("NAXIS", len(shape)),
+            *((f"NAXIS{axis}", size) for axis, size in enumerate(reversed(shape), 1)),
             ("PCOUNT", 0),
             ("GCOUNT", 1),
-            *cards,
+            *image.cards,
         ]
     )
     file.write(header.tostring().encode("ascii"))
-    rows = max(1, CHUNK // (dtype.itemsize * math.prod(array.shape[1:])))
-    for start in range(0, array.shape[0], rows):
-        file.write(np.ascontiguousarray(array[start : start + rows], dtype.newbyteorder(">")).data)
-    file.write(bytes(-array.size * dtype.itemsize % BLOCK))
+    rows = max(1, CHUNK // (dtype.itemsize * math.prod(shape[1:])))
+    for start in range(0, shape[0], rows):
+        part = image.rows(start, min(start + rows, shape[0]))
+        file.write(np.ascontiguousarray(part, dtype.newbyteorder(">")).data)
+    file.write(bytes(-math.prod(shape) * dtype.itemsize % BLOCK))
 
 
 def _ascii(text: str) -> str:
