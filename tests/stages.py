@@ -240,7 +240,7 @@ LSFS = {
     "table": lambda: TableLSF([4700.0, 4907.3, 5000.0], [3.5, 3.0, 3.2]),
     "Gauss-Hermite": lambda: GaussHermiteLSF(GaussianLSF(3.2), 0.05, 0.06),
     "boxcar": lambda: BoxcarLSF(7.0),
-    "of place": lambda: FieldLSF(ResolvingPowerLSF(1500.0), np.linspace(0.9, 1.2, 72).reshape(8, 9)),
+    "of place": lambda: FieldLSF.of(ResolvingPowerLSF(1500.0), np.linspace(1.01, 1.25, 72).reshape(8, 9)),
 }
 NOISES = {
     "none": NoNoise,

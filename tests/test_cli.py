@@ -280,7 +280,7 @@ def test_error_that_nobody_foresaw_is_one_line_with_status_one(monkeypatch, caps
     def fail(*_, **__):
         raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr(run, "observe", fail)
+    monkeypatch.setattr(run, "observe_arms", fail)
     assert cli.main(["observe", "small.json", "--quiet"]) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "ZeroDivisionError: first line second line" in err and "--debug" in err
@@ -289,7 +289,7 @@ def test_error_that_nobody_foresaw_is_one_line_with_status_one(monkeypatch, caps
 
 
 def test_existing_file_is_refused_before_any_work(desk, monkeypatch, capsys):
-    monkeypatch.setattr(run, "prepare", lambda *_, **__: pytest.fail("worked"))
+    monkeypatch.setattr(run, "prepare_arms", lambda *_, **__: pytest.fail("worked"))
     (desk / "small.fits").write_text("mine")
     assert cli.main(["observe", "small.json"]) == 2
     assert "small.fits exists already: choose another name, or allow it to be overwritten" in capsys.readouterr().err

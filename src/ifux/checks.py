@@ -36,6 +36,9 @@ VISIBLE = 0.02
 REACHED = 4.0
 """Standard deviations of a blur that its kernel must hold: a Gaussian has 6e-5 of its light beyond."""
 
+ROUNDING = 1e-6
+"""Of a number in single precision, and room for it."""
+
 BROAD = 0.01
 """A fraction of a point source's light that is."""
 
@@ -77,9 +80,17 @@ def held_widths(telescope: Telescope) -> str | None:
 
 
 def cut_blur(telescope: Telescope) -> str | None:
-    """That a line spread function of place cuts the blurs that it mixes, in a sentence; None where it does not."""
+    """What a line spread function of place does not mix as well as was asked, in a sentence; None where all is well."""
     lsf = telescope.lsf
-    if not isinstance(lsf, FieldLSF) or lsf.reach >= REACHED * (sigma := float(lsf.farthest(telescope.wavelengths))):
+    if not isinstance(lsf, FieldLSF):
+        return None
+    (low, high), widths = lsf.spread, np.asarray(lsf.widths, np.float64)
+    if widths.min() < low * (1 - ROUNDING) or widths.max() > high * (1 + ROUNDING):
+        return (
+            f"relative widths of lines reach from {widths.min():.3g} to {widths.max():.3g}, and those that the line "
+            f"spread function mixes from {low:.3g} to {high:.3g}: raise telescope.lsf.spread"
+        )
+    if lsf.reach >= REACHED * (sigma := float(lsf.farthest(telescope.wavelengths))):
         return None
     return (
         f"the broadest blur of the line spread function has a standard deviation of {sigma:.1f} channels, and is cut "

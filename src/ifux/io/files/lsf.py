@@ -59,7 +59,7 @@ def field_lsf(
         )
     if not (np.isfinite(found).all() and (found > 0).all()):
         raise InputError("every relative width must be a number above zero")
-    return FieldLSF(lsf, found, reach, nodes)
+    return FieldLSF.of(lsf, found, reach=reach, nodes=nodes)
 
 
 def image(path: Path, extension: str) -> Float[np.ndarray, "y x"]:
