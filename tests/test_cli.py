@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from astropy.io import fits
 from matplotlib.image import imread
 from stages import library as made_up
 
@@ -302,6 +303,18 @@ def test_existing_file_is_replaced_with_overwrite(desk):
     assert read_cube("small.fits").flux.shape == (60, 5, 6) and written(desk) == ["small.fits"]
 
 
+def test_layout_is_chosen_on_the_command_line(desk, capsys):
+    vacuum = ["--set", "telescope.wavelengths.medium=vacuum"]
+    assert cli.main(["observe", "small.json", "--layout", "manga", "--out", "manga-0-0-LINCUBE.fits.gz", *vacuum]) == 0
+    with fits.open("manga-0-0-LINCUBE.fits.gz") as file:
+        assert [hdu.name for hdu in file][1:4] == ["FLUX", "IVAR", "MASK"] and (file["IVAR"].data > 0).all()
+    assert read_configuration("manga-0-0-LINCUBE.fits.gz")["layout"] == "manga"
+    before = written(desk)
+    assert cli.main(["observe", "small.json", "--layout", "manga"]) == 2
+    assert "layout: the layout of MaNGA holds channels in vacuum" in capsys.readouterr().err
+    assert written(desk) == before
+
+
 @pytest.mark.parametrize("existing", [False, True])
 def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing):
     if existing:
@@ -309,8 +322,8 @@ def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing
     before = written(desk)
     append = ifux.io.files.cube._append
 
-    def interrupted(file, cards, array, dtype):
-        append(file, cards, array, dtype)
+    def interrupted(file, image):
+        append(file, image)
         file.flush()
         assert written(desk) != before
         raise KeyboardInterrupt
