@@ -29,6 +29,7 @@ from ifux import (
     LogWavelengths,
     LowRankSSP,
     MoffatPSF,
+    NarrowGaussianPSF,
     NoDust,
     NoLSF,
     NoNoise,
@@ -206,6 +207,7 @@ DUSTS = {
 PSFS = {
     "none": NoPSF,
     "Gaussian": lambda: GaussianPSF(1.2, reach=7),
+    "narrow Gaussian": lambda: NarrowGaussianPSF(0.3),
     "Moffat": lambda: MoffatPSF(1.2, 2.8, reach=12),
     "double Gaussian": lambda: DoubleGaussianPSF(1.2, 2.5, 0.7, reach=11),
     "core and halo": lambda: CoreHaloPSF(GaussianPSF(1.0, reach=6), MoffatPSF(1.9, 2.5, reach=12), 0.4),

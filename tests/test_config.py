@@ -82,6 +82,7 @@ MINIMAL = {
     ("spaxels", "rectangular"): {"pitch": [0.4, 0.8], "size": [4, 3]},
     ("dust", "screen"): {"depth": 0.3},
     ("psf", "gaussian"): {"fwhm": 0.9},
+    ("psf", "narrow-gaussian"): {"fwhm": 0.0},
     ("psf", "moffat"): {"fwhm": 0.9},
     ("psf", "double-gaussian"): {"fwhm": 0.9, "wide_fwhm": 1.9, "share": 0.8},
     ("psf", "core-halo"): {

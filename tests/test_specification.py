@@ -26,6 +26,7 @@ from ifux import (
     LogWavelengths,
     LowRankSSP,
     MoffatPSF,
+    NarrowGaussianPSF,
     NoDust,
     NoLSF,
     NoNoise,
@@ -49,6 +50,7 @@ REDSHIFT, INCLINATION, POSITION_ANGLE, PITCH, SIZE, LSF = 0.03, 50.0, 30.0, 0.2,
 PSFS = {
     "Gaussian": (gaussian(0.8), lambda: GaussianPSF(0.8)),
     "Moffat": (moffat(0.8, 2.8), lambda: MoffatPSF(0.8)),
+    "narrow Gaussian": (gaussian(0.2), lambda: NarrowGaussianPSF(0.2)),
 }
 
 

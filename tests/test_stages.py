@@ -231,7 +231,8 @@ def test_chromatic_psf_is_as_wide_at_every_wavelength_as_the_power_law_says(doub
 def point_sources(spaxels, psf, stars):
     """One image for every star."""
     count = stars.mass.size
-    maps = spaxels.locate(stars, psf.margin).scatter(jnp.eye(count)).reshape(*spaxels.scene_shape(psf.margin), count)
+    located = spaxels.locate(stars, psf.margin, psf.spread)
+    maps = located.scatter(jnp.eye(count)).reshape(*spaxels.scene_shape(psf.margin), count)
     return jnp.moveaxis(Slicer().sample(psf.blur(maps, spaxels.scene), spaxels.scene)[0], 2, 0)
 
 

@@ -69,6 +69,7 @@ from .psf import EllipticalPSF as EllipticalPSF
 from .psf import GaussianPSF as GaussianPSF
 from .psf import ImagePSF as ImagePSF
 from .psf import MoffatPSF as MoffatPSF
+from .psf import NarrowGaussianPSF as NarrowGaussianPSF
 from .psf import NoPSF as NoPSF
 from .psf import TabulatedPSF as TabulatedPSF
 from .scene import Scene as Scene

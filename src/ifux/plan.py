@@ -126,7 +126,8 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
 
     def split(telescope: Telescope, block: Particles) -> tuple[tuple[Stencil, ...], Any]:
         projected = telescope.project(block)
-        places = (*telescope.spaxels.axes(projected, telescope.psf.margin), telescope.kinematics.locate(projected))
+        rows, columns = telescope.spaxels.axes(projected, telescope.psf.margin, telescope.psf.spread)
+        places = (rows, columns, telescope.kinematics.locate(projected))
         return places, telescope.ssp.coefficients(projected)
 
     places, mixture = eqx.filter_eval_shape(split, telescope, block)

@@ -140,12 +140,13 @@ class Telescope(eqx.Module):
 
         def add(weights: Sum, particles: Particles) -> Sum:
             projected = self.target.project(self.orientation(particles))
-            place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
+            place = *self.spaxels.axes(projected, margin, self.psf.spread), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.seen_mass)
 
         def add_in_order(weights: Sum, particles: Particles) -> Sum:
-            rows, columns = self.spaxels.axes(self.target.project(self.orientation(particles)), margin)
+            projected = self.target.project(self.orientation(particles))
+            rows, columns = self.spaxels.axes(projected, margin, self.psf.spread)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)
             particles = jax.tree.map(
@@ -232,7 +233,7 @@ class Telescope(eqx.Module):
     def occupiable(self, count: int) -> int:
         """How many spaxels so many particles can light before any PSF."""
         y, x = self.spaxels.shape
-        return min(count * (self.spaxels.degree + 1) ** 2, y * x)
+        return min(count * self.psf.spread.support(self.spaxels.degree) ** 2, y * x)
 
     def aligned_to(self, stars: Stars) -> "Telescope":
         """This telescope, its orientation counted from the principal axes of the stars if its angles are.

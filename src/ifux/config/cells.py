@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from ifux.config.build import module, parameters
+from ifux.config.build import is_number, module, parameters
 from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.psf import AbstractChromaticPSF
@@ -31,8 +31,9 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
-        described = description["psf"]
+        spaxels = module("spaxels", description["spaxels"], "spaxels")
+        described = narrowed(description["psf"], spaxels, given="oversampling" in description["spaxels"])
+        psf = module("psf", described, "psf")
         if isinstance(psf, AbstractChromaticPSF):
             edges = module("channels", description["wavelengths"], "wavelengths").edges()
             described = interpolated(described, float(edges[0]), float(edges[-1]))
@@ -45,6 +46,19 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
     finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
     return {**description, "spaxels": finer, "psf": reaching(described, reach)}
+
+
+def narrowed(description: Any, spaxels: AbstractSpaxels, *, given: bool) -> Any:
+    """The description of a PSF; of a Gaussian no wider than a spaxel, that of one which is integrated over it.
+
+    One of some width stays what it is where its reach or the cells are given, or light is put into the nearest cell.
+    """
+    if not isinstance(description, dict) or description.get("kind") != "gaussian":
+        return description
+    fwhm, asked = description.get("fwhm", math.inf), given or "reach" in description or spaxels.degree == 0
+    if not is_number(fwhm) or not 0 <= fwhm <= (0 if asked else min(spaxels.known_sides)):
+        return description
+    return {key: value for key, value in description.items() if key != "reach"} | {"kind": "narrow-gaussian"}
 
 
 def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:

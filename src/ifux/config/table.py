@@ -23,6 +23,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "psf": {
         "none": psf.NoPSF,
         "gaussian": psf.GaussianPSF,
+        "narrow-gaussian": psf.NarrowGaussianPSF,
         "double-gaussian": psf.DoubleGaussianPSF,
         "moffat": psf.MoffatPSF,
         "core-halo": psf.CoreHaloPSF,

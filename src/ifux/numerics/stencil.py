@@ -1,7 +1,7 @@
 """The sparse operator of the package: each point touches a few nodes of a grid, with weights."""
 
 from functools import partial
-from typing import Literal, final
+from typing import Literal, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -72,6 +72,93 @@ def bspline(position: Float[Array, " point"], size: int, degree: Degree) -> Sten
     nodes = jnp.arange(support, dtype=jnp.int32)
     offset = position[:, None] - (first[:, None] + nodes[None, :].astype(position.dtype))
     return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :], spline(offset, degree), size)
+
+
+REACH = 1.5
+"""Nodes beyond which a Gaussian is cut that is integrated around nodes."""
+
+NARROWEST = 1e-6
+"""Standard deviation of one that is taken for a point [node]."""
+
+
+def gaussian_bins(position: Float[Array, " point"], size: int, sigma: Float[Array, ""]) -> Stencil:
+    r"""Integrals of a Gaussian around positions over the unit intervals about the integer nodes 0 ... size - 1.
+
+    $$w_n = \Phi\left(\frac{n + 1/2 - x}{\sigma}\right) - \Phi\left(\frac{n - 1/2 - x}{\sigma}\right)$$
+
+    Cut one and a half nodes away, and divided by what is left: the weights of a point sum to one. They are exact for a
+    narrow one, to 2e-4 for a full width at half maximum of one node. With a width of zero all is at the nearest node,
+    intervals are closed to the left, and there is no gradient.
+    """
+    support = min(4, size)
+    first = jnp.clip(jnp.floor(position - 1), 0, size - support)
+    nodes = jnp.arange(support + 1, dtype=jnp.int32)
+    edges = first[:, None] + nodes[None, :].astype(position.dtype) - 0.5 - position[:, None]
+    width = jnp.where(sigma > NARROWEST, sigma, 1)
+    tail = jax.scipy.special.ndtr(-REACH / width)
+    below = (jax.scipy.special.ndtr(edges / width) - tail) / (1 - 2 * tail)
+    below = jnp.where(sigma > NARROWEST, jnp.clip(below, 0, 1), jnp.where(edges > 0, 1, 0).astype(position.dtype))
+    return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :-1], jnp.diff(below, axis=1), size)
+
+
+OVERLAP = 3
+"""Coarse nodes at either end that lie among the fine ones."""
+
+
+def framed(position: Float[Array, " point"], size: int, ring: int, coarse: int, degree: Degree) -> Stencil:
+    """B-spline weights on fine nodes within a frame of coarse ones, `coarse` times as far apart.
+
+    The first and the last `ring` nodes of the axis are coarse; positions are counted in fine nodes, from the first. All
+    coarse nodes lie on one lattice, see `Lattice`, and those next to the fine ones overlap with these: a point touches
+    nodes of one sort alone, fine ones if all that it touches are there.
+    """
+    lattice = Lattice(size - 2 * ring, ring, coarse)
+    fine = bspline(position, lattice.fine, degree)
+    inside = (position >= 0.5 * degree) & (position <= lattice.fine - 1 - 0.5 * degree)
+    place = (position - lattice.origin) / coarse + lattice.before
+    left = bspline(place, ring, degree)
+    right = bspline(place - lattice.right, ring, degree)
+    low = position < 0.5 * degree
+    outside = jnp.where(low[:, None], left.index, right.index + size - ring)
+    index = jnp.where(inside[:, None], fine.index + ring, outside)
+    weight = jnp.where(inside[:, None], fine.weight, jnp.where(low[:, None], left.weight, right.weight))
+    return Stencil(index, weight, size)
+
+
+class Lattice(NamedTuple):
+    """The coarse nodes behind fine ones and around them: the same for `framed` and for whoever uses what it makes."""
+
+    fine: int
+    """Number of fine nodes."""
+    ring: int
+    """Coarse nodes at either end that are nodes of the axis."""
+    coarse: int
+    """Fine nodes from one coarse node to the next."""
+
+    @property
+    def origin(self) -> float:
+        """Where the first coarse node of those behind the fine ones is, in the middle of as many of these."""
+        return (self.coarse - 1) / 2
+
+    @property
+    def before(self) -> int:
+        """Coarse nodes before that one."""
+        return self.ring - OVERLAP
+
+    @property
+    def blocks(self) -> int:
+        """Coarse nodes behind the fine ones; the last may have fewer of these."""
+        return -(-self.fine // self.coarse)
+
+    @property
+    def size(self) -> int:
+        """Number of all coarse nodes."""
+        return self.blocks + 2 * self.before
+
+    @property
+    def right(self) -> int:
+        """The first coarse node of those at the upper end."""
+        return self.size - self.ring
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

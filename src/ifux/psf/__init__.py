@@ -11,6 +11,7 @@ from ifux.psf.elliptical import EllipticalPSF as EllipticalPSF
 from ifux.psf.gaussian import GaussianPSF as GaussianPSF
 from ifux.psf.image import ImagePSF as ImagePSF
 from ifux.psf.moffat import MoffatPSF as MoffatPSF
+from ifux.psf.narrow_gaussian import NarrowGaussianPSF as NarrowGaussianPSF
 from ifux.psf.none import NoPSF as NoPSF
 from ifux.psf.stretched import AbstractChromaticPSF as AbstractChromaticPSF
 from ifux.psf.tabulated import TabulatedPSF as TabulatedPSF

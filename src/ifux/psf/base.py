@@ -14,6 +14,7 @@ from ifux.numerics.contract import Range
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import window
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import AbstractLimited
 
 Brightness = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
@@ -27,6 +28,11 @@ class AbstractPSF(AbstractLimited):
     @abstractmethod
     def margin(self) -> int:
         """How far light is moved [cell]: the sky is deposited on a scene wider by this much on every side."""
+
+    @property
+    @abstractmethod
+    def spread(self) -> AbstractSpread:
+        """How a point of light is to be spread over the cells of that scene."""
 
     @abstractmethod
     def sharpest(self) -> float:
@@ -78,6 +84,11 @@ class AbstractKernelPSF(AbstractPSF):
     @abstractmethod
     def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
         """Surface brightness of a unit source [1/arcsec^2] at offsets from it [arcsec]."""
+
+    @property
+    def spread(self) -> AbstractSpread:
+        """B-splines, which the kernel makes up for."""
+        return SplineSpread()
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
