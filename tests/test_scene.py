@@ -1,5 +1,7 @@
 """The scene behind the spaxels: narrow PSFs, rectangles, fields that are turned."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -286,6 +288,21 @@ def test_turned_field_of_rectangles_is_that_of_the_specification(double):
     bright = slow.max(axis=2) > 0.02 * slow.max()
     assert bright.sum() > 60 and np.max(np.abs(cube - slow).max(axis=2)[bright] / slow.max(axis=2)[bright]) < 2e-3
     assert cube.sum() == pytest.approx(slow.sum(), rel=1e-4)
+
+
+def test_narrow_gaussian_is_that_of_the_specification(double):
+    """With stars on a turned field of rectangles, and the pixels of the slow model divided as finely as it needs."""
+    fwhm, stars = 0.25, stages.particles(60)
+    telescope = stages.telescope(spaxels=RectangularSpaxels(**TURNED), psf=NarrowGaussianPSF(fwhm))
+    columns = {name: np.asarray(getattr(stars, name)) for name in vars(stars) if getattr(stars, name) is not None}
+    slow = Specification(
+        stages.library(), stages.OBSERVED, stages.REDSHIFT, 90.0, 50.0, 30.0, TURNED["pitch"], TURNED["size"],
+        gaussian(fwhm), 3.2, field=(*TURNED["centre"], TURNED["position_angle"]),
+    )  # fmt: skip
+    slow.image = functools.partial(slow.image, nodes=12)
+    expected, cube = slow.cube(**columns), np.asarray(eqx.filter_jit(lambda t, p: t(p))(telescope, stars))
+    assert np.abs(cube - expected).max() < 1e-3 * expected.max()
+    assert cube.sum() == pytest.approx(expected.sum(), rel=1e-4)
 
 
 def test_star_stands_where_the_header_says(double, tmp_path):

@@ -26,7 +26,6 @@ from ifux import (
     LogWavelengths,
     LowRankSSP,
     MoffatPSF,
-    NarrowGaussianPSF,
     NoDust,
     NoLSF,
     NoNoise,
@@ -50,7 +49,6 @@ REDSHIFT, INCLINATION, POSITION_ANGLE, PITCH, SIZE, LSF = 0.03, 50.0, 30.0, 0.2,
 PSFS = {
     "Gaussian": (gaussian(0.8), lambda: GaussianPSF(0.8)),
     "Moffat": (moffat(0.8, 2.8), lambda: MoffatPSF(0.8)),
-    "narrow Gaussian": (gaussian(0.2), lambda: NarrowGaussianPSF(0.2)),
 }
 
 
