@@ -90,6 +90,12 @@ MINIMAL = {
         "halo": {"kind": "moffat", "fwhm": 1.0},
         "share": 0.4,
     },
+    ("psf", "coarse-halo"): {
+        "core": {"kind": "gaussian", "fwhm": 0.9},
+        "halo": {"kind": "moffat", "fwhm": 3.0},
+        "share": 0.5,
+        "coarse": 3,
+    },
     ("psf", "elliptical"): {"psf": {"kind": "moffat", "fwhm": 1.0}, "axis_ratio": 0.8},
     ("psf", "image"): {"path": str(STAR)},
     ("psf", "chromatic"): {"psf": {"kind": "moffat", "fwhm": 1.0}},

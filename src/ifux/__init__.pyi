@@ -63,6 +63,7 @@ from .psf import AbstractPSF as AbstractPSF
 from .psf import ChromaticPolynomialPSF as ChromaticPolynomialPSF
 from .psf import ChromaticPSF as ChromaticPSF
 from .psf import ChromaticTablePSF as ChromaticTablePSF
+from .psf import CoarseHaloPSF as CoarseHaloPSF
 from .psf import CoreHaloPSF as CoreHaloPSF
 from .psf import DoubleGaussianPSF as DoubleGaussianPSF
 from .psf import EllipticalPSF as EllipticalPSF

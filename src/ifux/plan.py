@@ -82,7 +82,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
     tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
     steps = (
-        ("particles are deposited", base + read + first.output_size_in_bytes + first.temp_size_in_bytes),
+        ("particles are deposited", base + read + new(first) + first.temp_size_in_bytes),
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
@@ -164,6 +164,11 @@ def pace() -> float:
 def needs(function: Any, *arguments: Any) -> Any:
     """What a compiled function says of its memory."""
     return function.compiled(*arguments).memory_analysis()
+
+
+def new(analysis: Any) -> int:
+    """What results need that are not written over arguments [byte]."""
+    return analysis.output_size_in_bytes - analysis.alias_size_in_bytes
 
 
 def resident() -> int:

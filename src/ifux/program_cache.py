@@ -12,6 +12,7 @@ name of the file, which begins with a checksum: one that is damaged is ignored, 
 import dataclasses
 import functools
 import hashlib
+import inspect
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,25 +34,43 @@ SUM = hashlib.sha256().digest_size
 
 @final
 class Kept(Generic[P, R]):
-    """A compiled function whose traced programs are kept. It returns arrays, or tuples and dictionaries of them."""
+    """A compiled function whose traced programs are kept. It returns arrays, or tuples and dictionaries of them.
 
-    def __init__(self, function: Callable[P, R]):
+    It may write its results over an argument, `over`, which nobody can use any more then.
+    """
+
+    def __init__(self, function: Callable[P, R], over: str | None = None):
         self.function: Callable[..., R] = function
-        self.jitted: Any = eqx.filter_jit(function)
+        self.over: int | None = None if over is None else [*inspect.signature(function).parameters].index(over)
+        self.jitted: Any = eqx.filter_jit(self.of_both, donate="none" if over is None else "all-except-first")
         self.programs: dict[str, jax.stages.Compiled | None] = {}
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `equinox.filter_jit` calls it."""
-        program, arrays = self.program((args, kwargs))
-        return self.jitted(*args, **kwargs) if program is None else program(*arrays)
+        arguments = self.parted(args, kwargs)
+        program, arrays = self.program(arguments)
+        return self.jitted(*arguments) if program is None else program(*arrays)
 
     def compiled(self, *args: P.args, **kwargs: P.kwargs) -> jax.stages.Compiled:
         """What would be called, compiled but not called."""
-        program, _ = self.program((args, kwargs))
-        return self.jitted.lower(*args, **kwargs).compile().compiled if program is None else program
+        arguments = self.parted(args, kwargs)
+        program, _ = self.program(arguments)
+        return self.jitted.lower(*arguments).compile().compiled if program is None else program
 
-    def program(self, arguments: Any) -> tuple[jax.stages.Compiled | None, list[jax.Array]]:
+    def parted(self, args: tuple, kwargs: dict) -> tuple[Any, tuple]:
+        """The arguments without the one that may be written over, and that one."""
+        if self.over is None:
+            return (args, kwargs), ()
+        return (args[: self.over] + args[self.over + 1 :], kwargs), (args[self.over],)
+
+    def of_both(self, arguments: Any, over: tuple) -> R:
+        """The function of what `parted` makes of its arguments."""
+        args, kwargs = arguments
+        place = self.over or 0
+        return self.function(*args[:place], *over, *args[place:], **kwargs)
+
+    def program(self, arguments: tuple[Any, tuple]) -> tuple[jax.stages.Compiled | None, list[jax.Array]]:
         """The program that is kept for arguments, None if there can be none, and the arrays that it takes."""
         leaves, structure = jax.tree.flatten(arguments)
         arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
@@ -65,7 +84,9 @@ class Kept(Generic[P, R]):
         name = hashlib.sha256("\n".join([text, *map(str, words)]).encode()).hexdigest()
         if name not in self.programs:
             kept = read(folder / name) or self.traced(leaves, structure, folder / name)
-            self.programs[name] = kept and jax.jit(kept.call).lower(*arrays).compile()
+            over = sum(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(arguments[1]))
+            last = tuple(range(len(arrays) - over, len(arrays)))
+            self.programs[name] = kept and jax.jit(kept.call, donate_argnums=last).lower(*arrays).compile()
         return self.programs[name], arrays
 
     def traced(self, leaves: list[Any], structure: Any, path: Path) -> jax.export.Exported | None:
@@ -73,8 +94,9 @@ class Kept(Generic[P, R]):
 
         def function(*arrays: jax.Array) -> R:
             given = iter(arrays)
-            args, kwargs = structure.unflatten(next(given) if isinstance(leaf, jax.Array) else leaf for leaf in leaves)
-            return self.function(*args, **kwargs)
+            return self.of_both(
+                *structure.unflatten(next(given) if isinstance(leaf, jax.Array) else leaf for leaf in leaves)
+            )
 
         try:
             exported = jax.export.export(jax.jit(function))(*(leaf for leaf in leaves if isinstance(leaf, jax.Array)))
@@ -93,6 +115,11 @@ class Kept(Generic[P, R]):
 def kept(function: Callable[P, R]) -> Kept[P, R]:
     """Decorates a function as `equinox.filter_jit` does, and has its traced programs kept."""
     return Kept(function)
+
+
+def kept_over(argument: str) -> Callable[[Callable[P, R]], Kept[P, R]]:
+    """The same, of a function whose results are written over one of its arguments: memory for one of them, not both."""
+    return functools.partial(Kept, over=argument)
 
 
 def place() -> Path | None:

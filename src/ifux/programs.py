@@ -9,7 +9,7 @@ from ifux import parallel
 from ifux.compute import Choices
 from ifux.maps import MOMENTS, moments
 from ifux.particles import Particles
-from ifux.program_cache import kept
+from ifux.program_cache import kept, kept_over
 from ifux.telescope import Telescope
 
 
@@ -24,9 +24,9 @@ def nothing(
     return weights, light
 
 
-@kept
+@kept_over("before")
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
-    """Weights of the stars and what true maps are made of, added to those before."""
+    """Weights of the stars and what true maps are made of, added to those before, which are gone then."""
     weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
     return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
 

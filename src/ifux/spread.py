@@ -76,7 +76,7 @@ class GaussianSpread(AbstractSpread):
 
 @final
 class FramedSpread(AbstractSpread):
-    """B-splines on the cells of the field and some around it, and on larger ones in a frame around these.
+    """B-splines on the cells of the field and some around it, and cubic ones on larger cells in a frame around these.
 
     A point is on the one or on the others, along each axis: its light is not shared between small and large cells.
     """
@@ -92,8 +92,8 @@ class FramedSpread(AbstractSpread):
         return framed(position - self.ring, size, self.ring, self.coarse, degree)
 
     def support(self, degree: Degree) -> int:
-        """One more than the degree."""
-        return degree + 1
+        """Four cells, whatever the degree."""
+        return 4
 
     @property
     def within(self) -> AbstractSpread:

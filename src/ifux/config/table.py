@@ -27,6 +27,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "double-gaussian": psf.DoubleGaussianPSF,
         "moffat": psf.MoffatPSF,
         "core-halo": psf.CoreHaloPSF,
+        "coarse-halo": psf.CoarseHaloPSF,
         "elliptical": psf.EllipticalPSF,
         "image": read_psf,
         "chromatic": psf.ChromaticPSF,
@@ -74,7 +75,7 @@ GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "pl
 FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
     "spaxels": {"oversampling"},
-    "psf": {"reach", "band", "terms", "nodes"},
+    "psf": {"reach", "band", "terms", "nodes", "coarse"},
 }
 """Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""
 

@@ -1,13 +1,15 @@
 """The sparse operator of the package: each point touches a few nodes of a grid, with weights."""
 
 from functools import partial
-from typing import Literal, NamedTuple, final
+from typing import Literal, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
+
+from ifux.numerics.lattice import Lattice
 
 Degree = Literal[0, 1, 2, 3]
 """Degree of a B-spline: 0 nearest node, 1 linear, 2 quadratic, 3 cubic. It touches degree + 1 nodes."""
@@ -57,18 +59,19 @@ def dense(rows: Float[Array, "point node"]) -> Stencil:
     return Stencil(index, rows, rows.shape[1])
 
 
-def bspline(position: Float[Array, " point"], size: int, degree: Degree) -> Stencil:
+def bspline(position: Float[Array, " point"], size: int, degree: Degree, support: int | None = None) -> Stencil:
     """B-spline weights around positions on the integer nodes 0 ... size - 1.
 
     The weights of a point sum to one and, from degree 1 on, their mean is its position. They have degree - 1
     continuous derivatives; those of degree 0 are piecewise constant and have no gradient. The nodes of a point are
-    consecutive; those off the grid are left out.
+    consecutive; those off the grid are left out. With a support of more nodes than degree + 1, the others have nothing.
 
     References: Hockney & Eastwood (1981), Computer Simulation Using Particles, sec. 5-3, where degrees 0 to 2 are
     the nearest grid point, the cloud in cell and the triangular-shaped cloud.
     """
-    support = min(degree + 1, size)
-    first = jnp.clip(jnp.floor(position - 0.5 * (degree - 1)), 0, size - support)
+    touched = degree + 1 if support is None else support
+    support = min(touched, size)
+    first = jnp.clip(jnp.floor(position - 0.5 * (touched - 2)), 0, size - support)
     nodes = jnp.arange(support, dtype=jnp.int32)
     offset = position[:, None] - (first[:, None] + nodes[None, :].astype(position.dtype))
     return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :], spline(offset, degree), size)
@@ -101,64 +104,21 @@ def gaussian_bins(position: Float[Array, " point"], size: int, sigma: Float[Arra
     return Stencil(first.astype(jnp.int32)[:, None] + nodes[None, :-1], jnp.diff(below, axis=1), size)
 
 
-OVERLAP = 3
-"""Coarse nodes at either end that lie among the fine ones."""
-
-
 def framed(position: Float[Array, " point"], size: int, ring: int, coarse: int, degree: Degree) -> Stencil:
     """B-spline weights on fine nodes within a frame of coarse ones, `coarse` times as far apart.
 
-    The first and the last `ring` nodes of the axis are coarse; positions are counted in fine nodes, from the first. All
-    coarse nodes lie on one lattice, see `Lattice`, and those next to the fine ones overlap with these: a point touches
-    nodes of one sort alone, fine ones if all that it touches are there.
+    The first and the last `ring` nodes of the axis are coarse, see `Lattice`; positions are counted in fine nodes, from
+    the first. A point touches nodes of one sort alone: fine ones with splines of a degree, where all that a cubic one
+    would touch are there, and else coarse ones with a cubic spline.
     """
     lattice = Lattice(size - 2 * ring, ring, coarse)
-    fine = bspline(position, lattice.fine, degree)
-    inside = (position >= 0.5 * degree) & (position <= lattice.fine - 1 - 0.5 * degree)
     place = (position - lattice.origin) / coarse + lattice.before
-    left = bspline(place, ring, degree)
-    right = bspline(place - lattice.right, ring, degree)
-    low = position < 0.5 * degree
-    outside = jnp.where(low[:, None], left.index, right.index + size - ring)
-    index = jnp.where(inside[:, None], fine.index + ring, outside)
-    weight = jnp.where(inside[:, None], fine.weight, jnp.where(low[:, None], left.weight, right.weight))
+    fine = bspline(position, lattice.fine, degree, 4)
+    left, right = bspline(place, ring, 3), bspline(place - lattice.right, ring, 3)
+    low, high = (position < 1.5)[:, None], (position > lattice.fine - 2.5)[:, None]
+    index = jnp.where(low, left.index, jnp.where(high, right.index + size - ring, fine.index + ring))
+    weight = jnp.where(low, left.weight, jnp.where(high, right.weight, fine.weight))
     return Stencil(index, weight, size)
-
-
-class Lattice(NamedTuple):
-    """The coarse nodes behind fine ones and around them: the same for `framed` and for whoever uses what it makes."""
-
-    fine: int
-    """Number of fine nodes."""
-    ring: int
-    """Coarse nodes at either end that are nodes of the axis."""
-    coarse: int
-    """Fine nodes from one coarse node to the next."""
-
-    @property
-    def origin(self) -> float:
-        """Where the first coarse node of those behind the fine ones is, in the middle of as many of these."""
-        return (self.coarse - 1) / 2
-
-    @property
-    def before(self) -> int:
-        """Coarse nodes before that one."""
-        return self.ring - OVERLAP
-
-    @property
-    def blocks(self) -> int:
-        """Coarse nodes behind the fine ones; the last may have fewer of these."""
-        return -(-self.fine // self.coarse)
-
-    @property
-    def size(self) -> int:
-        """Number of all coarse nodes."""
-        return self.blocks + 2 * self.before
-
-    @property
-    def right(self) -> int:
-        """The first coarse node of those at the upper end."""
-        return self.size - self.ring
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

@@ -5,6 +5,7 @@ from ifux.psf.base import AbstractPSF as AbstractPSF
 from ifux.psf.chromatic import ChromaticPSF as ChromaticPSF
 from ifux.psf.chromatic_polynomial import ChromaticPolynomialPSF as ChromaticPolynomialPSF
 from ifux.psf.chromatic_table import ChromaticTablePSF as ChromaticTablePSF
+from ifux.psf.coarse_halo import CoarseHaloPSF as CoarseHaloPSF
 from ifux.psf.core_halo import CoreHaloPSF as CoreHaloPSF
 from ifux.psf.double_gaussian import DoubleGaussianPSF as DoubleGaussianPSF
 from ifux.psf.elliptical import EllipticalPSF as EllipticalPSF
