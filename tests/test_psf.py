@@ -45,7 +45,8 @@ def terms_of(spaxels, psf, place):
     """Image of a star at a place to the (east, north) [arcsec], for every term."""
     one = jnp.ones(1, place.dtype)
     star = Projected(place[None], one, one, one, one, 0.01 * one)
-    sky = spaxels.locate(star, psf.margin).scatter(one[:, None]).reshape(*spaxels.scene_shape(psf.margin), 1)
+    shape = *spaxels.scene_shape(psf.margin), 1
+    sky = spaxels.locate(star, psf.margin, psf.spread).scatter(one[:, None]).reshape(shape)
     return Slicer().sample(psf.blur(sky, spaxels.scene), spaxels.scene)[..., 0]
 
 

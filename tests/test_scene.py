@@ -1,5 +1,7 @@
 """The scene behind the spaxels: narrow PSFs, rectangles, fields that are turned."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,8 +13,20 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from specification import Specification, gaussian, moffat
 
-from ifux import GaussianPSF, MoffatPSF, Projected, RectangularSpaxels, Slicer, SquareSpaxels, maps, real
-from ifux.config.cells import LOST, cells
+from ifux import (
+    GaussianPSF,
+    MoffatPSF,
+    NarrowGaussianPSF,
+    Projected,
+    RectangularSpaxels,
+    Slicer,
+    SquareSpaxels,
+    checks,
+    maps,
+    real,
+)
+from ifux.config.build import module
+from ifux.config.cells import LOST, cells, suited
 from ifux.io.files.cube import Cube, read_cube, write_cube
 from ifux.numerics.contract import contract
 
@@ -34,7 +48,7 @@ def images(spaxels, psf, sky):
     """One image for every star."""
     count = len(sky)
     shape = *spaxels.scene_shape(psf.margin), count
-    scattered = spaxels.locate(seen_at(sky), psf.margin).scatter(jnp.eye(count)).reshape(shape)
+    scattered = spaxels.locate(seen_at(sky), psf.margin, psf.spread).scatter(jnp.eye(count)).reshape(shape)
     return jnp.moveaxis(Slicer().sample(psf.blur(scattered, spaxels.scene), spaxels.scene)[0], 2, 0)
 
 
@@ -75,6 +89,117 @@ def test_narrow_gaussian_is_seen_as_it_is_anywhere_in_a_spaxel(double, fwhm):
         assert image.sum() == pytest.approx(truth.sum(), abs=2e-4)
         assert np.abs((image * np.arange(FIELD)).sum() - (truth * np.arange(FIELD)).sum()) < 2e-3 * fwhm
         assert np.abs(slope - moving).max() < 1e-2 * max(np.abs(moving).max(), truth.max() / fwhm)
+
+
+@pytest.mark.parametrize("fwhm", [1e-3, 0.02, 0.1, 0.3, 0.66, 1.0])
+def test_gaussian_narrower_than_a_spaxel_is_exact_anywhere_in_it(double, fwhm):
+    """Every spaxel to 1e-3 of the peak at a FWHM of one, to rounding below; flux; the slopes by place and by width."""
+    spaxels, psf = SquareSpaxels(1.0, (FIELD, FIELD)), NarrowGaussianPSF(fwhm)
+    places = np.concatenate([PLACES, [[0.499, -0.4999], [-0.4995, 0.3]]])
+    found, change = np.asarray(images(spaxels, psf, places)), np.asarray(moved(spaxels, psf, real(places)))
+    step = 1e-4 * fwhm
+    wider, narrower = (np.asarray(images(spaxels, NarrowGaussianPSF(fwhm + h), places)) for h in (step, -step))
+    widened = jax.jvp(lambda fwhm: images(spaxels, NarrowGaussianPSF(fwhm), places), (real(fwhm),), (real(1.0),))[1]
+    error = 1e-3 if fwhm > 0.7 else 1e-6 if fwhm > 0.5 else 1e-12
+    for image, slope, (east, north) in zip(found, change, places, strict=True):
+        (x, dx), (y, _) = shares(fwhm, east), shares(fwhm, -north)
+        truth, moving = np.outer(y, x), np.outer(y, dx)
+        assert np.abs(image - truth).max() < error * truth.max() and image.min() >= 0
+        assert image.sum() == pytest.approx(1, abs=1e-12)
+        assert np.abs(slope - moving).max() < 3 * error / fwhm
+    assert np.abs((wider - narrower) / (2 * step) - widened).max() < 1e-6 * max(np.abs(widened).max(), 1e-3 / fwhm)
+
+
+def test_gaussian_without_width_is_hard_binning_without_a_gradient(bits):
+    """NumPy's, of a turned field of rectangles, with stars on edges and beyond the field."""
+    rng = np.random.default_rng(4)
+    place, mass = rng.uniform(-4, 4, (500, 2)).astype(np.float32), rng.uniform(1, 2, 500)
+    place[:40] = np.round(place[:40])
+    stars = Projected(real(place), *(real(rng.uniform(size=500)) for _ in range(2)), real(mass), *(real(mass),) * 2)
+    spaxels = RectangularSpaxels((1.0, 0.5), (5, 9))
+
+    @eqx.filter_jit
+    def binned(place, fwhm):
+        seen = eqx.tree_at(lambda s: s.sky, stars, place)
+        stencil = spaxels.locate(seen, 0, NarrowGaussianPSF(fwhm).spread)
+        return stencil.scatter(seen.mass[:, None])[:, 0].reshape(spaxels.shape)
+
+    found = binned(stars.sky, real(0.0))
+    edges = np.arange(10) * 0.5 - 2.25, np.arange(6) - 2.5
+    expected, _, _ = np.histogram2d(place[:, 1], -place[:, 0], bins=edges, weights=mass)
+    assert np.abs(found - expected).max() < (1e-12 if bits == 64 else 1e-5)
+    slopes = jax.jacrev(lambda *of: jnp.sum(binned(*of) ** 2), (0, 1))(stars.sky, real(0.0))
+    assert not any(np.any(slope) for slope in slopes)
+
+
+def test_cube_of_a_point_is_that_of_hard_bins(double):
+    """From a description to the cube and the maps; nothing is deposited beside the spaxel of a star."""
+    fields = {"kind": "rectangular", "pitch": [0.3, 0.5], "size": [6, 5]}
+    described = suited({"spaxels": fields, "psf": {"kind": "gaussian", "fwhm": 0}})
+    spaxels, psf = (module(family, described[family], family) for family in ("spaxels", "psf"))
+    assert spaxels.oversampling == (1, 1) and isinstance(psf, NarrowGaussianPSF)
+    telescope, stars = stages.telescope(spaxels=spaxels, psf=psf), stages.particles(80)
+    nearest = stages.telescope(spaxels=RectangularSpaxels((0.3, 0.5), (6, 5), degree=0), psf=stages.NoPSF())
+    both = eqx.filter_jit(lambda t: (t.weights(stars), maps.true_maps(t, stars)["MASS"]))
+    for ours, theirs in zip(both(telescope), both(nearest), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-12, atol=1e-9)
+    assert "all light of a star is in the spaxel that holds it" in checks.unseen_width(telescope)
+
+
+def test_every_number_of_a_narrow_psf_has_the_gradient_of_finite_differences(double):
+    """Through the telescope, by the width and by the places of stars."""
+    telescope = stages.telescope(psf=NarrowGaussianPSF(0.35), spaxels=RectangularSpaxels((0.4, 0.5), (9, 7)))
+    stars, rng = stages.particles(30), np.random.default_rng(5)
+    projection = real(rng.normal(size=(7, 9, stages.OBSERVED.size)))
+
+    @eqx.filter_jit
+    @eqx.filter_value_and_grad
+    def seen(of, along):
+        fwhm, east = of
+        place = stars.position + east * along
+        moved = eqx.tree_at(lambda s: s.position, stars, place)
+        return jnp.vdot(eqx.tree_at(lambda t: t.psf.fwhm, telescope, fwhm)(moved), projection)
+
+    along, at = real(rng.normal(size=(30, 3))), (real(0.35), real(0.0))
+    exact = seen(at, along)[1]
+    for which, step in enumerate((1e-5, 1e-6)):
+        ahead, behind = (
+            seen(tuple(value + h * (i == which) for i, value in enumerate(at)), along)[0] for h in (step, -step)
+        )
+        assert float(ahead - behind) / (2 * step) == pytest.approx(float(exact[which]), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("described", "kind", "count"),
+    [
+        ({"kind": "gaussian", "fwhm": 0.05}, "narrow-gaussian", [1, 1]),
+        ({"kind": "gaussian", "fwhm": 0.2}, "narrow-gaussian", [1, 1]),
+        ({"kind": "gaussian", "fwhm": 0.21}, "gaussian", [4, 4]),
+        ({"kind": "gaussian", "fwhm": 0.05, "reach": 9}, "gaussian", [12, 12]),
+        ({"kind": "moffat", "fwhm": 0.05}, "moffat", [12, 12]),
+    ],
+)
+def test_description_of_a_narrow_gaussian_is_one_that_is_integrated(described, kind, count):
+    found = suited({"spaxels": {"kind": "square", "pitch": 0.2, "size": [3, 3]}, "psf": described})
+    assert (found["psf"]["kind"], found["spaxels"]["oversampling"]) == (kind, count)
+    assert suited(found) == found
+
+
+@pytest.mark.parametrize(("fwhm", "count"), [(0.05, 12), (0.15, 12), (0.25, 8), (0.8, 2), (1.5, 1), (2.5, 1)])
+def test_psf_that_the_cells_do_not_show_is_told_with_its_error(double, fwhm, count):
+    """No less than what is found, and no more than a few times as much: stars next to an edge are the worst."""
+    spaxels = SquareSpaxels(1.0, (FIELD, FIELD), oversampling=(count, count))
+    psf = GaussianPSF(fwhm, reach=1).reaching(int(np.ceil(GaussianPSF(fwhm).radius(LOST / 10) * count)))
+    places = np.column_stack([np.linspace(0.38, 0.5, 25), np.linspace(0.44, 0.47, 25)])
+    worst = 0.0
+    for image, (east, north) in zip(np.asarray(images(spaxels, psf, places)), places, strict=True):
+        truth = np.outer(shares(fwhm, -north)[0], shares(fwhm, east)[0])
+        worst = max(worst, np.abs(image - truth).max() / truth.max())
+    told = checks.unseen(fwhm, count)
+    assert worst < 1.1 * told and worst > told / 6
+    sentence = checks.unseen_width(stages.telescope(spaxels=spaxels, psf=psf))
+    assert (sentence is None) == (told < (1e-3 if fwhm < 0.3 else 1e-2))
+    assert sentence is None or f"wrong by up to {told:.1%} of its peak" in sentence
 
 
 @pytest.mark.parametrize("fwhm", [0.5, 1.0, 2.3, 3.0])
@@ -163,6 +288,21 @@ def test_turned_field_of_rectangles_is_that_of_the_specification(double):
     bright = slow.max(axis=2) > 0.02 * slow.max()
     assert bright.sum() > 60 and np.max(np.abs(cube - slow).max(axis=2)[bright] / slow.max(axis=2)[bright]) < 2e-3
     assert cube.sum() == pytest.approx(slow.sum(), rel=1e-4)
+
+
+def test_narrow_gaussian_is_that_of_the_specification(double):
+    """With stars on a turned field of rectangles, and the pixels of the slow model divided as finely as it needs."""
+    fwhm, stars = 0.25, stages.particles(60)
+    telescope = stages.telescope(spaxels=RectangularSpaxels(**TURNED), psf=NarrowGaussianPSF(fwhm))
+    columns = {name: np.asarray(getattr(stars, name)) for name in vars(stars) if getattr(stars, name) is not None}
+    slow = Specification(
+        stages.library(), stages.OBSERVED, stages.REDSHIFT, 90.0, 50.0, 30.0, TURNED["pitch"], TURNED["size"],
+        gaussian(fwhm), 3.2, field=(*TURNED["centre"], TURNED["position_angle"]),
+    )  # fmt: skip
+    slow.image = functools.partial(slow.image, nodes=12)
+    expected, cube = slow.cube(**columns), np.asarray(eqx.filter_jit(lambda t, p: t(p))(telescope, stars))
+    assert np.abs(cube - expected).max() < 1e-3 * expected.max()
+    assert cube.sum() == pytest.approx(expected.sum(), rel=1e-4)
 
 
 def test_star_stands_where_the_header_says(double, tmp_path):

@@ -65,12 +65,14 @@ from .psf import AbstractPSF as AbstractPSF
 from .psf import ChromaticPolynomialPSF as ChromaticPolynomialPSF
 from .psf import ChromaticPSF as ChromaticPSF
 from .psf import ChromaticTablePSF as ChromaticTablePSF
+from .psf import CoarseHaloPSF as CoarseHaloPSF
 from .psf import CoreHaloPSF as CoreHaloPSF
 from .psf import DoubleGaussianPSF as DoubleGaussianPSF
 from .psf import EllipticalPSF as EllipticalPSF
 from .psf import GaussianPSF as GaussianPSF
 from .psf import ImagePSF as ImagePSF
 from .psf import MoffatPSF as MoffatPSF
+from .psf import NarrowGaussianPSF as NarrowGaussianPSF
 from .psf import NoPSF as NoPSF
 from .psf import TabulatedPSF as TabulatedPSF
 from .scene import Scene as Scene

@@ -22,6 +22,7 @@ from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
 from ifux.program_cache import kept
+from ifux.spread import GaussianSpread
 from ifux.target import AbstractTarget
 from ifux.telescope import BLOCK, HIGHEST, Observation, Telescope, line_of_sight
 from ifux.typing import real
@@ -41,6 +42,19 @@ ROUNDING = 1e-6
 
 BROAD = 0.01
 """A fraction of a point source's light that is."""
+
+UNRESOLVED = 0.01
+"""An error of the image of a star, over its peak, that is."""
+
+NARROW = 0.3
+"""A FWHM below which a PSF is told to be narrow [spaxel]."""
+
+SEEN = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.75, 5.05)
+"""Cells to the FWHM of a PSF,"""
+
+WRONG = ((0.75, 0.25, 0.1, 0.036, 0.014, 6e-3, 2e-3, 5e-4), (0.5, 0.25, 0.05, 0.012, 6e-3, 3e-3, 1e-3, 4e-4))
+"""and the largest error of a lone star over its peak, where one cell is a spaxel and where several are: measured with
+Gaussians, anywhere in a spaxel."""
 
 
 def coarse_library(telescope: Telescope) -> str | None:
@@ -96,6 +110,38 @@ def cut_blur(telescope: Telescope) -> str | None:
         f"the broadest blur of the line spread function has a standard deviation of {sigma:.1f} channels, and is cut "
         f"{lsf.reach} from its centre; raise telescope.lsf.reach"
     )
+
+
+def unseen_width(telescope: Telescope) -> str | None:
+    """What a PSF that is narrow against the spaxels does to a star, in a sentence; None where nothing is to be said."""
+    psf, spaxels = telescope.psf, telescope.spaxels
+    sides, width = np.asarray(spaxels.known_sides), psf.sharpest()
+    if isinstance(psf.spread, GaussianSpread):
+        across = float(psf.spread.fwhm) / sides.max()
+        if across == 0:
+            return "the PSF has no width: all light of a star is in the spaxel that holds it, its place has no gradient"
+        if across >= NARROW:
+            return None
+        return (
+            f"the PSF is {across:.2g} of a spaxel wide and integrated over the spaxels, to 1e-3 of the peak: a star "
+            "has a gradient by its place only so near to the edge of a spaxel"
+        )
+    if spaxels.degree == 0 or not math.isfinite(width):
+        return None
+    error = max(unseen(width / side, count) for side, count in zip(sides, spaxels.oversampling, strict=True))
+    if error < (UNRESOLVED if width >= NARROW * sides.max() else NEGLIGIBLE):
+        return None
+    across, up = spaxels.oversampling
+    return (
+        f"the PSF is {width / sides.max():.2g} of a spaxel wide, with {across} x {up} cells to a spaxel: a star in the "
+        f"worst place is wrong by up to {error:.1%} of its peak; raise telescope.spaxels.oversampling, or take the PSF "
+        "for a narrow-gaussian"
+    )
+
+
+def unseen(across: float, cells: int) -> float:
+    """Largest error of a lone star over its peak, for a FWHM [spaxel] and cells to a spaxel."""
+    return float(np.exp(np.interp(across * cells, SEEN, np.log(WRONG[min(cells, 2) - 1]))))
 
 
 def line_widths(
@@ -263,8 +309,10 @@ def shortcomings(model: Any) -> list[str]:
         return []
     if isinstance(model, Telescope):
         reached, held = instrument(model)
-        return outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
-    return outgrown(look(model.telescope, particles_of(model.galaxy)))
+        found, telescope = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0)), model
+    else:
+        found, telescope = outgrown(look(model.telescope, particles_of(model.galaxy))), model.telescope
+    return [*found, *filter(None, [unseen_width(telescope)])]
 
 
 @eqx.filter_jit

@@ -33,19 +33,21 @@ def true_maps(telescope: Telescope, particles: Particles, *, block: int = 8192) 
 
 
 def moments(
-    telescope: Telescope, particles: Particles, *, block: int = 8192, margin: int = 0
+    telescope: Telescope, particles: Particles, *, block: int = 8192, wider: bool = False
 ) -> Float[Array, "tall wide moment"]:
     """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity.
 
-    On the cells of the scene, wider than the field by a margin of cells on every side.
+    On the cells of the scene: on the field, or wider by the margin of the PSF.
     """
+    psf = telescope.psf
+    margin, spread = (psf.margin, psf.spread) if wider else (0, psf.spread.within)
     projected = telescope.project(particles)
 
     def add(sums: Sum, projected: Projected) -> Sum:
         light, one = telescope.ssp.luminosity(projected), jnp.ones_like(projected.mass)
         velocity, age, metallicity = projected.velocity, projected.age, projected.metallicity
         weighted = (light * value for value in (one, velocity, velocity**2, age, metallicity))
-        place = *telescope.spaxels.axes(projected, margin), dense(one[:, None])
+        place = *telescope.spaxels.axes(projected, margin, spread), dense(one[:, None])
         return deposit(sums, place, jnp.stack([projected.mass, *weighted], axis=1), one)
 
     nothing = jnp.zeros((*telescope.spaxels.scene_shape(margin), MOMENTS), projected.mass.dtype)

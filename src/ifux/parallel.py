@@ -38,6 +38,7 @@ from ifux.numerics.contract import Range
 from ifux.particles import Particles
 from ifux.psf.base import AbstractPSF
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread
 from ifux.telescope import Telescope
 
 AXIS = "device"
@@ -151,6 +152,11 @@ class SharedPSF(AbstractPSF):
     def margin(self) -> int:
         """That of the PSF."""
         return self.psf.margin
+
+    @property
+    def spread(self) -> AbstractSpread:
+        """That of the PSF."""
+        return self.psf.spread
 
     def sharpest(self) -> float:
         """That of the PSF."""

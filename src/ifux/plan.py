@@ -100,7 +100,7 @@ def plan(
     tall, wide = telescope.spaxels.scene_shape(deposited.psf.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
     steps = (
-        ("particles are deposited", base + read + first.output_size_in_bytes + first.temp_size_in_bytes),
+        ("particles are deposited", base + read + new(first) + first.temp_size_in_bytes),
         ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
@@ -150,7 +150,8 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
 
     def split(telescope: Telescope, block: Particles) -> tuple[tuple[Stencil, ...], Any]:
         projected = telescope.project(block)
-        places = (*telescope.spaxels.axes(projected, telescope.psf.margin), telescope.kinematics.locate(projected))
+        rows, columns = telescope.spaxels.axes(projected, telescope.psf.margin, telescope.psf.spread)
+        places = (rows, columns, telescope.kinematics.locate(projected))
         return places, telescope.ssp.coefficients(projected)
 
     places, mixture = eqx.filter_eval_shape(split, telescope, block)
@@ -187,6 +188,11 @@ def pace() -> float:
 def needs(function: Any, *arguments: Any) -> Any:
     """What a compiled function says of its memory."""
     return function.compiled(*arguments).memory_analysis()
+
+
+def new(analysis: Any) -> int:
+    """What results need that are not written over arguments [byte]."""
+    return analysis.output_size_in_bytes - analysis.alias_size_in_bytes
 
 
 def resident() -> int:

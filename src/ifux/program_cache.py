@@ -12,6 +12,7 @@ All of it is the name of the file, which begins with a checksum: one that is dam
 import dataclasses
 import functools
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -58,25 +59,43 @@ class Program:
 
 @final
 class Kept(Generic[P, R]):
-    """A compiled function whose programs are kept. It returns arrays, or tuples and dictionaries of them."""
+    """A compiled function whose programs are kept. It returns arrays, or tuples and dictionaries of them.
 
-    def __init__(self, function: Callable[P, R]):
+    It may write its results over an argument, `over`, which nobody can use any more then.
+    """
+
+    def __init__(self, function: Callable[P, R], over: str | None = None):
         self.function: Callable[..., R] = function
-        self.jitted: Any = eqx.filter_jit(function)
+        self.over: int | None = None if over is None else [*inspect.signature(function).parameters].index(over)
+        self.jitted: Any = eqx.filter_jit(self.of_both, donate="none" if over is None else "all-except-first")
         self.programs: dict[str, Program | None] = {}
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `equinox.filter_jit` calls it."""
-        program, arrays = self.program((args, kwargs))
-        return self.jitted(*args, **kwargs) if program is None else program(arrays)
+        arguments = self.parted(args, kwargs)
+        program, arrays = self.program(arguments)
+        return self.jitted(*arguments) if program is None else program(arrays)
 
     def compiled(self, *args: P.args, **kwargs: P.kwargs) -> Program | jax.stages.Compiled:
         """What would be called, compiled but not called."""
-        program, _ = self.program((args, kwargs))
-        return self.jitted.lower(*args, **kwargs).compile().compiled if program is None else program
+        arguments = self.parted(args, kwargs)
+        program, _ = self.program(arguments)
+        return self.jitted.lower(*arguments).compile().compiled if program is None else program
 
-    def program(self, arguments: Any) -> tuple[Program | None, list[jax.Array]]:
+    def parted(self, args: tuple, kwargs: dict) -> tuple[Any, tuple]:
+        """The arguments without the one that may be written over, and that one."""
+        if self.over is None:
+            return (args, kwargs), ()
+        return (args[: self.over] + args[self.over + 1 :], kwargs), (args[self.over],)
+
+    def of_both(self, arguments: Any, over: tuple) -> R:
+        """The function of what `parted` makes of its arguments."""
+        args, kwargs = arguments
+        place = self.over or 0
+        return self.function(*args[:place], *over, *args[place:], **kwargs)
+
+    def program(self, arguments: tuple[Any, tuple]) -> tuple[Program | None, list[jax.Array]]:
         """The program that is kept for arguments, None if there can be none, and the arrays that it takes."""
         leaves, structure = jax.tree.flatten(arguments)
         arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
@@ -89,22 +108,29 @@ class Kept(Generic[P, R]):
         text = "\n".join([surroundings(), f"{self.function.__module__}.{self.function.__qualname__}", str(structure)])
         name = hashlib.sha256("\n".join([text, *map(str, words)]).encode()).hexdigest()
         if name not in self.programs:
-            self.programs[name] = read(folder / name) or self.made(leaves, structure, folder / name)
+            over = sum(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(arguments[1]))
+            self.programs[name] = read(folder / name) or self.made(leaves, structure, over, folder / name)
         return self.programs[name], [bare(leaf) for leaf in arrays]
 
-    def made(self, leaves: list[Any], structure: Any, path: Path) -> Program | None:
-        """The program, compiled and written down; None if JAX cannot do without what is around it."""
+    def made(self, leaves: list[Any], structure: Any, over: int, path: Path) -> Program | None:
+        """The program, which may write over its last arrays, compiled and written down.
 
-        def function(arrays: list[jax.Array]) -> R:
-            given = iter(arrays)
-            args, kwargs = structure.unflatten(
-                dressed(next(given), leaf) if isinstance(leaf, jax.Array) else leaf for leaf in leaves
+        None if JAX cannot do without what is around it.
+        """
+
+        def function(first: list[jax.Array], last: list[jax.Array]) -> R:
+            given = iter(first + last)
+            return self.of_both(
+                *structure.unflatten(
+                    dressed(next(given), leaf) if isinstance(leaf, jax.Array) else leaf for leaf in leaves
+                )
             )
-            return self.function(*args, **kwargs)
 
         arrays = [bare(leaf) for leaf in leaves if isinstance(leaf, jax.Array)]
+        first, last = arrays[: len(arrays) - over], arrays[len(arrays) - over :]
         try:
-            compiled: Any = afresh(jax.jit(named(function), keep_unused=True).lower(arrays))
+            jitted = jax.jit(named(function), keep_unused=True, donate_argnums=1)
+            compiled: Any = afresh(jitted.lower(first, last))
             executable, shapes = compiled.runtime_executable(), jax.tree.leaves(compiled.out_info)
             numbers = range(len(shapes))
             results = json.dumps(jax.tree.unflatten(compiled.out_tree, numbers))
@@ -127,6 +153,11 @@ class Kept(Generic[P, R]):
 def kept(function: Callable[P, R]) -> Kept[P, R]:
     """Decorates a function as `equinox.filter_jit` does, and has its programs kept."""
     return Kept(function)
+
+
+def kept_over(argument: str) -> Callable[[Callable[P, R]], Kept[P, R]]:
+    """The same, of a function whose results are written over one of its arguments: memory for one of them, not both."""
+    return functools.partial(Kept, over=argument)
 
 
 def place() -> Path | None:

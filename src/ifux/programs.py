@@ -10,7 +10,7 @@ from ifux.compute import Choices
 from ifux.maps import MOMENTS, means, moments
 from ifux.noise import BadPixelNoise
 from ifux.particles import Particles
-from ifux.program_cache import kept
+from ifux.program_cache import kept, kept_over
 from ifux.spectrograph import within_margin
 from ifux.telescope import Telescope
 
@@ -26,9 +26,9 @@ def nothing(
     return weights, light
 
 
-@kept
+@kept_over("before")
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
-    """Weights of the stars and what true maps are made of, added to those before."""
+    """Weights of the stars and what true maps are made of, added to those before, which are gone then."""
     weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
     return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
 

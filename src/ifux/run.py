@@ -10,7 +10,16 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, PRNGKeyArray, PyTree, Shaped
 
 from ifux import config, instruments
-from ifux.checks import beyond_counting, coarse_channels, coarse_library, cut_blur, held_widths, look, lost_light
+from ifux.checks import (
+    beyond_counting,
+    coarse_channels,
+    coarse_library,
+    cut_blur,
+    held_widths,
+    look,
+    lost_light,
+    unseen_width,
+)
 from ifux.compute import CHUNK, Choices
 from ifux.config.arms import resolved_arm
 from ifux.config.build import call, check_keys, check_type, choose, of_arm, telling
@@ -154,9 +163,8 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    return [
-        found for found in (sentence, held_widths(telescope), cut_blur(telescope), coarse_channels(telescope)) if found
-    ]
+    told = sentence, held_widths(telescope), cut_blur(telescope), coarse_channels(telescope), unseen_width(telescope)
+    return [found for found in told if found]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:

@@ -1,7 +1,7 @@
 """The whole instrument: nine stages, and the three products that make a cube of them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, final
 
 import equinox as eqx
@@ -37,6 +37,8 @@ from ifux.typing import ready
 HIGHEST = jax.lax.Precision.HIGHEST
 CACHE = 2**23
 """Weights that a core keeps at hand [byte]."""
+PIECE = 2**29
+"""Maps that are blurred together [byte]."""
 BLOCK = 2**20
 """Stars whose velocities are looked at together."""
 SLACK = 0.02
@@ -141,12 +143,13 @@ class Telescope(eqx.Module):
 
         def add(weights: Sum, particles: Particles) -> Sum:
             projected = self.target.project(self.orientation(particles))
-            place = *self.spaxels.axes(projected, margin), self.kinematics.locate(projected)
+            place = *self.spaxels.axes(projected, margin, self.psf.spread), self.kinematics.locate(projected)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return deposit(weights, place, mixture, projected.seen_mass)
 
         def add_in_order(weights: Sum, particles: Particles) -> Sum:
-            rows, columns = self.spaxels.axes(self.target.project(self.orientation(particles)), margin)
+            projected = self.target.project(self.orientation(particles))
+            rows, columns = self.spaxels.axes(projected, margin, self.psf.spread)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)
             particles = jax.tree.map(
@@ -204,13 +207,13 @@ class Telescope(eqx.Module):
             collected = self.focal_plane.sample(weights[None], scene)[0]
             elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
-            maps = self.focal_plane.sample(self.psf.blur(weights, scene), scene)
+            maps = in_pieces(lambda some: self.focal_plane.sample(self.psf.blur(some, scene), scene), weights)
             spectra = share[:, None, :] * templates[None, :, :]
             elements = contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), self.psf.ranges(wave))
             return self.lsf.broaden_elements(elements, self.wavelengths, missing)
         else:
-            blurred = self.psf.blur(contract(weights[None], templates[None]), scene)
-            collected = self.focal_plane.sample(blurred, scene)
+            cube = contract(weights[None], templates[None])
+            collected = in_pieces(lambda some: self.focal_plane.sample(self.psf.blur(some, scene), scene), cube)
             elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
         return self.lsf.broaden_elements(jnp.where(missing, jnp.nan, elements), self.wavelengths, missing)
 
@@ -234,7 +237,7 @@ class Telescope(eqx.Module):
     def occupiable(self, count: int) -> int:
         """How many spaxels so many particles can light before any PSF."""
         y, x = self.spaxels.shape
-        return min(count * (self.spaxels.degree + 1) ** 2, y * x)
+        return min(count * self.psf.spread.support(self.spaxels.degree) ** 2, y * x)
 
     def aligned_to(self, stars: Stars) -> "Telescope":
         """This telescope, its orientation counted from the principal axes of the stars if its angles are.
@@ -349,6 +352,27 @@ def contract_where_occupied(
     spectra = jnp.matmul(spaxels.at[where].get(mode="fill", fill_value=0), templates, precision=HIGHEST)
     cube = jnp.zeros((spaxels.shape[0], templates.shape[1]), spectra.dtype).at[where].set(spectra, mode="drop")
     return cube.reshape(*weights.shape[:-1], -1)
+
+
+def in_pieces(
+    function: Callable[[Float[Array, "tall wide some"]], Float[Array, "term *element some"]],
+    maps: Float[Array, "tall wide channel"],
+) -> Float[Array, "term *element channel"]:
+    """What a function makes of maps, of some of their channels after the others where they are many and large.
+
+    A transform takes several times the memory of the maps that it is made of.
+    """
+    channels = maps.shape[2]
+    together = -(-channels // min(-(-maps.nbytes // PIECE), channels))
+    if together == channels:
+        return function(maps)
+    first = np.arange(0, channels, together)
+    # The last piece is as large as the others, and has some of the channels before it once more.
+    begin = jnp.asarray(np.minimum(first, channels - together))
+    found = jax.lax.map(lambda at: function(jax.lax.dynamic_slice_in_dim(maps, at, together, axis=2)), begin)
+    joined = jnp.moveaxis(found[:-1], 0, -2)
+    last = found[-1][..., int(first[-1]) - channels :]
+    return jnp.concatenate([joined.reshape(*joined.shape[:-2], -1), last], axis=-1)
 
 
 @final

@@ -4,11 +4,11 @@ import dataclasses
 import math
 from typing import Any
 
-from ifux.config.build import module, parameters
+from ifux.config.build import is_number, module, parameters
 from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
-from ifux.psf import AbstractChromaticPSF
-from ifux.psf.base import AbstractPSF
+from ifux.psf import AbstractChromaticPSF, AbstractKernelPSF, CoreHaloPSF
+from ifux.psf.base import AbstractPSF, over_cells
 from ifux.spaxels.base import AbstractSpaxels
 
 LOST = 1e-3
@@ -21,6 +21,10 @@ peak, wherever in a spaxel it stands: a Gaussian, and a Moffat of slopes from 2.
 ACROSS = 3.75
 """Cells to the full width at half maximum that do so where there are three or more to a spaxel."""
 
+HALO_CELLS, HALO_ERROR = 3.3, 0.02
+"""Large cells to the full width at half maximum of a halo, and the error over its peak that they leave of a Moffat of
+slope 2.5. It falls with their fifth power."""
+
 MOST, FARTHEST = 12, 256
 """Cells to a spaxel, and half-size of a kernel [cell], that are taken unasked."""
 
@@ -31,8 +35,9 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     What it says is left as it is, and so is what cannot be used: whoever builds the stage says what is wrong with it.
     """
     try:
-        spaxels, psf = (module(family, description[family], family) for family in ("spaxels", "psf"))
-        described = description["psf"]
+        spaxels = module("spaxels", description["spaxels"], "spaxels")
+        described = narrowed(description["psf"], spaxels, given="oversampling" in description["spaxels"])
+        psf = module("psf", described, "psf")
         if isinstance(psf, AbstractChromaticPSF):
             edges = module("channels", description["wavelengths"], "wavelengths").edges()
             described = interpolated(described, float(edges[0]), float(edges[-1]))
@@ -42,9 +47,60 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     if "oversampling" not in description["spaxels"]:
         spaxels = with_cells(spaxels, psf)
     side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
-    reach = min(FARTHEST, max(1, math.ceil(psf.radius(LOST) / side - 0.5)))
+    reach = min(FARTHEST, cells_within(psf.radius(LOST), side))
     finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
+    if isinstance(psf, CoreHaloPSF) and spaxels.degree > 0:
+        described = coarsened(described, psf, spaxels)
     return {**description, "spaxels": finer, "psf": reaching(described, reach)}
+
+
+def cells_within(radius: float, side: float) -> int:
+    """Half-size of a kernel for light within a radius, of cells of a side."""
+    return max(1, math.ceil(radius / side - 0.5))
+
+
+def coarsened(description: dict[str, Any], psf: CoreHaloPSF, spaxels: AbstractSpaxels) -> dict[str, Any]:
+    """The description of a core and a halo; with the halo on larger cells, where that makes the scene smaller.
+
+    They are as large as show the halo to half a thousandth of the peak of both, and the kernels hold the light that one
+    kernel would. Where the reach of a part is given nothing is changed.
+    """
+    if any("reach" in description[part] for part in ("core", "halo")):
+        return description
+    sides = [side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True)]
+    share, lost = float(psf.share), LOST / 10
+    beyond = (LOST - share * lost) / (1 - share) if share < 1 else 1.0
+    faint, bright = (1 - share) * peak(psf.halo, spaxels), share * peak(psf.core, spaxels)
+    across = HALO_CELLS * max(1.0, (2 * HALO_ERROR / LOST * faint / (faint + bright)) ** 0.2)
+    coarse = math.floor(psf.halo.sharpest() / max(sides) / across)
+    if coarse < 2 or beyond >= 1:
+        return description
+    near = cells_within(psf.core.radius(lost), min(sides))
+    far = cells_within(psf.halo.radius(beyond), coarse * min(sides))
+    reaches = {"core": min(FARTHEST, near), "halo": min(FARTHEST, far)}
+    parts = {part: reaching(description[part], reach) for part, reach in reaches.items()}
+    found = {**description, **parts, "kind": "coarse-halo", "coarse": coarse}
+    smaller = module("psf", found, "psf").margin < cells_within(psf.radius(LOST), min(sides))
+    return found if smaller else description
+
+
+def peak(psf: AbstractKernelPSF, spaxels: AbstractSpaxels) -> float:
+    """Share of the light of a star in the spaxel in whose middle it stands."""
+    scene = dataclasses.replace(spaxels, oversampling=(1, 1)).scene
+    return float(over_cells(psf.brightness, 0, scene)[0, 0])
+
+
+def narrowed(description: Any, spaxels: AbstractSpaxels, *, given: bool) -> Any:
+    """The description of a PSF; of a Gaussian no wider than a spaxel, that of one which is integrated over it.
+
+    One of some width stays what it is where its reach or the cells are given, or light is put into the nearest cell.
+    """
+    if not isinstance(description, dict) or description.get("kind") != "gaussian":
+        return description
+    fwhm, asked = description.get("fwhm", math.inf), given or "reach" in description or spaxels.degree == 0
+    if not is_number(fwhm) or not 0 <= fwhm <= (0 if asked else min(spaxels.known_sides)):
+        return description
+    return {key: value for key, value in description.items() if key != "reach"} | {"kind": "narrow-gaussian"}
 
 
 def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:

@@ -24,9 +24,11 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "psf": {
         "none": psf.NoPSF,
         "gaussian": psf.GaussianPSF,
+        "narrow-gaussian": psf.NarrowGaussianPSF,
         "double-gaussian": psf.DoubleGaussianPSF,
         "moffat": psf.MoffatPSF,
         "core-halo": psf.CoreHaloPSF,
+        "coarse-halo": psf.CoarseHaloPSF,
         "elliptical": psf.EllipticalPSF,
         "image": read_psf,
         "chromatic": psf.ChromaticPSF,
@@ -76,7 +78,7 @@ GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "pl
 FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
     "spaxels": {"oversampling"},
-    "psf": {"reach", "band", "terms", "nodes"},
+    "psf": {"reach", "band", "terms", "nodes", "coarse"},
 }
 """Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""
 

@@ -82,7 +82,7 @@ def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y 
     Light is the mean luminosity over the library's wavelengths, without dust.
     """
     psf, scene = telescope.psf, telescope.spaxels.scene
-    sums = moments(telescope, particles, margin=psf.margin)[..., 1:4]
+    sums = moments(telescope, particles, wider=True)[..., 1:4]
     blurred = telescope.focal_plane.sample(psf.blur(sums, scene), scene)
     share = psf.term_weights(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
     return jnp.einsum("t,tyxm->yxm", share, blurred, precision=HIGHEST)

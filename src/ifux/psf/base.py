@@ -14,10 +14,14 @@ from ifux.numerics.contract import Range
 from ifux.numerics.convolve import blur_plane
 from ifux.numerics.stencil import window
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import AbstractLimited
 
 Brightness = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
 """Surface brightness of a unit source [1/arcsec^2] at offsets to the east and the north [arcsec]."""
+
+Response = Callable[[Float[np.ndarray, " frequency"]], Float[np.ndarray, " frequency"]]
+"""By what a grid damps light along an axis, at frequencies in cycles per cell."""
 
 
 class AbstractPSF(AbstractLimited):
@@ -27,6 +31,11 @@ class AbstractPSF(AbstractLimited):
     @abstractmethod
     def margin(self) -> int:
         """How far light is moved [cell]: the sky is deposited on a scene wider by this much on every side."""
+
+    @property
+    @abstractmethod
+    def spread(self) -> AbstractSpread:
+        """How a point of light is to be spread over the cells of that scene."""
 
     @abstractmethod
     def sharpest(self) -> float:
@@ -79,6 +88,11 @@ class AbstractKernelPSF(AbstractPSF):
     def brightness(self, east: Float[Array, "..."], north: Float[Array, "..."]) -> Float[Array, "..."]:
         """Surface brightness of a unit source [1/arcsec^2] at offsets from it [arcsec]."""
 
+    @property
+    def spread(self) -> AbstractSpread:
+        """B-splines, which the kernel makes up for."""
+        return SplineSpread()
+
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
@@ -127,13 +141,18 @@ def sampled(brightness: Brightness, reach: int, scene: Scene) -> Float[Array, "v
     plane of constant brightness its brightness. Of a star, what is further away than the reach has nothing: where a
     field holds little else than the wings of its bright parts, that is the largest error of all.
     """
+    return sharpened(brightness, reach, scene, lambda frequency: window(frequency, scene.degree))
+
+
+def sharpened(brightness: Brightness, reach: int, scene: Scene, response: Response) -> Float[Array, "v u"]:
+    """The same, with a response along both axes divided out."""
     spare = 4
     cells = over_cells(brightness, reach + spare, scene)
     size = cells.shape[0]
-    deposit = np.outer(window(np.fft.fftfreq(size), scene.degree), window(np.fft.rfftfreq(size), scene.degree))
+    divisor = np.outer(response(np.fft.fftfreq(size)), response(np.fft.rfftfreq(size)))
     transform = jnp.fft.rfft2(cells)
-    sharpened = jnp.fft.irfft2(transform / jnp.asarray(deposit, transform.dtype), cells.shape)
-    kernel = sharpened[spare:-spare, spare:-spare].astype(scene.sides.dtype)
+    kernel = jnp.fft.irfft2(transform / jnp.asarray(divisor, transform.dtype), cells.shape)
+    kernel = kernel[spare:-spare, spare:-spare].astype(scene.sides.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
     return kernel / kernel.sum()
 

@@ -10,12 +10,17 @@ from jaxtyping import Array, Float
 from ifux.psf.base import AbstractKernelPSF, resolved
 from ifux.typing import real, within
 
+POINT = "a narrow-gaussian of zero puts all light of a star into the spaxel that holds it"
+
 
 @final
 class GaussianPSF(AbstractKernelPSF):
-    r"""A Gaussian: $P(r) = \exp(-r^2 / 2\sigma^2) / 2\pi\sigma^2$ with $\mathrm{FWHM} = \sigma \sqrt{8 \ln 2}$."""
+    r"""A Gaussian: $P(r) = \exp(-r^2 / 2\sigma^2) / 2\pi\sigma^2$ with $\mathrm{FWHM} = \sigma \sqrt{8 \ln 2}$.
 
-    fwhm: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
+    One that is no wider than a spaxel is better a `NarrowGaussianPSF`, and a description makes it one.
+    """
+
+    fwhm: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0, instead=POINT))
     """Full width at half maximum [arcsec]."""
     reach: int = eqx.field(static=True, default=16, metadata=within(above=0))
     """Half-size of the sampled kernel [cell]."""

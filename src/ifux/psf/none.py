@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from ifux.numerics.contract import Range
 from ifux.psf.base import AbstractPSF
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 
 
 @final
@@ -20,6 +21,11 @@ class NoPSF(AbstractPSF):
     def margin(self) -> int:
         """Light stays where it lands."""
         return 0
+
+    @property
+    def spread(self) -> AbstractSpread:
+        """B-splines: nothing makes up for them."""
+        return SplineSpread()
 
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""

@@ -15,6 +15,7 @@ from ifux.numerics.contract import Range
 from ifux.numerics.convolve import blur_plane
 from ifux.psf.base import AbstractKernelPSF, AbstractPSF, Brightness, check_profile, held, sampled
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import real
 
 BEND = 0.75
@@ -84,6 +85,11 @@ class AbstractChromaticPSF(AbstractPSF):
     def margin(self) -> int:
         """That of the profile."""
         return self.psf.margin
+
+    @property
+    def spread(self) -> AbstractSpread:
+        """B-splines, which the kernels make up for."""
+        return SplineSpread()
 
     def stretched(self, place: Float[np.ndarray, " point"]) -> Float[Array, " point"]:
         """The stretch at places in the band, which goes from -1 to 1 in the coordinate."""

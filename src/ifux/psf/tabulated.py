@@ -13,6 +13,7 @@ from ifux.numerics.contract import Range
 from ifux.psf.base import AbstractKernelPSF, AbstractPSF, check_profile
 from ifux.psf.chromatic_table import increasing
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import within
 
 
@@ -43,6 +44,11 @@ class TabulatedPSF(AbstractPSF):
     def margin(self) -> int:
         """That of the PSF which reaches furthest."""
         return max(psf.margin for psf in self.psfs)
+
+    @property
+    def spread(self) -> AbstractSpread:
+        """B-splines, which the kernels make up for."""
+        return SplineSpread()
 
     def sharpest(self) -> float:
         """That of the sharpest."""

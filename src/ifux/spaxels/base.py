@@ -7,9 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.numerics.stencil import Degree, Stencil, bspline
+from ifux.numerics.stencil import Degree, Stencil
 from ifux.particles import Projected
 from ifux.scene import Scene
+from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import AbstractLimited
 
 
@@ -71,19 +72,21 @@ class AbstractSpaxels(AbstractLimited):
         """Number of cells (y, x) of the field, with a margin of cells on every side."""
         return self.size[1] * self.oversampling[1] + 2 * margin, self.size[0] * self.oversampling[0] + 2 * margin
 
-    def axes(self, projected: Projected, margin: int) -> tuple[Stencil, Stencil]:
+    def axes(self, projected: Projected, margin: int, spread: AbstractSpread | None = None) -> tuple[Stencil, Stencil]:
         """The rows and the columns of cells that each particle touches, with a margin of cells on every side.
 
-        A B-spline along each axis.
+        B-splines along each axis, where the PSF asks for nothing else.
         """
+        spread = SplineSpread() if spread is None else spread
         scene, (tall, wide) = self.scene, self.scene_shape(margin)
         east, north = projected.sky[:, 0] - self.centre[0], projected.sky[:, 1] - self.centre[1]
         cos, sin = jnp.cos(jnp.deg2rad(self.position_angle)), jnp.sin(jnp.deg2rad(self.position_angle))
-        x = bspline(0.5 * (wide - 1) - (east * cos - north * sin) / scene.sides[0], wide, self.degree)
-        y = bspline(0.5 * (tall - 1) + (east * sin + north * cos) / scene.sides[1], tall, self.degree)
-        return y, x
+        x = 0.5 * (wide - 1) - (east * cos - north * sin) / scene.sides[0]
+        y = 0.5 * (tall - 1) + (east * sin + north * cos) / scene.sides[1]
+        across = spread.along(x, wide, scene.sides[0], self.degree)
+        return spread.along(y, tall, scene.sides[1], self.degree), across
 
-    def locate(self, projected: Projected, margin: int) -> Stencil:
+    def locate(self, projected: Projected, margin: int, spread: AbstractSpread | None = None) -> Stencil:
         """The cells that each particle touches, on the field widened by a margin of cells on every side."""
-        rows, columns = self.axes(projected, margin)
+        rows, columns = self.axes(projected, margin, spread)
         return rows.outer(columns)
