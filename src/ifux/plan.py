@@ -17,6 +17,7 @@ from ifux.compute import Choices
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Particles, Stars
 from ifux.programs import deposit, expose, nothing
+from ifux.spread import AbstractSpread, FramedSpread
 from ifux.telescope import Telescope
 
 ADDED, SCATTERED, RESPONDED, WRITTEN = 40, 5000, 5000, 300
@@ -93,7 +94,7 @@ def plan(telescope: Telescope, stars: Stars, choices: Choices, *, noisy: bool) -
         (
             "weights",
             f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {telescope.psf.margin} on "
-            f"every side for the PSF, x {telescope.kinds} kinds",
+            f"every side for the PSF{larger_cells(telescope.psf.spread)}, x {telescope.kinds} kinds",
         ),
         (
             "kinds",
@@ -141,6 +142,11 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
 def cells(oversampling: tuple[int, int]) -> str:
     """How many make a spaxel."""
     return "one" if oversampling == (1, 1) else f"{oversampling[1]} x {oversampling[0]}"
+
+
+def larger_cells(spread: AbstractSpread) -> str:
+    """How many of those around the field are larger."""
+    return f", {spread.ring} of them {spread.coarse} times as wide" if isinstance(spread, FramedSpread) else ""
 
 
 def rounded(value: float) -> str:
