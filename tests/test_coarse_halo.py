@@ -16,7 +16,7 @@ from ifux.config.build import module
 from ifux.config.cells import LOST, suited
 from ifux.numerics.lattice import Lattice
 from ifux.numerics.stencil import framed
-from ifux.plan import needs
+from ifux.plan import larger_cells, needs
 from ifux.programs import deposit, nothing
 from ifux.spread import SplineSpread
 
@@ -137,6 +137,9 @@ def test_description_has_large_cells_where_they_make_the_scene_smaller():
     _, psf, found = described(square)
     assert found["coarse"] == psf.coarse > 10 and found["core"]["reach"] < 20
     assert psf.coarse * psf.halo.reach * 0.025 / 2 > 6
+    assert (
+        larger_cells(psf.spread) == f", {psf.ring} of them {psf.coarse} times as wide" != larger_cells(SplineSpread())
+    )
     kept = [
         described(square, halo={"kind": "moffat", "fwhm": 0.8, "beta": 2.5, "reach": 40}),
         described(square, halo={"kind": "moffat", "fwhm": 0.1, "beta": 4.0}),

@@ -24,6 +24,7 @@ from ifux import (
     checks,
     maps,
     real,
+    run,
 )
 from ifux.config.build import module
 from ifux.config.cells import LOST, cells, suited
@@ -143,7 +144,11 @@ def test_cube_of_a_point_is_that_of_hard_bins(double):
     both = eqx.filter_jit(lambda t: (t.weights(stars), maps.true_maps(t, stars)["MASS"]))
     for ours, theirs in zip(both(telescope), both(nearest), strict=True):
         assert np.allclose(ours, theirs, rtol=1e-12, atol=1e-9)
-    assert "all light of a star is in the spaxel that holds it" in checks.unseen_width(telescope)
+    for told in (checks.shortcomings(telescope), run.shortcomings(telescope, accept_coarse=True)):
+        assert any("all light of a star is in the spaxel that holds it" in sentence for sentence in told)
+    plain = eqx.tree_at(lambda t: t.psf.fwhm, telescope, real(0.35))
+    assert "only so near to the edge" not in str(checks.shortcomings(plain)) and not checks.unseen_width(plain)
+    assert "0.16 of a spaxel wide" in checks.unseen_width(eqx.tree_at(lambda t: t.psf.fwhm, telescope, real(0.08)))
 
 
 def test_every_number_of_a_narrow_psf_has_the_gradient_of_finite_differences(double):

@@ -21,6 +21,7 @@ from ifux import (
     GaussianLSF,
     GaussianPSF,
     InputError,
+    NarrowGaussianPSF,
     ResolvingPowerLSF,
     Spectrograph,
     SquareSpaxels,
@@ -117,6 +118,17 @@ def test_arms_that_point_elsewhere_are_deposited_apart(double):
     alone |= {"red": red, "green": dataclasses.replace(red, wavelengths=BLUE)}
     joint = Spectrograph.of(alone)
     assert joint.together() == [("blue",), ("green", "red")] and len(joint.spaxels) == 2
+    cubes = seen(joint, stars)
+    for name, telescope in alone.items():
+        expected = seen(telescope, stars)
+        assert jnp.abs(cubes[name] - expected).max() < 1e-13 * expected.max()
+
+
+def test_arm_whose_psf_is_in_the_deposit_is_deposited_apart(double):
+    alone, stars = telescopes(), stages.particles()
+    alone |= {"red": dataclasses.replace(alone["red"], psf=NarrowGaussianPSF(0.3))}
+    joint = Spectrograph.of(alone)
+    assert joint.together() == [("blue",), ("red",)] and len(joint.spaxels) == 1
     cubes = seen(joint, stars)
     for name, telescope in alone.items():
         expected = seen(telescope, stars)

@@ -17,6 +17,7 @@ from ifux.compute import Choices
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Particles, Stars
 from ifux.programs import deposit, expose, nothing
+from ifux.spread import AbstractSpread, FramedSpread
 from ifux.telescope import Telescope
 
 ADDED, SCATTERED, RESPONDED, WRITTEN = 40, 5000, 5000, 300
@@ -112,7 +113,7 @@ def plan(
         (
             "weights",
             f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {deposited.psf.margin} on "
-            f"every side for the PSF, x {telescope.kinds} kinds",
+            f"every side for the PSF{larger_cells(deposited.psf.spread)}, x {telescope.kinds} kinds",
         ),
         (
             "kinds",
@@ -165,6 +166,11 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
 def cells(oversampling: tuple[int, int]) -> str:
     """How many make a spaxel."""
     return "one" if oversampling == (1, 1) else f"{oversampling[1]} x {oversampling[0]}"
+
+
+def larger_cells(spread: AbstractSpread) -> str:
+    """How many of those around the field are larger."""
+    return f", {spread.ring} of them {spread.coarse} times as wide" if isinstance(spread, FramedSpread) else ""
 
 
 def rounded(value: float) -> str:

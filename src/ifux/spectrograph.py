@@ -20,6 +20,7 @@ from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractGalaxy, Stars, stars_of
 from ifux.psf.base import AbstractPSF
 from ifux.spaxels.base import AbstractSpaxels
+from ifux.spread import SplineSpread
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
 from ifux.telescope import Telescope, line_of_sight
@@ -166,11 +167,16 @@ class Spectrograph(eqx.Module):
         return found
 
     def together(self, names: Iterable[str] | None = None) -> list[tuple[str, ...]]:
-        """Some arms, or all, those with one field of view together."""
-        fields: dict[int, list[str]] = {}
+        """Some arms, or all, those together whose weights are the same.
+
+        They have one field of view, and a PSF that takes B-splines: one that is in the deposit has weights of its own.
+        """
+        alike: dict[tuple[int, str], list[str]] = {}
         for name in self.arms if names is None else names:
-            fields.setdefault(self.arms[name].field, []).append(name)
-        return [tuple(found) for found in fields.values()]
+            arm = self.arms[name]
+            own = "" if isinstance(arm.psf.spread, SplineSpread) else name
+            alike.setdefault((arm.field, own), []).append(name)
+        return [tuple(found) for found in alike.values()]
 
     def widest(self, names: Iterable[str]) -> Telescope:
         """Of arms with one field of view, that whose PSF reaches furthest: particles are deposited on its scene."""
