@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux import program_cache
-from ifux.program_cache import FOLDER, Kept
+from ifux.program_cache import FOLDER, Kept, kept_over
 from ifux.typing import real
 
 
@@ -209,3 +209,19 @@ def test_memory_is_told_with_and_without_a_program(folder, process):
     folder.rename(folder.with_name("elsewhere"))
     plain = process().compiled(*arguments, count=2).memory_analysis()
     assert min(kept.output_size_in_bytes, plain.output_size_in_bytes) >= 4 * X.size
+
+
+@pytest.mark.parametrize("where", ["on disc", "nowhere"])
+def test_results_are_written_over_an_argument_that_nobody_can_use_then(folder, where):
+    if where == "nowhere":
+        folder.rename(folder.with_name("elsewhere"))
+
+    def add(x: Float[Array, " x"], before: Float[Array, " x"], factor: float):
+        return before + factor * x
+
+    for _ in range(2):
+        added, before = kept_over("before")(add), real(np.arange(7.0))
+        memory = added.compiled(real(X), before, 2.0).memory_analysis()
+        assert memory.alias_size_in_bytes == before.nbytes
+        np.testing.assert_allclose(added(real(X), before, 2.0), np.arange(7.0) + 2 * X, rtol=1e-6)
+        assert before.is_deleted()
