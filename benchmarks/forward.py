@@ -14,9 +14,9 @@ specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
 
 A chromatic PSF has four terms and eight nodes, of which a channel sees two, or four terms, of which it sees all.
 `--cells` makes as many cells of a spaxel along each axis. An LSF that varies has the widths of MUSE in the Ultra Deep
-Field, with `field` from spaxel to spaxel too, and the noise of an exposure is that of the preset `muse-wfm`. None of them is held against the specification,
-which the tests do. What a real instrument costs beside a plain one: `--psf chromatic --lsf polynomial --noise
-exposure`, in turns with no option.
+Field, with `field` from spaxel to spaxel too, and the noise of an exposure is that of the preset `muse-wfm`. None of
+them is held against the specification, which the tests do. What a real instrument costs beside a plain one: `--psf
+chromatic --lsf polynomial --noise exposure`, in turns with no option.
 """
 
 import argparse
