@@ -1,7 +1,7 @@
 """How long does a cube take, and how long its gradient?
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--tolerance 1e-3 | --exact]
-        [--psf moffat | chromatic | polynomial] [--cells 2] [--lsf constant | polynomial | table]
+        [--psf moffat | chromatic | polynomial] [--cells 2] [--lsf constant | polynomial | table | field]
         [--noise target | exposure]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
@@ -14,9 +14,9 @@ specification in `tests/`. On a CPU, `--devices` makes as many of its cores.
 
 A chromatic PSF has four terms and eight nodes, of which a channel sees two, or four terms, of which it sees all.
 `--cells` makes as many cells of a spaxel along each axis. An LSF that varies has the widths of MUSE in the Ultra Deep
-Field, and the noise of an exposure is that of the preset `muse-wfm`. None of them is held against the specification,
-which the tests do. What a real instrument costs beside a plain one: `--psf chromatic --lsf polynomial --noise
-exposure`, in turns with no option.
+Field, with `field` from spaxel to spaxel too, and the noise of an exposure is that of the preset `muse-wfm`. None of
+them is held against the specification, which the tests do. What a real instrument costs beside a plain one: `--psf
+chromatic --lsf polynomial --noise exposure`, in turns with no option.
 """
 
 import argparse
@@ -36,8 +36,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import ifux
-from ifux import config, instruments, parallel
+from ifux import instruments, parallel
 from ifux.checks import fastest
+from ifux.config.build import noise as noise_of
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -78,15 +79,19 @@ WIDTHS = (5.866e-8, -9.187e-4, 6.040)
 NODES = tuple(np.linspace(4650.0, 9400.0, 20).tolist())
 
 LSFS = {
-    "constant": lambda: ifux.GaussianLSF(2.65),
-    "polynomial": lambda: ifux.PolynomialLSF(WIDTHS).about(7000.0, 2000.0),
-    "table": lambda: ifux.TableLSF(NODES, np.polyval(WIDTHS, NODES)),
+    "constant": lambda shape: ifux.GaussianLSF(2.65),
+    "polynomial": lambda shape: ifux.PolynomialLSF(WIDTHS).about(7000.0, 2000.0),
+    "table": lambda shape: ifux.TableLSF(NODES, np.polyval(WIDTHS, NODES)),
+    "field": lambda shape: ifux.FieldLSF.of(
+        ifux.PolynomialLSF(WIDTHS).about(7000.0, 2000.0), np.linspace(0.95, 1.15, shape[0] * shape[1]).reshape(shape)
+    ),
 }
+"""From the shape of the field."""
 
 NOISES = {
-    "target": lambda stages, observed: ifux.TargetSNRNoise(30.0),
-    "exposure": lambda stages, observed: config.build.noise(
-        {"noise": {"kind": "exposure"} | instruments.load("muse-wfm")["exposure"]}, stages, observed
+    "target": lambda spaxels, observed: ifux.TargetSNRNoise(30.0),
+    "exposure": lambda spaxels, observed: noise_of(
+        {"noise": {"kind": "exposure"} | instruments.load("muse-wfm")["exposure"]}, spaxels, observed
     ),
 }
 """From the spaxels and the channels."""
@@ -115,7 +120,7 @@ def telescope(
         dust=ifux.NoDust(),
         psf=PSFS[psf](24 * cells),
         focal_plane=ifux.Slicer(),
-        lsf=LSFS[lsf](),
+        lsf=LSFS[lsf](spaxels.shape),
         noise=NOISES[noise](spaxels, wavelengths),
     )
 

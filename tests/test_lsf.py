@@ -35,6 +35,7 @@ from ifux import (
 )
 from ifux.checks import coarse_library, cut_blur, error_between_nodes, held_widths, line_widths
 from ifux.config.build import module
+from ifux.influence.apertures import spectrum
 from ifux.numerics.convolve import blur_line, boxcar
 from ifux.typing import real
 
@@ -363,6 +364,12 @@ def test_library_is_taken_out_of_the_sharpest_and_nodes_follow_it():
     left = eqx.tree_at(lambda lsf: lsf.widths, wide, real([[0.9, 1.5]]))
     sentence = cut_blur(stages.telescope(lsf=left))
     assert "reach from 0.9 to 1.5, and those that the line spread function mixes from 0.995 to 1.51" in sentence
+
+
+def test_influence_on_a_spectrum_says_that_it_makes_no_cube():
+    telescope = stages.telescope(lsf=stages.LSFS["of place"]())
+    with pytest.raises(InputError, match=r"telescope\.lsf: a FieldLSF acts on a cube, and none is made here"):
+        spectrum(telescope, stages.particles(3), jnp.ones((8, 9)))
 
 
 def test_map_of_widths_is_given_in_numbers_as_a_polynomial_or_in_a_file(tmp_path):

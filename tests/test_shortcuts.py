@@ -9,7 +9,9 @@ import pytest
 
 import ifux
 from ifux import InputError, config, run
+from ifux.checks import line_widths
 from ifux.galaxies import DiscBulge
+from ifux.io import embedded_library
 
 SMALL = {
     "redshift": 0.02,
@@ -65,6 +67,15 @@ def test_stages_that_nobody_names_are_those_of_a_configuration():
         lambda s: s.velocity, ifux.Particles(*[np.ones((3, 3))] * 2, *[np.ones(3)] * 3), np.full((3, 3), 800.0)
     )
     assert telescope.spanning(fast).kinematics.runs[0][0] < -14
+
+
+def test_velocity_nodes_are_as_near_as_those_of_a_configuration():
+    """As the narrowest line needs, but with the usual reach."""
+    fine = {"start": 5000.0, "step": 1.0, "size": 30, "medium": "air"}
+    sharp = ifux.instrument("muse-wfm", **SMALL | {"wavelengths": fine, "lsf": {"fwhm": 3.0}})
+    narrowest, _ = line_widths(sharp.lsf, embedded_library(), sharp.wavelengths, 0.02)
+    assert sharp.kinematics == ifux.VelocityChannels().resolving(narrowest)
+    assert sharp.kinematics.spacing < 50 and sharp.kinematics.reach == 600
 
 
 def test_instrument_of_ones_own_is_like_another(tmp_path):
