@@ -17,6 +17,7 @@ from ifux.config.build import check_keys, check_seed, module
 from ifux.config.cells import with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
+from ifux.exposure import masked
 from ifux.galaxy import Galaxy
 from ifux.io import embedded_library
 from ifux.io.files.cube import Cube
@@ -58,6 +59,8 @@ def instrument(name: str, *, redshift: float, library: SSPLibrary | None = None,
     except InputError:
         telescope = config.telescope(described, library)
     telescope = dataclasses.replace(telescope, **{"kinematics": kinematics} | modules)
+    if "noise" in modules:
+        telescope = dataclasses.replace(telescope, wavelengths=masked(telescope.wavelengths, telescope.noise))
     if "psf" in modules and "spaxels" not in modules and "oversampling" not in given.get("spaxels", {}):
         telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
     return telescope
