@@ -191,7 +191,7 @@ def unit(leaf, entry, step):
     [
         lambda: ConstantNoise(0.3),
         lambda: TargetSNRNoise(20.0),
-        lambda: stages.exposure(Wavelengths(5000.0, 2.0, 5, "air")),
+        lambda: stages.exposure(Wavelengths(5000.0, 2.0, 5, "air"), filter=np.linspace(0.5, 0.9, 5)),
         lambda: PoissonNoise(stages.exposure(Wavelengths(5000.0, 2.0, 5, "air"))),
     ],
     ids=["constant", "target", "exposure", "counts"],

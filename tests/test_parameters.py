@@ -29,6 +29,7 @@ DATA = {
     "LowRankSSP": {"metallicity", "age", "table", "basis", "fwhm"},
     "TargetSNRNoise": {"channels", "band", "places", "signal"},
     "ScaledNoise": {"noise.channels"},
+    "BadPixelNoise": {"time", "dead", "cosmic_rays", "pixels"},
     "ImagePSF": {"image"},
     "TabulatedPSF": {"psfs.0.image", "psfs.2.image"},
 }

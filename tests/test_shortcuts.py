@@ -78,6 +78,16 @@ def test_velocity_nodes_are_as_near_as_those_of_a_configuration():
     assert sharp.kinematics.spacing < 50 and sharp.kinematics.reach == 600
 
 
+def test_channels_that_an_exposure_does_not_see_are_gaps():
+    """Be its noise described or a stage of one's own."""
+    edge = {"kind": "table", "wavelength": [4900.0, 5050.0, 5051.0, 5200.0], "value": [0.1, 0.1, 1.0, 1.0]}
+    noise = {"kind": "exposure", "filter": edge, "least_transmission": 0.5}
+    described = ifux.instrument("muse-wfm", **SMALL, noise=noise)
+    assert described.wavelengths.missing().tolist() == [True] * 13 + [False] * 17
+    own = ifux.instrument("muse-wfm", **SMALL, noise=described.noise)
+    assert own.wavelengths == described.wavelengths
+
+
 def test_instrument_of_ones_own_is_like_another(tmp_path):
     """In one line, from Python, and from a configuration beside it."""
     mine = tmp_path / "mine.json"

@@ -19,6 +19,7 @@ from ifux.config.build import check_keys, check_seed, module
 from ifux.config.cells import with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
+from ifux.exposure import masked
 from ifux.galaxy import Galaxy
 from ifux.instruments import overlaid
 from ifux.io import embedded_library
@@ -86,6 +87,8 @@ def instrument(
         reach = module("kinematics", described[arm]["kinematics"], "telescope.kinematics").reach
         kinematics = dataclasses.replace(telescope.kinematics, reach=reach)
         telescope = dataclasses.replace(telescope, **{"kinematics": kinematics} | modules[arm])
+        if "noise" in modules[arm]:
+            telescope = dataclasses.replace(telescope, wavelengths=masked(telescope.wavelengths, telescope.noise))
         cells = given[arm]["telescope"].get("spaxels", {}).get("oversampling")
         if "psf" in modules[arm] and "spaxels" not in modules[arm] and cells is None:
             telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
