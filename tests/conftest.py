@@ -9,9 +9,9 @@ from pathlib import Path
 # Tests side by side: threads of BLAS that wait by spinning would take the cores from one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation.
-# `XLA_FLAGS= pytest` compiles as users do.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# Most programs run once, for milliseconds, and take seconds to compile: a quarter of that without optimisation, and in
+# one piece, as processes side by side have no cores to spare. `XLA_FLAGS= pytest` compiles as users do.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
 import equinox as eqx
 import jax
@@ -40,6 +40,12 @@ def pytest_collection_modifyitems(items):
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path] / tests[item.path])
+
+
+def pytest_collection_finish():
+    """What has been imported stays: the collector of garbage, which tracing keeps busy, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -51,10 +51,12 @@ def members(hand: dict[str, str]) -> Observation:
 
 PRESETS = ["califa-v1200", "califa-v500", "manga", "muse-nfm", "muse-wfm", "sami-blue", "sami-red"]
 """Of seeing, widths and channels that differ most; the stages of the others stand in the hands that are dealt."""
+REACH = 13
+"""Of the kernel of an instrument's PSF at most [cell]: what lies further out is differentiated in the same way."""
 
 
 def preset(name: str) -> Observation:
-    """An instrument with its own stages, cut to 9 x 8 spaxels and 120 channels, and a library that suits it."""
+    """An instrument with its own stages, cut to 9 x 8 spaxels, 120 channels and REACH, and a library that suits it."""
     given = {"instrument": name, "target": {"kind": "fixed", "redshift": stages.REDSHIFT, "distance": 90.0}}
     given |= {"orientation": {"kind": "inclined", "inclination": 50.0, "position_angle": 30.0}}
     whole = config.resolved({"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}, "telescope": given})[
@@ -62,6 +64,7 @@ def preset(name: str) -> Observation:
     ]
     whole["spaxels"]["size"] = [9, 8]
     whole["wavelengths"]["size"] = 120
+    whole["psf"]["reach"] = min(whole["psf"]["reach"], REACH)
     parts, observed = config.parts(whole)
     step = 0.8 * observed.step
     start = observed.start / (1 + stages.REDSHIFT) - 70 * step
@@ -147,27 +150,41 @@ def scale(telescope) -> float:
 
 
 def scalar(observation, data, projection):
-    """The scalar, and how large the numbers are that it is a sum of."""
+    """The scalar; how large the numbers are that it is a sum of, the cube and its variance."""
     cube, noise = observation(), observation.telescope.noise
     if isinstance(noise, NoNoise):
-        return jnp.vdot(projection, cube), jnp.vdot(jnp.abs(projection), jnp.abs(cube))
+        return jnp.vdot(projection, cube), (jnp.vdot(jnp.abs(projection), jnp.abs(cube)), cube, jnp.zeros_like(cube))
     variance = jax.lax.stop_gradient(noise.variance(cube))
-    return noise.log_prob(data, cube), jnp.sum(((data - cube) ** 2 + jnp.abs(cube * (data - cube))) / variance)
+    size = jnp.sum(((data - cube) ** 2 + jnp.abs(cube * (data - cube))) / variance)
+    return noise.log_prob(data, cube), (size, cube, variance)
 
 
-predict = eqx.filter_jit(lambda observation: observation())
+def graded(observation, data, projection):
+    """The gradient of the scalar, and how large the numbers are that it is a sum of."""
+    gradient, (size, _, _) = eqx.filter_grad(scalar, has_aux=True)(observation, data, projection)
+    return gradient, size
+
+
+UNOPTIMISED = {
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
+"""How the reference is compiled, where single precision may be compiled as users do."""
+
 value = eqx.filter_jit(scalar)
-slope = eqx.filter_jit(eqx.filter_grad(scalar, has_aux=True))
+slope = eqx.filter_jit(graded, compiler_options=UNOPTIMISED)
+slope_in_single = eqx.filter_jit(graded)
 
 
 def setting(observation, seed=4):
     """Data, where there is noise, and a projection of the cube."""
     rng, telescope = np.random.default_rng(seed), observation.telescope
-    projection = rng.normal(size=(*telescope.spaxels.shape, telescope.wavelengths.size))
+    projection = real(rng.normal(size=(*telescope.spaxels.shape, telescope.wavelengths.size)))
     if isinstance(telescope.noise, NoNoise):
-        return None, real(projection)
-    cube = predict(observation)
-    return 0.8 * cube + jnp.sqrt(telescope.noise.variance(cube)) * real(projection), real(projection)
+        return None, projection
+    _, (_, cube, variance) = value(observation, jnp.zeros_like(projection), projection)
+    return 0.8 * cube + jnp.sqrt(variance) * projection, projection
 
 
 def single(tree):
@@ -310,7 +327,7 @@ def in_single(observation, projections=4) -> dict[str, float]:
         exact.append(named(gradient))
         sizes.append(float(size))
         with jax.enable_x64(False):
-            found.append(named(slope(single(observation), single(data), single(projection))[0]))
+            found.append(named(slope_in_single(single(observation), single(data), single(projection))[0]))
     errors = {}
     for name in exact[0]:
         truth, rough = (np.stack([np.asarray(leaves[name], np.float64) for leaves in ones]) for ones in (exact, found))

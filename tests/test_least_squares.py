@@ -55,7 +55,7 @@ def whole():
         orientation=ifux.InclinedOrientation(55.0, 30.0),
         spaxels=ifux.SquareSpaxels(0.4, (16, 16), (0.15, -0.1)),
         kinematics=ifux.VelocityChannels(),
-        ssp=ifux.LowRankSSP.from_library(library),
+        ssp=ifux.LowRankSSP.from_library(library, 1e-2),
         dust=ifux.ScreenDust(0.3),
         psf=ifux.ChromaticPSF(MoffatPSF(0.8, reach=9), -0.3),
         focal_plane=ifux.Slicer(),
@@ -80,7 +80,6 @@ def flat(values):
 
 
 @pytest.mark.slow
-@pytest.mark.optimised
 def test_the_whole_telescope_is_found_again_from_either_start(whole):
     truth, data, _ = whole
     true = flat(dict(zip(FREE, leaves(truth), strict=True)))

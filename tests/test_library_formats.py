@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import equinox as eqx
 import h5py
 import numpy as np
 import pytest
@@ -778,7 +779,7 @@ def test_a_telescope_sees_through_an_uneven_library(data):
     )
     library = open_library(description["library"])
     star = Particles(np.zeros((1, 3)), np.zeros((1, 3)), [1e6], [10 ** (10.00 - 9)], [0.02])
-    cube = config.telescope(description["telescope"], library, star)(star)
+    cube = eqx.filter_jit(config.telescope(description["telescope"], library, star))(star)
     with h5py.File(data("BC03lr.h5")) as file:
         row = np.argmin(np.abs(file["age"][...] - 10.0))
         below, above = (file["flux"][4, i] for i in (row, row + (file["age"][row] < 10.0) * 2 - 1))

@@ -8,7 +8,6 @@ import json
 import re
 from pathlib import Path
 
-import jax
 import matplotlib
 import pytest
 
@@ -29,7 +28,6 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
                 code = code.replace(full, smaller[full])
             exec(compile(code, str(path), "exec"), names)
     matplotlib.pyplot.close("all")
-    jax.clear_caches()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -50,8 +50,8 @@ def responded(telescope):
 
 
 @eqx.filter_jit
-def seen(telescope, weights, templates):
-    return telescope.observe(weights, templates)
+def seen(telescope, weights, templates, **how):
+    return telescope.observe(weights, templates, **how)
 
 
 @eqx.filter_jit
@@ -292,7 +292,7 @@ def test_channels_that_the_library_does_not_reach_are_no_numbers(way):
         telescope = beyond_the_library(redshift=0.035, ssp=ssp, psf=narrow, lsf=NoLSF())
         weights, templates = deposited(telescope, star(velocity=-300.0)), responded(telescope)
         how = {"occupied": 16} if way == "few stars" else {"blur": way}
-        cubes.append(np.asarray(telescope.observe(weights, templates, **how)))
+        cubes.append(np.asarray(seen(telescope, weights, templates, **how)))
     missing = stages.OBSERVED.edges()[:-1] < 4699.5 * 1.035 * np.exp(np.arctanh(750 / 299792.458))
     assert 10 < missing.sum() < 40
     assert np.isnan(cubes[0][..., missing]).all() and np.isfinite(cubes[1]).all()
