@@ -63,8 +63,7 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the nearest,
     where they move nothing but velocities, and the width under a Gauss-Hermite series, whose terms are derivatives up
     to the fourth. A line spread function of place acts on a cube: the slopes of its widths are second differences of
-    neighbouring voxels, each of them rounded, which differ by a thousandth where stars of all velocities blur the lines:
-    1e-2.
+    neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur the lines: 1e-2.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
