@@ -44,8 +44,8 @@ class FieldLSF(AbstractLSF):
 
     Its cost is that of some `reach * (nodes + 1)` multiplications a voxel, where a contraction has one for every kind:
     on a CPU it adds a seventh to the contraction of 300 kinds, and to its gradient once more and a third. In single
-    precision slopes by widths are differences of rounded voxels: 6e-4 for a galaxy of sharp lines, and to a per cent
-    where spectra are so smooth that their width hardly tells.
+    precision slopes by widths are second differences of rounded voxels: good to a hundredth where many velocities leave
+    no sharp line, to 1e-5 where lines are sharp.
     """
 
     lsf: AbstractGaussianLSF
