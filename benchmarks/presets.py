@@ -106,6 +106,8 @@ def integrated(psf: ifux.AbstractPSF, sides: np.ndarray, size: int, wave: float)
     """The PSF at a wavelength over spaxels, the star on the corner of four, by quadrature; None without a profile."""
     stretch = float(psf.stretch(jnp.asarray([wave]))[0]) if hasattr(psf, "stretch") else 1.0
     profile = psf.psf if hasattr(psf, "stretch") else psf
+    if isinstance(profile, ifux.CoarseHaloPSF):
+        profile = ifux.CoreHaloPSF(profile.core, profile.halo, profile.share)
     if not isinstance(profile, ifux.AbstractKernelPSF):
         return None
     nodes, shares = np.polynomial.legendre.leggauss(24)

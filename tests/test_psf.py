@@ -399,6 +399,7 @@ def test_file_that_is_no_psf_is_one_sentence(tmp_path, make, sentence):
     ("make", "sentence"),
     [
         (lambda: EllipticalPSF(GaussianPSF(1.0), 1.2), r"EllipticalPSF\.axis_ratio: 1\.2\d* is greater than one"),
+        (lambda: GaussianPSF(0.0), "is not greater than zero; a narrow-gaussian of zero puts all light of a star into"),
         (lambda: DoubleGaussianPSF(1.0, 2.0, 1.5), r"DoubleGaussianPSF\.share: 1\.5 is greater than one"),
         (lambda: ChromaticPSF(GaussianPSF(1.0), nodes=1), r"ChromaticPSF\.nodes must be none or at least two"),
         (lambda: ChromaticPSF(GaussianPSF(1.0), terms=0, nodes=0), "ChromaticPSF must have terms or nodes"),

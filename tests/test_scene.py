@@ -205,6 +205,8 @@ def test_psf_that_the_cells_do_not_show_is_told_with_its_error(double, fwhm, cou
     sentence = checks.unseen_width(stages.telescope(spaxels=spaxels, psf=psf))
     assert (sentence is None) == (told < (1e-3 if fwhm < 0.3 else 1e-2))
     assert sentence is None or f"wrong by up to {told:.1%} of its peak" in sentence
+    in_a_fit = checks.shortcomings(stages.telescope(spaxels=spaxels, psf=psf))
+    assert in_a_fit == ([sentence] if fwhm < 0.3 and sentence else [])
 
 
 @pytest.mark.parametrize("fwhm", [0.5, 1.0, 2.3, 3.0])

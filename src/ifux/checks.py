@@ -112,8 +112,11 @@ def cut_blur(telescope: Telescope) -> str | None:
     )
 
 
-def unseen_width(telescope: Telescope) -> str | None:
-    """What a PSF that is narrow against the spaxels does to a star, in a sentence; None where nothing is to be said."""
+def unseen_width(telescope: Telescope, below: float = math.inf) -> str | None:
+    """What a PSF that is narrow against the spaxels does to a star, in a sentence; None where nothing is to be said.
+
+    Of a FWHM below some spaxels: a lone star shows what the light of many averages out.
+    """
     psf, spaxels = telescope.psf, telescope.spaxels
     sides, width = np.asarray(spaxels.known_sides), psf.sharpest()
     if isinstance(psf.spread, GaussianSpread):
@@ -126,7 +129,7 @@ def unseen_width(telescope: Telescope) -> str | None:
             f"the PSF is {across:.2g} of a spaxel wide and integrated over the spaxels, to 1e-3 of the peak: a star "
             "has a gradient by its place only so near to the edge of a spaxel"
         )
-    if spaxels.degree == 0 or not math.isfinite(width):
+    if spaxels.degree == 0 or not math.isfinite(width) or width >= below * sides.max():
         return None
     error = max(unseen(width / side, count) for side, count in zip(sides, spaxels.oversampling, strict=True))
     if error < (UNRESOLVED if width >= NARROW * sides.max() else NEGLIGIBLE):
@@ -312,7 +315,7 @@ def shortcomings(model: Any) -> list[str]:
         found, telescope = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0)), model
     else:
         found, telescope = outgrown(look(model.telescope, particles_of(model.galaxy))), model.telescope
-    return [*found, *filter(None, [unseen_width(telescope)])]
+    return [*found, *filter(None, [unseen_width(telescope, NARROW)])]
 
 
 @eqx.filter_jit

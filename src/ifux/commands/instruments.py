@@ -146,7 +146,7 @@ def seeing(psf: dict, wave: float) -> str:
     """The width of a PSF at a wavelength, and what it is [arcsec]."""
     if psf["kind"] in ("none", "image"):
         return psf["kind"]
-    if psf["kind"] == "core-halo":
+    if psf["kind"] in ("core-halo", "coarse-halo"):
         return f"{psf['core']['fwhm']:.3g} in {psf['halo']['fwhm']:.3g}"
     if "stretches" in psf:
         return f"{psf['psf'].get('fwhm', 1.0) * between(wave, psf['wavelengths'], psf['stretches']):.3g}"
