@@ -16,6 +16,7 @@ import json
 import math
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -123,6 +124,7 @@ def main() -> None:
     arguments.add_argument("--presets", nargs="+", default=instruments.names(), help="some of them; by default all")
     for name in arguments.parse_args().presets:
         print(json.dumps(seen(name)), flush=True)
+        jax.clear_caches()  # a process has room for the programs of some seventy presets
 
 
 if __name__ == "__main__":
