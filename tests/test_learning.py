@@ -184,7 +184,6 @@ def test_network_of_another_precision_is_named(double):
 
 
 @pytest.mark.slow
-@pytest.mark.optimised
 def test_batch_is_each_of_its_mocks(bits):
     prior = scene()
     batches = Batches(prior, 4, KEY)
@@ -469,22 +468,29 @@ def test_refined_answer_is_the_most_probable_one_and_knows_its_errors(double):
     assert np.allclose(np.linalg.inv(found.covariance), np.linalg.inv(free_bound), rtol=1e-6)
 
 
+def mocks_in_all(batches, count):
+    """Some batches in one."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *map(batches, range(count)))
+
+
 @pytest.mark.slow
 @pytest.mark.optimised
 def test_encoder_sees_more_than_the_prior():
     wavelengths, kinematics = Wavelengths(4836.0, 2.5, 60, "air"), VelocityChannels(500.0, 100.0)
-    prior = scene(noise=ConstantNoise(50.0), wavelengths=wavelengths, kinematics=kinematics)
-    pilot = Batches(prior, 32, jax.random.key(9))(0)
-    encoder = CubeEncoder.new(pilot.data, 50.0, features=6, width=8, context=16, key=KEY)
+    ssp = LowRankSSP.from_library(stages.library(), 1e-2)
+    prior = scene(noise=ConstantNoise(50.0), wavelengths=wavelengths, kinematics=kinematics, ssp=ssp)
+    # Of one size, so that their program is one.
+    batches, pilots, others = (Batches(prior, 16, key) for key in (KEY, jax.random.key(9), jax.random.key(10)))
+    encoder = CubeEncoder.new(mocks_in_all(pilots, 2).data, 50.0, features=6, width=8, context=16, key=KEY)
     start = Posterior(encoder, GaussianHead.new(prior.size, 16, key=KEY))
 
     def loss(network, batch):
         return 4 * squares(network, batch) + surprise(network, batch, held=True)
 
     pace = optax.cosine_decay_schedule(4e-3, 900)
-    trained = train(loss, start, Batches(prior, 16, KEY), optimiser=optax.adam(pace), steps=900).network
+    trained = train(loss, start, batches, optimiser=optax.adam(pace), steps=900).network
     nothing = float(prior.size * 0.5 * (1 + np.log(2 * np.pi)))
-    held_out = Batches(prior, 64, jax.random.key(10))(0)
+    held_out = mocks_in_all(others, 4)
     assert float(surprise(trained, held_out)) < nothing - 2
     errors = jnp.mean((eqx.filter_vmap(trained.centre)(held_out.data) - held_out.numbers) ** 2, axis=0)
     mass, angle = prior.names.index("mass"), prior.names.index("position_angle")
