@@ -58,6 +58,7 @@ def means_over_pixels(monkeypatch):
     jax.clear_caches()
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", CUBES)
 def test_header_of_an_earlier_version_makes_its_cube_again(means_over_pixels, name):
     """To rounding, but for what the spectra of a library are; where the line spread function has changed, to what its
