@@ -230,9 +230,9 @@ def small(observation, name, leaf):
         "alpha": 1e-3,
         "alpha_nodes": 1e-3,
         "slope": 1e-3,
-        "flux": 1e-2 * np.abs(leaf).max(),
-        "table": 1e-2 * np.abs(leaf).max(),
-        "basis": 1e-2 * np.abs(leaf).max(),
+        "flux": 3e-3 * np.abs(leaf).max(),
+        "table": 3e-3 * np.abs(leaf).max(),
+        "basis": 3e-3 * np.abs(leaf).max(),
         "neutrino_mass": 1e-2,
     }
     if last in absolute:
