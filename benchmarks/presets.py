@@ -81,7 +81,7 @@ def seen(name: str) -> dict:
         low, high = part.vacuum_edges()[[0, -1]]
         reach = 0.01 * centre + 60 * pixel
         library = lines(np.arange(low - reach, high + reach, sharp / 3), vacuum, sharp)
-        fitted, _ = resolving(stages, part, description, library)
+        fitted, _, _ = resolving(stages, part, description, library)
         kinematics = dataclasses.replace(fitted["kinematics"], reach=2 * fitted["kinematics"].spacing)
         library, part = library.matched(part, 0.0, kinematics.span)
         telescope = ifux.Telescope(
