@@ -31,6 +31,7 @@ from ifux import (
     ConstantNoise,
     EulerOrientation,
     FieldLSF,
+    GaussHermiteLSF,
     Observation,
     Particles,
     PoissonNoise,
@@ -73,14 +74,18 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     A gradient by velocity, and by what sets velocities, is the difference between spectra of neighbouring channels,
     which differ by some per cent. The widths of an instrument's own narrow lines, and the inclination, are allowed
     three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the nearest,
-    where they move nothing but velocities, and the width under a Gauss-Hermite series, whose terms are derivatives up
-    to the fourth. A line spread function of place acts on a cube: the slopes of its widths are second differences of
-    neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur the lines: 1e-2.
+    where they move nothing but velocities, the inclination and the width under a Gauss-Hermite series, whose terms are
+    derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of residuals
+    differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its widths are
+    second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur
+    the lines: 1e-2.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
+    sharp = ("inclination",) if isinstance(observation.telescope.lsf, GaussHermiteLSF) else ()
     for name, error in in_single(observation).items():
-        narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*angles, "lsf.lsf.fwhm"))
+        narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*angles, *sharp, "lsf.lsf.fwhm"))
+        narrow |= ".noise." in name
         of_place = isinstance(observation.telescope.lsf, FieldLSF) and ".lsf." in name
         allowed = 3e-3 if name.endswith(VELOCITIES) else 1e-2 if of_place else 5e-4 if narrow else 2e-4
         assert error <= allowed, name
