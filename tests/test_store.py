@@ -254,7 +254,7 @@ def test_the_command_line_takes_a_stored_library_in_place_of_that_of_the_configu
         prepared.append(description["library"])
         raise InputError("enough")
 
-    monkeypatch.setattr(run, "prepare", prepare)
+    monkeypatch.setattr(run, "prepare_arms", prepare)
     assert cli.main(["observe", "embedded.json", "--ssp", "mine", "--quiet"]) == 2
     assert prepared == [{"kind": "stored", "name": "mine"}]
 
