@@ -381,8 +381,8 @@ COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
 WRONG = {
     # names
     "telescope.psf.kind=gausian": "telescope.psf.kind: 'gausian' is not one of ['none', 'gaussian', "
-    "'double-gaussian', 'moffat', 'core-halo', 'elliptical', 'image', 'chromatic', 'chromatic-polynomial', "
-    "'chromatic-table']; did you mean 'gaussian'?",
+    "'narrow-gaussian', 'double-gaussian', 'moffat', 'core-halo', 'coarse-halo', 'elliptical', 'image', 'chromatic', "
+    "'chromatic-polynomial', 'chromatic-table']; did you mean 'gaussian'?",
     'telescope.psf={"kind": "chromatic", "psf": {"kind": "none"}}': "telescope.psf: ",
     'telescope.noise={"kind": "scaled", "noise": {"kind": "none"}, "factor": 2}': "telescope.noise: ",
     'telescope.lsf={"kind": "gauss-hermite", "lsf": {"kind": "none"}}': "telescope.lsf: ",

@@ -179,7 +179,11 @@ def test_edge_of_a_filter_hides_channels(double):
 
 
 def test_lost_data_are_as_many_as_the_rates_say_and_those_of_a_key(bits):
-    """Two pixels for an element and a channel, an hour: to four standard errors; each for itself."""
+    """Two pixels for an element and a channel, an hour: to four standard errors; each for itself.
+
+    What is not lost is what it was, to the rounding of programs that are compiled apart.
+    """
+    few = 4 * float(jnp.finfo(real(1.0).dtype).eps)
     noise = BadPixelNoise(ConstantNoise(0.3), 3600.0, 0.01, 0.03, 2.0)
     cube = real(np.ones((40, 50, 100)))
     dead, hit = (np.asarray(lost) for lost in noise.lost(jax.random.key(1), cube.shape, cube.dtype))
@@ -188,13 +192,13 @@ def test_lost_data_are_as_many_as_the_rates_say_and_those_of_a_key(bits):
     assert (dead & hit).mean() == pytest.approx(dead.mean() * hit.mean(), rel=0.2)
     data, plain = (np.asarray(drawn(one, cube, jax.random.key(1))) for one in (noise, noise.noise))
     assert np.array_equal(np.isnan(data), dead | hit)
-    assert np.array_equal(data[~(dead | hit)], plain[~(dead | hit)])
+    np.testing.assert_allclose(data[~(dead | hit)], plain[~(dead | hit)], rtol=few, atol=few)
     rows = np.asarray(drawn(noise, cube.reshape(2000, 100), jax.random.key(1)))
-    assert np.array_equal(rows, data.reshape(2000, 100), equal_nan=True)
+    np.testing.assert_allclose(rows, data.reshape(2000, 100), rtol=few, atol=few)
     other = np.isnan(np.asarray(drawn(noise, cube, jax.random.key(2))))
     assert (other & np.isnan(data)).mean() == pytest.approx(np.isnan(data).mean() ** 2, rel=0.2)
     never = BadPixelNoise(ConstantNoise(0.3), 3600.0)
-    assert np.array_equal(drawn(never, cube, jax.random.key(1)), plain)
+    np.testing.assert_allclose(drawn(never, cube, jax.random.key(1)), plain, rtol=few, atol=few)
     assert np.isnan(drawn(BadPixelNoise(ConstantNoise(0.3), 1.0, 1.0), cube, jax.random.key(1))).all()
 
 
