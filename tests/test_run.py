@@ -15,6 +15,7 @@ from ifux.io import write_galaxy, write_ssp
 from ifux.io.files.cube import MISSING, read_configuration, read_cube, write_cube
 from ifux.io.inspect import describe
 from ifux.plots import portrait
+from ifux.programs import expose
 
 DESCRIPTION = {
     "galaxy": {"kind": "disc-bulge", "count": 500, "seed": 3},
@@ -123,6 +124,29 @@ def test_layout_is_part_of_the_configuration(tmp_path):
 def test_layout_that_cannot_be_is_refused_before_the_work(settings, options, sentence):
     with pytest.raises(InputError, match=sentence):
         observed(*settings, **options)
+
+
+def test_galaxies_of_other_numbers_of_stars_are_exposed_by_one_program(monkeypatch):
+    """With a PSF every spaxel can hold light: nothing that follows the deposit depends on the number."""
+    seen = []
+
+    def exposed(telescope, weights, *given):
+        seen.append(given)
+        return expose(telescope, weights, *given)
+
+    monkeypatch.setattr(run, "expose", exposed)
+    for count in (500, 430):
+        observed(f"galaxy.count={count}", "telescope.kinematics.reach=600", noiseless=True)
+    assert seen[0] == seen[1]
+
+
+def test_lines_that_differ_over_the_field_are_noted():
+    widths = [[1.0, 1.5, 1, 1, 1, 1, 1]] * 6
+    field = {"kind": "field", "lsf": {"kind": "gaussian", "fwhm": 4.0}, "widths": widths}
+    session = run.prepare(config.with_settings(DESCRIPTION, [f"telescope.lsf={json.dumps(field)}"]))
+    assert any("up to 1.5 times as wide in some spaxels" in note for note in session.notes)
+    cube = run.observe(session, noiseless=True)
+    np.testing.assert_allclose(cube.resolution, 0.995 * 4.0, rtol=1e-5)
 
 
 def test_noiseless_cube_makes_itself_again_without_noise(tmp_path):

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.lsf import FieldLSF
-from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractLSF
+from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Stencil
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
@@ -26,7 +26,7 @@ from ifux.spread import GaussianSpread
 from ifux.target import AbstractTarget
 from ifux.telescope import BLOCK, HIGHEST, Observation, Telescope, line_of_sight
 from ifux.typing import real
-from ifux.units import SPEED_OF_LIGHT
+from ifux.units import FWHM_OF_GAUSSIAN, SPEED_OF_LIGHT
 
 NEGLIGIBLE = 1e-3
 """A fraction of the mass that is not worth a word."""
@@ -109,6 +109,17 @@ def cut_blur(telescope: Telescope) -> str | None:
     return (
         f"the broadest blur of the line spread function has a standard deviation of {sigma:.1f} channels, and is cut "
         f"{lsf.reach} from its centre; raise telescope.lsf.reach"
+    )
+
+
+def uneven_lines(telescope: Telescope) -> str | None:
+    """That a cube states the resolution of some of its spaxels, in a sentence; None where it is that of all."""
+    if not isinstance(telescope.lsf, FieldLSF):
+        return None
+    widths = np.asarray(telescope.lsf.widths, np.float64)
+    return (
+        f"lines are up to {widths.max() / widths.min():.3g} times as wide in some spaxels as in others: the resolution "
+        "that the cube states is that of the sharpest"
     )
 
 

@@ -95,7 +95,8 @@ def plan(
     # Zeros that nobody has touched are not yet there.
     base = resident() + summed
     first = needs(deposit, deposited, block, sums, choices)
-    second = needs(expose, telescope, sums[0], stars.count, jax.random.key(0) if noisy else None, choices)
+    occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
+    second = needs(expose, telescope, sums[0], occupied, jax.random.key(0) if noisy else None, choices)
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape
     tall, wide = telescope.spaxels.scene_shape(deposited.psf.margin)
@@ -106,7 +107,6 @@ def plan(
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
     steps = steps if anew else steps[1:]
-    occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
     work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.wavelengths.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),

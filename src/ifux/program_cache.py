@@ -18,6 +18,7 @@ import math
 import os
 import platform
 import uuid
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
@@ -138,7 +139,7 @@ class Kept(Generic[P, R]):
             known = jax.tree.structure(filled(program.results, numbers)) == compiled.out_tree
             if not known or any(map(is_key, shapes)) or len(executable.get_parameter_layouts()) != len(arrays):
                 return None
-            data = results.encode() + b"\n" + executable.serialize()
+            data = results.encode() + b"\n" + zlib.compress(executable.serialize(), 1)
         except Exception:  # Whatever is wrong with the function itself, calling it says.
             return None
         temporary = path.with_suffix(f".{os.getpid()}")
@@ -177,7 +178,7 @@ def read(path: Path) -> Program | None:
             return None
         results, code = content[SUM:].split(b"\n", 1)
         device: Any = jax.devices()[0]
-        return Program(device.client.deserialize_executable(code, (device,)), json.loads(results))
+        return Program(device.client.deserialize_executable(zlib.decompress(code), (device,)), json.loads(results))
     except Exception:  # A cache that cannot be read costs time, never a result.
         return None
 

@@ -34,9 +34,9 @@ def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choic
 
 
 @kept
-def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
+def expose(telescope: Telescope, weights, occupied: int | None, key, choices: Choices):
     """The cube and, with noise, its variance, of weights on the telescope's scene or on a wider one."""
-    weights, occupied = within_margin(weights, telescope), choices.occupied(telescope, count)
+    weights = within_margin(weights, telescope)
     elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
     plane, noise = telescope.focal_plane, telescope.noise
     if key is None:
@@ -51,3 +51,9 @@ def expose(telescope: Telescope, weights, count: int, key, choices: Choices):
 def true_maps(telescope: Telescope, light: Float[Array, "up across moment"]) -> dict[str, Float[Array, "y x"]]:
     """What the sums over particles mean."""
     return means(telescope, light)
+
+
+@kept
+def resolution(telescope: Telescope) -> Float[Array, " wave"]:
+    """Of every channel."""
+    return telescope.resolution()

@@ -18,6 +18,7 @@ from ifux.checks import (
     held_widths,
     look,
     lost_light,
+    uneven_lines,
     unseen_width,
 )
 from ifux.compute import CHUNK, Choices
@@ -34,7 +35,7 @@ from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
-from ifux.programs import deposit, expose, nothing, true_maps
+from ifux.programs import deposit, expose, nothing, resolution, true_maps
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 from ifux.typing import decimal
@@ -163,8 +164,8 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    told = sentence, held_widths(telescope), cut_blur(telescope), coarse_channels(telescope), unseen_width(telescope)
-    return [found for found in told if found]
+    checks = held_widths, cut_blur, uneven_lines, coarse_channels, unseen_width
+    return [found for found in (sentence, *(check(telescope) for check in checks)) if found]
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
@@ -304,7 +305,7 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
     weights, light = sums
     with report("exposing"):
         key = jax.random.key(seed) if noisy else None
-        flux, variance = expose(telescope, weights, stars.count, key, choices)
+        flux, variance = expose(telescope, weights, choices.occupied(telescope, stars.count), key, choices)
         quality = flags(telescope, flux, key=key)
         flux = wavelengths_first(flux)
         if not np.isfinite(flux).all(where=True if quality is None else quality & LOST == 0):
@@ -325,7 +326,7 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         title=session.galaxy.source,
         notes=(*session.notes, *flagged(quality)),
         quality=quality,
-        resolution=np.asarray(eqx.filter_jit(Telescope.resolution)(telescope), np.float64),
+        resolution=np.asarray(resolution(telescope), np.float64),
     )
 
 

@@ -1,6 +1,5 @@
 """How a point of light is spread over the cells of a scene along one of its axes."""
 
-import math
 from abc import abstractmethod
 from typing import final
 
@@ -8,6 +7,7 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree, Stencil, bspline, framed, gaussian_bins
+from ifux.units import FWHM_OF_GAUSSIAN
 
 
 class AbstractSpread(eqx.Module):
@@ -61,7 +61,7 @@ class GaussianSpread(AbstractSpread):
 
     def along(self, position: Float[Array, " point"], size: int, side: Float[Array, ""], degree: Degree) -> Stencil:
         """Differences of error functions."""
-        sigma = self.fwhm.astype(position.dtype) / math.sqrt(8 * math.log(2)) / side
+        sigma = self.fwhm.astype(position.dtype) / FWHM_OF_GAUSSIAN / side
         return gaussian_bins(position, size, sigma)
 
     def support(self, degree: Degree) -> int:

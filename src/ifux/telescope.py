@@ -17,7 +17,7 @@ from ifux.focal_plane.base import AbstractFocalPlane
 from ifux.grids import AbstractWavelengths, to_air
 from ifux.kinematics.base import AbstractKinematics
 from ifux.library import common_words, extreme_shifts
-from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractLSF
+from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import contract
@@ -33,6 +33,7 @@ from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
 from ifux.typing import ready
+from ifux.units import FWHM_OF_GAUSSIAN
 
 HIGHEST = jax.lax.Precision.HIGHEST
 CACHE = 2**23
@@ -288,7 +289,8 @@ class Telescope(eqx.Module):
         """Full width at half maximum of an unresolved line in every channel, before the pixel [angstrom].
 
         That of the line spread function, or of the library at this redshift where that is wider. Of one that is no
-        Gaussian it is that of the Gaussian of its variance, Gauss-Hermite terms apart.
+        Gaussian it is that of the Gaussian of its variance, Gauss-Hermite terms apart; of one that differs over the
+        field that of the sharpest element.
         """
         self = ready(self)
         ssp, stretch = self.ssp, 1 + self.target.redshift

@@ -37,6 +37,9 @@ FLUX_UNIT = 1e-20
 ARCSEC = math.pi / 180 / 3600
 """[radian]."""
 
+FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
+"""Full width at half maximum of a Gaussian in units of its standard deviation."""
+
 DEGREE = math.pi / 180
 """[radian]."""
 

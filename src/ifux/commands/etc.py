@@ -70,7 +70,6 @@ def described(arguments: argparse.Namespace) -> dict:
 
 def of_brightness(arguments: argparse.Namespace, description: dict) -> None:
     """A light that is even on the sky."""
-
     from ifux import config, exposure
     from ifux.io.skies import read_spectrum
     from ifux.units import ab_flux

@@ -12,9 +12,7 @@ from jaxtyping import Array, Bool, Float
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.convolve import blur_line
 from ifux.typing import AbstractLimited
-
-FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
-"""Full width at half maximum of a Gaussian in units of its standard deviation."""
+from ifux.units import FWHM_OF_GAUSSIAN
 
 EVERYWHERE = (0.0, math.inf)
 """All wavelengths."""

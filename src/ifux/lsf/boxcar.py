@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, pixel_width, smoothed
+from ifux.lsf.base import EVERYWHERE, AbstractLSF, pixel_width, smoothed
 from ifux.numerics.convolve import blur_line, boxcar
 from ifux.typing import real, within
+from ifux.units import FWHM_OF_GAUSSIAN
 
 FLAT = math.sqrt(12)
 """Full width of a boxcar in units of its standard deviation."""

@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import FWHM_OF_GAUSSIAN, AbstractGaussianLSF, AbstractLSF
+from ifux.lsf.base import AbstractGaussianLSF, AbstractLSF
 from ifux.numerics import chebyshev
 from ifux.numerics.mixed_blur import gaussian_taps, mixed_blur
 from ifux.typing import real, within
+from ifux.units import FWHM_OF_GAUSSIAN
 
 ROOM = 0.005
 """By how much `FieldLSF.of` lets widths be mixed beyond the least and the greatest of a map, as a share of them."""

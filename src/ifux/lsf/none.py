@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import EVERYWHERE, FWHM_OF_GAUSSIAN, AbstractLSF, pixel_width, smoothed
+from ifux.lsf.base import EVERYWHERE, AbstractLSF, pixel_width, smoothed
+from ifux.units import FWHM_OF_GAUSSIAN
 
 
 @final

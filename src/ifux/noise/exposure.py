@@ -40,8 +40,8 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
     $$S = f\,\Delta\lambda\,\frac{\lambda}{hc}\,A\,T_{atm}\,T\,t$$
 
     electrons, T_atm that of the atmosphere and T all that follows, a filter among it. Light is spread evenly over the
-    pixels of an element. Flux below zero, as splines and kernels leave in
-    dark places, takes off the photons of sky and dark current, but not the readout noise.
+    pixels of an element. Flux below zero, as splines and kernels leave in dark places, takes off the photons of sky and
+    dark current, but not the readout noise.
 
     References: Howell (2006), Handbook of CCD Astronomy, 2nd edition, section 4.4; Merline & Howell (1995),
     Experimental Astronomy 6, 163 (the gain).
@@ -91,7 +91,6 @@ class ExposureNoise(AbstractGaussianNoise, AbstractExposure):
                 f"ExposureNoise.throughput, transmission and sky have shapes {self.throughput.shape}, "
                 f"{self.transmission.shape} and {self.sky.shape}, but there are {self.wavelengths.size} channels."
             )
-
         if self.filter is not None and self.filter.shape != self.throughput.shape:
             raise ValueError(
                 f"ExposureNoise.filter has shape {self.filter.shape}, but there are {self.wavelengths.size} channels."

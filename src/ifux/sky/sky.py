@@ -37,7 +37,7 @@ class Sky:
         near = self.lines[
             (self.lines[:, 0] > edges[0] - 9 * self.fwhm) & (self.lines[:, 0] < edges[-1] + 9 * self.fwhm)
         ]
-        sigma = self.fwhm / math.sqrt(8 * math.log(2))
+        sigma = self.fwhm / FWHM_OF_GAUSSIAN
         below = near[:, 1] @ (1 + erf((edges - near[:, :1]) / (sigma * math.sqrt(2)))) / 2
         return self.radiance.on(wavelengths) + np.diff(below) / np.diff(edges), self.transmission.on(wavelengths)
 

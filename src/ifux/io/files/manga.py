@@ -19,7 +19,6 @@ References: Law et al. (2016), AJ 152, 83; the data model of DR17, as mangadap (
 marvin (utils/datamodel/drp) read it.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ifux.grids import AbstractWavelengths, TableWavelengths
+from ifux.units import FWHM_OF_GAUSSIAN
 
 UNIT = "1E-17 erg/s/cm^2/Ang/spaxel"
 """Of the flux density, in the spelling of the survey."""
@@ -36,8 +36,6 @@ SCALE = 1e-3
 
 NOCOV, DONOTUSE = 1, 1 << 10
 """Bits of the mask: no data cover the spaxel there; not to be used."""
-
-FWHM_OF_GAUSSIAN = math.sqrt(8 * math.log(2))
 
 
 class Extension(NamedTuple):
