@@ -28,12 +28,12 @@ class Stencil(eqx.Module):
     size: int = eqx.field(static=True)
     """Number of nodes."""
 
-    def gather(self, table: Float[Array, "node *row"]) -> Float[Array, "point *row"]:
+    def gather(self, table: Float[Array, " node *row"]) -> Float[Array, " point *row"]:
         """Interpolates: for every point, the weighted sum of the rows of its nodes."""
         rows = rows_of(table, self.index)
         return jnp.einsum("ps,ps...->p...", self.weight, rows, precision=jax.lax.Precision.HIGHEST)
 
-    def scatter(self, rows: Float[Array, "point *row"]) -> Float[Array, "node *row"]:
+    def scatter(self, rows: Float[Array, " point *row"]) -> Float[Array, " node *row"]:
         """Deposits: adds the row of every point to its nodes. The transpose of `gather`."""
         shape = rows.shape[1:]
         weight = self.weight.reshape(*self.weight.shape, *(1,) * len(shape))
@@ -147,7 +147,7 @@ def spline_jvp(degree, primals, tangents):
 
 
 @jax.custom_jvp
-def rows_of(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
+def rows_of(table: Float[Array, " node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
     """The rows of nodes. Their derivatives are added up by points in turns."""
     return table.at[index].get(mode="promise_in_bounds")
 
@@ -159,7 +159,7 @@ def rows_of_jvp(primals, tangents):
     return rows_of(table, index), rows_in_turns(change, index)
 
 
-def rows_in_turns(table: Float[Array, "node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
+def rows_in_turns(table: Float[Array, " node *row"], index: Int32[Array, "point ..."]) -> Float[Array, "point ..."]:
     """The same rows, read by points that take turns at copies of a short table.
 
     The transpose adds what points have to the rows that they read: thousands would lose digits, and on an accelerator

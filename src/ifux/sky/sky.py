@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ifux.grids import AbstractWavelengths
 from ifux.sky.curve import Curve
 from ifux.typing import Limits
-from ifux.units import ab_flux
+from ifux.units import FWHM_OF_GAUSSIAN, ab_flux
 
 
 @dataclass(frozen=True)
