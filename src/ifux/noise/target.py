@@ -39,28 +39,35 @@ class TargetSNRNoise(AbstractGaussianNoise):
 
     def variance(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place wave"]:
         """The squared level."""
-        signal = self.seen(cube.reshape(-1, cube.shape[-1])) if self.signal is None else self.signal
+        signal = self.seen(jnp.atleast_2d(cube)) if self.signal is None else self.signal
         level = signal * jnp.sqrt(self.channels) / self.snr
         return jnp.full_like(cube, jnp.where(level > FAINTEST, level, FAINTEST) ** 2)
 
-    def seen(self, spectra: Float[Array, "place wave"]) -> Float[Array, ""]:
-        """The mean of the spectrum of the spaxels that count, over the channels that do. Only those have a gradient."""
+    def seen(self, cube: Float[Array, "*place wave"]) -> Float[Array, ""]:
+        """The mean of the spectrum of the spaxels that count, over the channels that do. Only those have a gradient.
+
+        The places keep their axes: to put those of a cube into one, devices that share it would have to exchange it.
+        """
         if self.places is None:
-            spectrum = spectra[jnp.argmax(self.brightness(jax.lax.stop_gradient(spectra)))]
+            brightness = self.brightness(jax.lax.stop_gradient(cube))
+            spectrum = cube
+            for index in jnp.unravel_index(jnp.argmax(brightness), brightness.shape):
+                spectrum = jax.lax.dynamic_index_in_dim(spectrum, index, keepdims=False)
         else:
-            total = jnp.einsum("p,pw->w", self.places, spectra, precision=HIGHEST)
-            spectrum = total / jnp.sum(self.places)
+            places = self.places.reshape(cube.shape[:-1])
+            spectrum = jnp.tensordot(places, cube, places.ndim, precision=HIGHEST) / jnp.sum(places)
         if self.band is None:
             return jnp.nanmean(spectrum)
         reached = ~jnp.isnan(spectrum)
         band = jnp.where(reached, self.band, 0)
         return jnp.sum(band * jnp.where(reached, spectrum, 0)) / jnp.sum(band)
 
-    def brightness(self, spectra: Float[Array, "place wave"]) -> Float[Array, " place"]:
+    def brightness(self, cube: Float[Array, "*place wave"]) -> Float[Array, "*place"]:
         """Of each spaxel, in proportion to the mean."""
         if self.band is not None:
-            reached = ~jnp.isnan(spectra[0])
-            return jnp.einsum("pw,w->p", jnp.where(reached[None], spectra, 0), self.band, precision=HIGHEST)
-        # A CPU leaves numbers out of a sum ten times slower than it adds all.
-        mean = spectra.mean(axis=1)
-        return jax.lax.cond(jnp.isnan(mean[0]), lambda: jnp.nanmean(spectra, axis=1), lambda: mean)
+            reached = ~jnp.isnan(cube)
+            return jnp.einsum("...w,w->...", jnp.where(reached, cube, 0), self.band, precision=HIGHEST)
+        # A CPU leaves numbers out of a sum ten times slower than it adds all, and would need another cube for it.
+        mean = cube.mean(axis=-1)
+        rows = jnp.where(jnp.isnan(mean).any(), mean.shape[0], 0)
+        return jax.lax.fori_loop(0, rows, lambda row, mean: mean.at[row].set(jnp.nanmean(cube[row], axis=-1)), mean)
