@@ -249,6 +249,33 @@ def test_communication_is_what_is_promised_for_a_cube_in_pieces(monkeypatch):
     assert found <= 1.05 * promised + 4096
 
 
+def exchanged(change, stage, split):
+    """What is sent where a stage changes a cube that three devices share, and the bytes of a row of the cube."""
+    shared = NamedSharding(several(3), split)
+    cube = jax.device_put(jnp.ones((8, 9, stages.OBSERVED.size)), shared)
+
+    def changed(stage, cube):
+        return jax.lax.with_sharding_constraint(change(stage, cube), shared)
+
+    text = eqx.filter_jit(changed).lower(stage, cube).compile().compiled.as_text()
+    return sum(traffic(text, 3).values()), cube[0].nbytes
+
+
+@pytest.mark.parametrize("split", [P(None, "device"), P(None, None, "device")])
+@pytest.mark.parametrize("name", ["target", "target in a band", "counts"])
+def test_noise_of_a_shared_cube_exchanges_a_row_at_most(name, split):
+    sent, row = exchanged(lambda noise, cube: noise.sample(cube, key=KEY), stages.NOISES[name](), split)
+    assert sent <= row
+
+
+def test_widths_of_place_exchange_nothing_where_the_cube_is_shared_by_columns():
+    def broadened(lsf, cube):
+        return lsf.broaden_elements(cube, stages.OBSERVED, jnp.isnan(cube[0, 0]))
+
+    sent, row = exchanged(broadened, stages.LSFS["of place"](), P(None, "device"))
+    assert sent <= row
+
+
 def test_communication_for_gradients_does_not_depend_on_the_number_of_particles():
     telescope, devices = blurred_weights(), several(8)
 

@@ -125,12 +125,11 @@ class FieldLSF(AbstractLSF):
         low, high = np.log(self.spread)
         # The sharpest is the first node, whose blur is none.
         place = (jnp.log(self.widths.reshape(-1)) - float(low)) * float(2 / (high - low)) - 1
-        shares = chebyshev.weights(place, self.nodes)[:, 1:]
+        shares = chebyshev.weights(place, self.nodes)[:, 1:].reshape(*self.widths.shape, -1)
         steps = (chebyshev.points(self.nodes)[1:] + 1) / 2
         lacking = jnp.asarray(np.exp(2 * (low + (high - low) * steps)) - np.exp(2 * low), place.dtype)
         taps = gaussian_taps(lacking[:, None] * self.variance(wavelengths)[None, :], self.reach)
-        blurred = mixed_blur(elements.reshape(-1, wavelengths.size), shares, taps, ~missing)
-        return jnp.where(missing, jnp.nan, blurred.reshape(elements.shape))
+        return jnp.where(missing, jnp.nan, mixed_blur(elements, shares, taps, ~missing))
 
     def variance(self, wavelengths: AbstractWavelengths) -> Float[Array, " wave"]:
         """That of a relative width of one [channel^2]."""
