@@ -165,14 +165,16 @@ def rows_in_turns(table: Float[Array, " node *row"], index: Int32[Array, "point 
     The transpose adds what points have to the rows that they read: thousands would lose digits, and on an accelerator
     wait for one another.
     """
-    if jax.default_backend() == "cpu":
+    processor = jax.default_backend() == "cpu"
+    if processor:
         copies = min(8, index.size // (2 * table.shape[0]))
     else:
         copies = min(1024, index.size // (16 * table.shape[0]), 65536 // table.shape[0])
     if copies < 2:
         return table.at[index].get(mode="promise_in_bounds")
     turn = (jnp.arange(index.shape[0], dtype=jnp.int32) % copies).reshape(-1, *(1,) * (index.ndim - 1))
-    many = jnp.broadcast_to(table[None], (copies, *table.shape))
+    # The transpose of a stack adds few copies in one pass; a sum over them waits longer for its threads than it adds.
+    many = jnp.stack([table] * copies) if processor else jnp.broadcast_to(table[None], (copies, *table.shape))
     return many.at[turn, index].get(mode="promise_in_bounds")
 
 
