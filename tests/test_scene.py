@@ -11,6 +11,7 @@ import scipy.special
 import stages
 from astropy.io import fits
 from astropy.wcs import WCS
+from jax.interpreters.partial_eval import dce_jaxpr
 from specification import Specification, gaussian, moffat
 
 from ifux import (
@@ -250,6 +251,11 @@ def primitives(jaxpr):
     return sorted(found)
 
 
+def used(closed):
+    """The equations that the result depends on: a slicer is told of the scene, and asks nothing of it."""
+    return dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))[0]
+
+
 def is_jaxpr(value):
     return hasattr(value, "eqns") or hasattr(value, "jaxpr")
 
@@ -270,7 +276,7 @@ def test_slicer_costs_nothing_where_a_cell_is_a_spaxel():
     arrays, rest = eqx.partition((telescope, stars), eqx.is_array)
     ours = jax.make_jaxpr(lambda a: (lambda t, s: t(s))(*eqx.combine(a, rest)))(arrays)
     hand = jax.make_jaxpr(lambda a: by_hand(*eqx.combine(a, rest)))(arrays)
-    assert primitives(ours.jaxpr) == primitives(hand.jaxpr)
+    assert primitives(used(ours)) == primitives(used(hand))
 
 
 TURNED = {"pitch": (0.5, 0.3), "size": (11, 16), "centre": (0.4, -0.3), "position_angle": 35.0}
