@@ -134,7 +134,7 @@ def particles(count=60, seed=1, spread=0.3):
 
 def cells(pitch, degree=3):
     """A scene of square cells, one to a spaxel."""
-    return Scene(real([pitch, pitch]), real(0.0), (1, 1), degree)
+    return Scene(real([pitch, pitch]), real(0.0), (1, 1), degree, (1, 1))
 
 
 def telescope(**stages):

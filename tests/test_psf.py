@@ -47,7 +47,7 @@ def terms_of(spaxels, psf, place):
     star = Projected(place[None], one, one, one, one, 0.01 * one)
     shape = *spaxels.scene_shape(psf.margin), 1
     sky = spaxels.locate(star, psf.margin, psf.spread).scatter(one[:, None]).reshape(shape)
-    return Slicer().sample(psf.blur(sky, spaxels.scene), spaxels.scene)[..., 0]
+    return Slicer().sample(psf.blur(sky, spaxels.scene), spaxels.scene, None)[..., 0]
 
 
 def image(spaxels, psf, place=(0.0, 0.0), wave=5000.0):

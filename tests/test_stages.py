@@ -245,7 +245,7 @@ def point_sources(spaxels, psf, stars):
     count = stars.mass.size
     located = spaxels.locate(stars, psf.margin, psf.spread)
     maps = located.scatter(jnp.eye(count)).reshape(*spaxels.scene_shape(psf.margin), count)
-    return jnp.moveaxis(Slicer().sample(psf.blur(maps, spaxels.scene), spaxels.scene)[0], 2, 0)
+    return jnp.moveaxis(Slicer().sample(psf.blur(maps, spaxels.scene), spaxels.scene, None)[0], 2, 0)
 
 
 PITCH, FIELD = 0.3, 37

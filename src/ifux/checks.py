@@ -364,7 +364,7 @@ def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Arra
 
 def voxels(stages: Mapping[str, Any], wavelengths: AbstractWavelengths, *, basis: int = 1) -> int:
     """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once."""
-    tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin)
+    tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin + stages["focal_plane"].margin)
     kinds = stages["kinematics"].size * stages["dust"].size * basis
     y, x = stages["spaxels"].shape
     return 2 * tall * wide * kinds + (2 * y * x + kinds + 20) * wavelengths.size
@@ -392,7 +392,7 @@ def memory() -> int | None:
 
 def beyond_counting(telescope: Telescope) -> str | None:
     """Why the weights cannot be counted in 32 bits, in a sentence; None where they can."""
-    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(telescope.margin)
     if tall * wide * telescope.kinds < 2**31:
         return None
     none = np.zeros(1, np.float32)

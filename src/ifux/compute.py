@@ -31,10 +31,10 @@ class Choices:
             return telescope.occupied(count)
         if self.contract != "occupied":
             return None
-        if telescope.psf.margin:
+        if telescope.margin:
             raise InputError(
-                "compute.contract: 'occupied' leaves out dark spaxels, but the PSF brings light to them: take "
-                "'automatic', 'weights' or 'cube', or no PSF"
+                "compute.contract: 'occupied' leaves out dark spaxels, but the PSF or the focal plane brings light to "
+                "them: take 'automatic', 'weights' or 'cube', or no PSF and a slicer"
             )
         return telescope.occupiable(count)
 

@@ -37,10 +37,10 @@ def moments(
 ) -> Float[Array, "tall wide moment"]:
     """What true maps are made of: mass, light, and light times velocity, its square, age and metallicity.
 
-    On the cells of the scene: on the field, or wider by the margin of the PSF.
+    On the cells of the scene: on the field, or with the margin around it.
     """
     psf = telescope.psf
-    margin, spread = (psf.margin, psf.spread) if wider else (0, psf.spread.within)
+    margin, spread = (telescope.margin, psf.spread) if wider else (0, psf.spread.within)
     projected = telescope.project(particles)
 
     def add(sums: Sum, projected: Projected) -> Sum:
@@ -56,7 +56,7 @@ def moments(
 
 def means(telescope: Telescope, sums: Float[Array, "tall wide moment"]) -> dict[str, Float[Array, "y x"]]:
     """The maps that the moments on the field stand for."""
-    sums = telescope.focal_plane.rebuild(telescope.focal_plane.sample(sums[None], telescope.spaxels.scene)[0])
+    sums = telescope.spaxels.scene.spaxels(sums)
     mass, light = sums[..., 0], sums[..., 1]
     occupied = light > 0
     velocity, square, age, metallicity = (

@@ -106,7 +106,7 @@ def observe(
     """
     summed, occupied = weights(telescope, particles, mesh), telescope.occupied(particles.count)
     elements = contract(telescope, summed, mesh, occupied=occupied)
-    return telescope.focal_plane.rebuild(elements if key is None else telescope.noise.sample(elements, key=key))
+    return telescope.rebuild(elements if key is None else telescope.noise.sample(elements, key=key))
 
 
 @eqx.filter_jit
@@ -127,7 +127,7 @@ def contract(
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
     columns, on_weights = telescope.spaxels.shape[1], (blur or telescope.cheaper_to_blur) == "weights"
-    local = on_weights and len(telescope.psf.ranges(telescope.wavelengths.centres())) > 1
+    local = on_weights and len(telescope.terms(weights.dtype)[1]) > 1
     axis = 1 if (local or telescope.wavelengths.size % mesh.size) and columns % mesh.size == 0 else 2
     # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.
     whole = axis == 2 and on_weights
@@ -173,6 +173,11 @@ class SharedPSF(AbstractPSF):
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Those of the PSF."""
         return self.psf.term_weights(wave)
+
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """Those of the PSF."""
+        return self.psf.seen_at
 
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """Those of the PSF; all terms at all wavelengths, where those are split."""

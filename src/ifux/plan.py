@@ -99,7 +99,7 @@ def plan(
     second = needs(expose, telescope, sums[0], occupied, jax.random.key(0) if noisy else None, choices)
     read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
     y, x = telescope.spaxels.shape
-    tall, wide = telescope.spaxels.scene_shape(deposited.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(deposited.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
     steps = (
         ("particles are deposited", base + read + new(first) + first.temp_size_in_bytes),
@@ -112,7 +112,7 @@ def plan(
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
             "weights",
-            f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {deposited.psf.margin} on "
+            f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {deposited.margin} on "
             f"every side for the PSF{larger_cells(deposited.psf.spread)}, x {telescope.kinds} kinds",
         ),
         (
@@ -151,7 +151,7 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
 
     def split(telescope: Telescope, block: Particles) -> tuple[tuple[Stencil, ...], Any]:
         projected = telescope.project(block)
-        rows, columns = telescope.spaxels.axes(projected, telescope.psf.margin, telescope.psf.spread)
+        rows, columns = telescope.spaxels.axes(projected, telescope.margin, telescope.psf.spread)
         places = (rows, columns, telescope.kinematics.locate(projected))
         return places, telescope.ssp.coefficients(projected)
 

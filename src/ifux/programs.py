@@ -19,7 +19,7 @@ def nothing(
     telescope: Telescope, stars: Particles
 ) -> tuple[Float[Array, "tall wide kind"], Float[Array, "up across moment"]]:
     """What is added up over particles, before the first."""
-    kind, margin = stars.mass.dtype, telescope.psf.margin
+    kind, margin = stars.mass.dtype, telescope.margin
     spaxels = telescope.spaxels
     shapes = (*spaxels.scene_shape(margin), telescope.kinds), (*spaxels.scene_shape(0), MOMENTS)
     weights, light = (jnp.asarray(np.zeros(shape, kind), kind) for shape in shapes)
@@ -38,10 +38,11 @@ def expose(telescope: Telescope, weights, occupied: int | None, key, choices: Ch
     """The cube and, with noise, its variance, of weights on the telescope's scene or on a wider one."""
     weights = within_margin(weights, telescope)
     elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
-    plane, noise = telescope.focal_plane, telescope.noise
+    noise = telescope.noise
     if key is None:
-        return plane.rebuild(elements), None
-    cube, variance = plane.rebuild(noise.sample(elements, key=key)), plane.rebuild_variance(noise.variance(elements))
+        return telescope.rebuild(elements), None
+    cube = telescope.rebuild(noise.sample(elements, key=key))
+    variance = telescope.rebuild_variance(noise.variance(elements))
     if telescope.wavelengths.missing().any() or isinstance(noise, BadPixelNoise):
         variance = jnp.where(jnp.isnan(cube), jnp.nan, variance)
     return cube, variance

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int32, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray, PyTree, Shaped
 
 from ifux import config, instruments
 from ifux.checks import (
@@ -340,13 +341,15 @@ def flags(
     noise, missing = telescope.noise, telescope.wavelengths.missing()
     full = noise.saturated if key is not None and isinstance(noise, AbstractExposure) and noise.can_saturate else None
     flawed = noise if isinstance(noise, BadPixelNoise) else None
-    if full is None and not missing.any() and (key is None or flawed is None):
+    unseen = unseen_voxels(telescope)
+    if full is None and not missing.any() and (key is None or flawed is None) and unseen is None:
         return None
-    y, x, wave = flux.shape
     channels = np.where(missing, np.int32(MISSING), np.int32(0))
     for exposure in exposures(noise):
         channels |= np.where(missing & np.asarray(exposure.telluric()), np.int32(TELLURIC), np.int32(0))
-    found = np.broadcast_to(channels[:, None, None], (wave, y, x))
+    found = np.broadcast_to(channels[:, None, None], flux.shape[2:] + flux.shape[:2])
+    if unseen is not None:
+        found = found | np.where(unseen, np.int32(MISSING), np.int32(0))
     if full is not None:
         found = np.where(wavelengths_first(eqx.filter_jit(full)(flux)), np.int32(SATURATED), found)
     if key is not None and flawed is not None:
@@ -354,6 +357,14 @@ def flags(
         for flag, where in zip((DEAD, COSMIC_RAY), lost, strict=True):
             found = found | np.where(wavelengths_first(where), np.int32(flag), np.int32(0))
     return found
+
+
+def unseen_voxels(telescope: Telescope) -> Bool[np.ndarray, "wave y x"] | None:
+    """Which voxels no element tells of; none where elements are spaxels."""
+    if telescope.focal_plane.of_spaxels:
+        return None
+    shape = *telescope.focal_plane.element_shape(telescope.spaxels.scene), telescope.wavelengths.size
+    return np.isnan(wavelengths_first(eqx.filter_jit(lambda t: t.rebuild(jnp.ones(shape)))(telescope)))
 
 
 def flagged(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:

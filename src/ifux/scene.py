@@ -3,6 +3,7 @@
 from typing import final
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree
@@ -23,3 +24,19 @@ class Scene(eqx.Module):
     """Cells to a spaxel along x and y."""
     degree: Degree = eqx.field(static=True)
     """Of the B-splines that spread a point of light over cells."""
+    shape: tuple[int, int] = eqx.field(static=True)
+    """Number of spaxels (y, x) of the field."""
+
+    @property
+    def pitch(self) -> Float[Array, "2"]:
+        """Sides of a spaxel along x and y [arcsec]."""
+        return self.sides * jnp.asarray(self.oversampling, self.sides.dtype)
+
+    def spaxels(self, maps: Float[Array, "*term tall wide channel"]) -> Float[Array, "*term y x channel"]:
+        """The sums over the cells of every spaxel."""
+        across, up = self.oversampling
+        if (across, up) == (1, 1):
+            return maps
+        *terms, tall, wide, channels = maps.shape
+        cells = maps.reshape(*terms, tall // up, up, wide // across, across, channels)
+        return cells.sum(axis=(len(terms) + 1, len(terms) + 3))

@@ -120,7 +120,7 @@ class Spectrograph(eqx.Module):
         The noise of an arm is its own, and does not depend on which others there are.
         """
         elements = self.expose(particles, key=key)
-        return {name: arm.focal_plane.rebuild(elements[name]) for name, arm in self.arms.items()}
+        return {name: self[name].rebuild(elements[name]) for name in self.arms}
 
     def expose(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> dict[str, Float[Array, "..."]]:
         """The spectra [*element wave] of the elements of every arm: what data are to be compared with."""
@@ -179,8 +179,8 @@ class Spectrograph(eqx.Module):
         return [tuple(found) for found in alike.values()]
 
     def widest(self, names: Iterable[str]) -> Telescope:
-        """Of arms with one field of view, that whose PSF reaches furthest: particles are deposited on its scene."""
-        return self[max(names, key=lambda name: self.arms[name].psf.margin)]
+        """Of arms with one field of view, that with the widest scene: particles are deposited on it."""
+        return self[max(names, key=lambda name: self[name].margin)]
 
     def weights(self, particles: AbstractGalaxy, names: Iterable[str]) -> Float[Array, "tall wide kind"]:
         """`Telescope.weights` of arms with one field of view, on the widest of their scenes."""
@@ -202,7 +202,7 @@ class Spectrograph(eqx.Module):
 
 def within_margin(weights: Float[Array, "_ _ kind"], telescope: Telescope) -> Float[Array, "tall wide kind"]:
     """The part of a scene that a telescope sees of one that is wider than its own on every side."""
-    tall, wide = telescope.spaxels.scene_shape(telescope.psf.margin)
+    tall, wide = telescope.spaxels.scene_shape(telescope.margin)
     spare = (weights.shape[0] - tall) // 2
     return weights[spare : spare + tall, spare : spare + wide] if spare else weights
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.dust.base import AbstractDust
@@ -19,8 +20,9 @@ from ifux.kinematics.base import AbstractKinematics
 from ifux.library import common_words, extreme_shifts
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
+from ifux.numerics import piecewise
 from ifux.numerics.blocks import accumulate
-from ifux.numerics.contract import contract
+from ifux.numerics.contract import Range, contract
 from ifux.numerics.deposit import deposit, joined
 from ifux.numerics.order import TOGETHER, order
 from ifux.numerics.sums import Sum
@@ -109,7 +111,7 @@ class Telescope(eqx.Module):
         Raises:
             ValueError: a telescope or a galaxy is a batch of them; `equinox.filter_vmap` maps over it.
         """
-        return self.focal_plane.rebuild(self.expose(particles, key=key))
+        return self.rebuild(self.expose(particles, key=key))
 
     def expose(self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None) -> Float[Array, "*element wave"]:
         """The spectra of the elements of the focal plane, of which the cube is made: what data are to be compared with.
@@ -126,7 +128,7 @@ class Telescope(eqx.Module):
         return self.target.project(self.orientation(stars_of(particles)))
 
     def weights(self, particles: AbstractGalaxy, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
-        """Formed mass per cell of the scene and kind [solar mass], on the field widened by the margin of the PSF.
+        """Formed mass per cell of the scene and kind [solar mass], on the field and the margin around it.
 
         The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles, but
         for a word a particle that their gradient keeps. By default a block fits into the cache of a CPU, or keeps an
@@ -138,7 +140,7 @@ class Telescope(eqx.Module):
         self, particles = alike((ready(self), stars_of(particles)))
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
-        margin = self.psf.margin
+        margin = self.margin
         nothing = jnp.zeros((*self.spaxels.scene_shape(margin), self.kinds), particles.mass.dtype)
         start = Sum.onto(alike(nothing, particles), self.kinematics.size)
 
@@ -202,21 +204,49 @@ class Telescope(eqx.Module):
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
-        wave, scene = self.wavelengths.centres(), self.spaxels.scene
-        share = self.psf.term_weights(jnp.asarray(wave, templates.dtype))
+        share, ranges = self.terms(templates.dtype)
         if occupied is not None:
-            collected = self.focal_plane.sample(weights[None], scene)[0]
+            collected = self.focal_plane.sample(weights[None], self.spaxels.scene, None)[0]
             elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
-            maps = in_pieces(lambda some: self.focal_plane.sample(self.psf.blur(some, scene), scene), weights)
+            maps = in_pieces(self.collect, weights)
             spectra = share[:, None, :] * templates[None, :, :]
-            elements = contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), self.psf.ranges(wave))
+            elements = contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), ranges)
             return self.lsf.broaden_elements(elements, self.wavelengths, missing)
         else:
             cube = contract(weights[None], templates[None])
-            collected = in_pieces(lambda some: self.focal_plane.sample(self.psf.blur(some, scene), scene), cube)
+            collected = in_pieces(self.collect, cube)
             elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
         return self.lsf.broaden_elements(jnp.where(missing, jnp.nan, elements), self.wavelengths, missing)
+
+    def collect(self, maps: Float[Array, "tall wide channel"]) -> Float[Array, "term *element channel"]:
+        """What the elements collect of maps of the scene, behind the PSF: in every term of the optics."""
+        scene = self.spaxels.scene
+        return self.focal_plane.sample(self.psf.blur(maps, scene), scene, self.psf.seen_at or self.focal_plane.moves_at)
+
+    def terms(self, dtype: DTypeLike) -> tuple[Float[Array, "term wave"], tuple[Range, ...]]:
+        """Weight of every term of the optics in every channel, and which have one where.
+
+        Those of the PSF; where that is one for all wavelengths and elements move with them, those of the focal plane.
+        """
+        wave, moved = self.wavelengths.centres(), self.focal_plane.moves_at
+        if moved is None or self.psf.seen_at is not None:
+            return self.psf.term_weights(jnp.asarray(wave, dtype)), self.psf.ranges(wave)
+        nodes, straight = np.asarray(moved), jnp.zeros(len(moved) - 1, dtype)
+        return piecewise.weights(jnp.asarray(wave, dtype), nodes, straight), piecewise.ranges(wave, nodes)
+
+    def rebuild(self, elements: Float[Array, "*element wave"]) -> Float[Array, "y x wave"]:
+        """The cube that the instrument's pipeline makes of the spectra of its elements."""
+        return self.focal_plane.rebuild(elements, self.spaxels.scene, self.wavelengths)
+
+    def rebuild_variance(self, variance: Float[Array, "*element wave"]) -> Float[Array, "y x wave"]:
+        """The variance of every voxel of that cube, if the elements have independent noise of this one."""
+        return self.focal_plane.rebuild_variance(variance, self.spaxels.scene, self.wavelengths)
+
+    @property
+    def margin(self) -> int:
+        """Cells around the field from which light gets into the elements."""
+        return self.psf.margin + self.focal_plane.margin
 
     @property
     def kinds(self) -> int:
@@ -233,7 +263,7 @@ class Telescope(eqx.Module):
         """`occupiable`, if that is few of all spaxels and no PSF spreads their light; None if not."""
         y, x = self.spaxels.shape
         occupiable = self.occupiable(count)
-        return occupiable if self.psf.margin == 0 and 2 * occupiable <= y * x else None
+        return occupiable if self.margin == 0 and 2 * occupiable <= y * x else None
 
     def occupiable(self, count: int) -> int:
         """How many spaxels so many particles can light before any PSF."""

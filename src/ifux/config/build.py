@@ -23,7 +23,7 @@ from ifux.library import SSPLibrary
 from ifux.noise.base import AbstractNoise
 from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
-from ifux.typing import Limits
+from ifux.typing import Limits, decimal
 
 STAGES = ("target", "orientation", "spaxels", "kinematics", "dust", "psf", "focal_plane")
 """The stages that need nothing besides their description."""
@@ -206,14 +206,13 @@ def module(family: str, description: Any, path: str, given: Mapping[str, Any] = 
     return call(*checked(family, description, path, given), path)
 
 
-def elements(spaxels: Any) -> dict[str, Any]:
+def elements(spaxels: Any, plane: Any) -> dict[str, Any]:
     """Of the elements that noise acts on: their area [arcsec2], and how far east and north of the galaxy they are."""
-    (wide, tall), (side_x, side_y) = spaxels.size, spaxels.known_sides
+    scene = spaxels.scene
     angle, centre = np.radians(float(spaxels.position_angle)), np.asarray(spaxels.centre, np.float64)
-    y, x = np.meshgrid(np.arange(tall) - (tall - 1) / 2, (wide - 1) / 2 - np.arange(wide), indexing="ij")
-    up, left = side_y * y.ravel(), side_x * x.ravel()
+    left, up = np.asarray(plane.places(scene), np.float64).reshape(-1, 2).T
     east, north = left * np.cos(angle) + up * np.sin(angle), up * np.cos(angle) - left * np.sin(angle)
-    return {"element_area": side_x * side_y, "places": np.column_stack([east, north]) + centre}
+    return {"element_area": decimal(plane.element_area(scene)), "places": np.column_stack([east, north]) + centre}
 
 
 def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
@@ -223,20 +222,22 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
         InputError: a key or a value cannot be used.
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
-    stages["lsf"] = module("lsf", description["lsf"], "telescope.lsf", {"shape": stages["spaxels"].shape})
+    shape = stages["focal_plane"].element_shape(stages["spaxels"].scene)
+    stages["lsf"] = module("lsf", description["lsf"], "telescope.lsf", {"shape": shape})
     checked("ssp", description["ssp"], "telescope.ssp")
     observed = module("channels", description["wavelengths"], "telescope.wavelengths")
     if sentence := out_of_sight(stages["target"]):
         raise InputError(f"telescope.target: {sentence}")
     if sentence := beyond_memory(voxels(stages, observed)):
         raise InputError(f"telescope: {sentence}")
-    stages["noise"] = noise(description, stages["spaxels"], observed)
+    stages["noise"] = noise(description, stages, observed)
     return stages, masked(observed, stages["noise"])
 
 
-def noise(description: dict, spaxels: Any, observed: AbstractWavelengths) -> AbstractNoise:
-    """The noise of a resolved description, in these spaxels and on these channels."""
-    return module("noise", description["noise"], "telescope.noise", {"observed": observed, **elements(spaxels)})
+def noise(description: dict, stages: Mapping[str, Any], observed: AbstractWavelengths) -> AbstractNoise:
+    """The noise of a resolved description, in the elements of these stages and on these channels."""
+    given = {"observed": observed, **elements(stages["spaxels"], stages["focal_plane"])}
+    return module("noise", description["noise"], "telescope.noise", given)
 
 
 def resolving(
@@ -308,7 +309,7 @@ def telescopes(
         with telling(name):
             if sentence := beyond_memory(voxels(stages, observed[name], basis=seen["ssp"].size)):
                 raise InputError(f"telescope: {sentence}")
-            stages["noise"] = noise(descriptions[name], stages["spaxels"], observed[name])
+            stages["noise"] = noise(descriptions[name], stages, observed[name])
             observed[name] = masked(observed[name], stages["noise"])
             found[name] = Telescope(wavelengths=observed[name], **stages), band
     return found

@@ -35,7 +35,11 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "chromatic-polynomial": psf.ChromaticPolynomialPSF,
         "chromatic-table": psf.ChromaticTablePSF,
     },
-    "focal_plane": {"slicer": focal_plane.Slicer},
+    "focal_plane": {
+        "slicer": focal_plane.Slicer,
+        "aperture": focal_plane.Aperture,
+        "fibre-bundle": focal_plane.fibre_bundle,
+    },
     "lsf": {
         "none": lsf.NoLSF,
         "gaussian": lsf.GaussianLSF,
@@ -60,6 +64,20 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
         "table": exposure.table_throughput,
         "file": read_throughput,
     },
+    "layout": {
+        "hexagonal": focal_plane.hexagonal,
+        "rectangular": focal_plane.rectangular,
+        "table": focal_plane.table,
+    },
+    "footprint": {
+        "circle": focal_plane.Circle,
+        "ellipse": focal_plane.Ellipse,
+        "rectangle": focal_plane.Rectangle,
+        "hexagon": focal_plane.Hexagon,
+        "soft": focal_plane.Soft,
+    },
+    "reconstruction": {"shepard": focal_plane.Shepard, "drizzle": focal_plane.Drizzle},
+    "refraction": {"none": focal_plane.NoRefraction, "atmospheric": focal_plane.AtmosphericRefraction},
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
     "model": {"disc-bulge": DiscBulge},

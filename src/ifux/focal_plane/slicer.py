@@ -2,9 +2,11 @@
 
 from typing import final
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ifux.focal_plane.base import AbstractFocalPlane
+from ifux.focal_plane.base import AbstractFocalPlane, centres
+from ifux.grids import AbstractWavelengths
 from ifux.scene import Scene
 
 
@@ -16,20 +18,48 @@ class Slicer(AbstractFocalPlane):
     then alike, is left out.
     """
 
-    def sample(
-        self, maps: Float[Array, "term tall wide channel"], scene: Scene
-    ) -> Float[Array, "term *element channel"]:
-        """The sums over the cells of every spaxel."""
-        across, up = scene.oversampling
-        if (across, up) == (1, 1):
-            return maps
-        terms, tall, wide, channels = maps.shape
-        return maps.reshape(terms, tall // up, up, wide // across, across, channels).sum(axis=(2, 4))
+    @property
+    def margin(self) -> int:
+        """None: spaxels see their own cells."""
+        return 0
 
-    def rebuild(self, elements: Float[Array, "*element wave"]) -> Float[Array, "y x wave"]:
+    @property
+    def moves_at(self) -> tuple[float, ...] | None:
+        """Spaxels stay where they are."""
+        return None
+
+    @property
+    def of_spaxels(self) -> bool:
+        """They are."""
+        return True
+
+    def sample(
+        self, maps: Float[Array, "term tall wide channel"], scene: Scene, seen_at: tuple[float, ...] | None
+    ) -> Float[Array, "seen *element channel"]:
+        """The sums over the cells of every spaxel."""
+        return scene.spaxels(maps)
+
+    def rebuild(
+        self, elements: Float[Array, "*element wave"], scene: Scene, wavelengths: AbstractWavelengths
+    ) -> Float[Array, "y x wave"]:
         """The elements are the spaxels."""
         return elements
 
-    def rebuild_variance(self, variance: Float[Array, "*element wave"]) -> Float[Array, "y x wave"]:
+    def rebuild_variance(
+        self, variance: Float[Array, "*element wave"], scene: Scene, wavelengths: AbstractWavelengths
+    ) -> Float[Array, "y x wave"]:
         """That of the elements."""
         return variance
+
+    def element_shape(self, scene: Scene) -> tuple[int, int]:
+        """Rows and columns."""
+        return scene.shape
+
+    def element_area(self, scene: Scene) -> Float[Array, ""]:
+        """Of a spaxel."""
+        return jnp.prod(scene.pitch)
+
+    def places(self, scene: Scene) -> Float[Array, "*element 2"]:
+        """The centres of the spaxels."""
+        east, north = centres(scene)
+        return jnp.stack(jnp.broadcast_arrays(east[None, :], north[:, None]), axis=-1)

@@ -62,11 +62,9 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
             "telescope.lsf: a FieldLSF acts on a cube, and none is made here: take the Gaussian in it, which is the "
             "same over the aperture."
         )
-    psf, plane, wavelengths = telescope.psf, telescope.focal_plane, telescope.wavelengths
-    share = psf.term_weights(jnp.asarray(wavelengths.centres(), aperture.dtype))
-    sky, scene = (*telescope.spaxels.scene_shape(psf.margin), 1), telescope.spaxels.scene
-    shape = jax.ShapeDtypeStruct(sky, aperture.dtype)
-    back = jax.linear_transpose(lambda maps: plane.sample(psf.blur(maps, scene), scene), shape)
+    share = telescope.terms(aperture.dtype)[0]
+    sky = (*telescope.spaxels.scene_shape(telescope.margin), 1)
+    back = jax.linear_transpose(telescope.collect, jax.ShapeDtypeStruct(sky, aperture.dtype))
     terms = jnp.eye(share.shape[0], dtype=aperture.dtype)[:, :, None, None, None] * aperture[None, None, :, :, None]
     seen = jax.vmap(lambda term: back(term)[0][..., 0])(terms)
     kinds = jnp.einsum("tyx,yxk->tk", seen, telescope.weights(particles), precision=HIGHEST)
@@ -81,8 +79,6 @@ def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y 
 
     Light is the mean luminosity over the library's wavelengths, without dust.
     """
-    psf, scene = telescope.psf, telescope.spaxels.scene
-    sums = moments(telescope, particles, wider=True)[..., 1:4]
-    blurred = telescope.focal_plane.sample(psf.blur(sums, scene), scene)
-    share = psf.term_weights(jnp.asarray(telescope.wavelengths.centres(), sums.dtype)).mean(axis=1)
-    return jnp.einsum("t,tyxm->yxm", share, blurred, precision=HIGHEST)
+    collected = telescope.collect(moments(telescope, particles, wider=True)[..., 1:4])
+    share = telescope.terms(collected.dtype)[0].mean(axis=1)
+    return jnp.einsum("t,tyxm->yxm", share, collected, precision=HIGHEST)

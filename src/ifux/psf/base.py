@@ -64,6 +64,11 @@ class AbstractPSF(AbstractLimited):
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """Weight of each term at observed wavelengths [angstrom]; the weights sum to one."""
 
+    @property
+    @abstractmethod
+    def seen_at(self) -> tuple[float, ...] | None:
+        """The wavelength at which each term is the PSF [angstrom, observed]; none where one is for all. On the host."""
+
     @abstractmethod
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """Which terms have a weight at which of some increasing observed wavelengths [angstrom]. On the host."""
@@ -96,6 +101,11 @@ class AbstractKernelPSF(AbstractPSF):
     def term_weights(self, wave: Float[Array, " wave"]) -> Float[Array, "term wave"]:
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
+
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """One for all."""
+        return None
 
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """The term, at all wavelengths."""

@@ -77,6 +77,11 @@ class CoarseHaloPSF(AbstractPSF):
         """One term at all wavelengths."""
         return jnp.ones_like(wave)[None]
 
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """One for all."""
+        return None
+
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """The term, at all wavelengths."""
         return (Range(0, wave.size, 0, 1),)

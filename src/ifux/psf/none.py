@@ -39,6 +39,11 @@ class NoPSF(AbstractPSF):
         """None."""
         return 0.0
 
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """One for all."""
+        return None
+
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """The term, at all wavelengths."""
         return (Range(0, wave.size, 0, 1),)

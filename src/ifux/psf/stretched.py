@@ -93,8 +93,12 @@ class AbstractChromaticPSF(AbstractPSF):
 
     def stretched(self, place: Float[np.ndarray, " point"]) -> Float[Array, " point"]:
         """The stretch at places in the band, which goes from -1 to 1 in the coordinate."""
+        return self.stretch(real(self.wavelengths_at(place)))
+
+    def wavelengths_at(self, place: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+        """The wavelengths of such places [angstrom]."""
         logarithm, coordinate = self.scale()
-        return self.stretch(real(self.band[0] * np.exp(np.interp(place, coordinate, logarithm))))
+        return self.band[0] * np.exp(np.interp(place, coordinate, logarithm))
 
     def scale(self) -> tuple[Float[np.ndarray, " landmark"], Float[np.ndarray, " landmark"]]:
         """The logarithm of the landmarks over the first one, and their coordinates."""
@@ -121,6 +125,11 @@ class AbstractChromaticPSF(AbstractPSF):
         if not self.terms:
             return of_nodes
         return jnp.matmul(jnp.asarray(self.mixtures(), wave.dtype).T, of_nodes, precision=jax.lax.Precision.HIGHEST)
+
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """Those of the kernels."""
+        return tuple(self.wavelengths_at(self.points()).tolist())
 
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """Between every two nodes these; without nodes all terms at all wavelengths."""

@@ -63,6 +63,11 @@ class TabulatedPSF(AbstractPSF):
         nodes = np.asarray(self.wavelengths)
         return piecewise.weights(wave, nodes, jnp.zeros(nodes.size - 1, wave.dtype))
 
+    @property
+    def seen_at(self) -> tuple[float, ...] | None:
+        """Those of the table."""
+        return self.wavelengths
+
     def ranges(self, wave: Float[np.ndarray, " wave"]) -> tuple[Range, ...]:
         """The two neighbours."""
         return piecewise.ranges(wave, np.asarray(self.wavelengths))

@@ -66,7 +66,7 @@ class AbstractSpaxels(AbstractLimited):
     def scene(self) -> Scene:
         """The cells."""
         cells = jnp.asarray(self.oversampling, self.sides.dtype)
-        return Scene(self.sides / cells, self.position_angle, self.oversampling, self.degree)
+        return Scene(self.sides / cells, self.position_angle, self.oversampling, self.degree, self.shape)
 
     def scene_shape(self, margin: int) -> tuple[int, int]:
         """Number of cells (y, x) of the field, with a margin of cells on every side."""

@@ -140,7 +140,7 @@ def modes_of(
     """The modes of the data, found on the host: their number depends on the noise."""
     strength, columns = along_kinds(operator, light, inverse)
     tall, wide, _ = operator.shape
-    if operator.telescope.psf.margin == 0 or tall * wide > SPAXELS:
+    if operator.telescope.margin == 0 or tall * wide > SPAXELS:
         flat = jnp.ones((tall, wide, 1))
         back = jax.linear_transpose(operator.blurred, flat)
         around = np.asarray(back(inverse.mean(axis=2)[:, :, None] * operator.blurred(flat))[0]).reshape(-1)

@@ -30,7 +30,7 @@ class CubeOperator(eqx.Module):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Rows and columns of the wider field, and kinds."""
-        return (*self.telescope.spaxels.scene_shape(self.telescope.psf.margin), self.telescope.kinds)
+        return (*self.telescope.spaxels.scene_shape(self.telescope.margin), self.telescope.kinds)
 
     def __call__(self, weights: Float[Array, "tall wide kind"]) -> Float[Array, "y x wave"]:
         """The cube [1e-20 erg/s/cm2/angstrom per spaxel] of formed masses [solar mass]."""
@@ -44,10 +44,7 @@ class CubeOperator(eqx.Module):
     def blurred(self, maps: Float[Array, "tall wide *channel"]) -> Float[Array, "y x *channel"]:
         """Maps as the PSF shows them on the field, averaged over the wavelengths: no cube knows more of them."""
         telescope = self.telescope
-        wave = jnp.asarray(telescope.wavelengths.centres(), self.templates.dtype)
-        share = telescope.psf.term_weights(wave).mean(axis=1)
-        flat = maps.reshape(*maps.shape[:2], -1)
-        scene = telescope.spaxels.scene
-        blurred = telescope.focal_plane.sample(telescope.psf.blur(flat, scene), scene)
-        seen = (share[:, None, None, None] * blurred).sum(axis=0)
+        share = telescope.terms(self.templates.dtype)[0].mean(axis=1)
+        collected = telescope.collect(maps.reshape(*maps.shape[:2], -1))
+        seen = (share[:, None, None, None] * collected).sum(axis=0)
         return seen.reshape(*seen.shape[:2], *maps.shape[2:])

@@ -1,0 +1,95 @@
+"""Round footprints."""
+
+import math
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ifux.focal_plane.footprints.base import AbstractFootprint
+from ifux.typing import real, within
+
+
+def polar(nodes: int) -> tuple[Float[np.ndarray, "point 2"], Float[np.ndarray, " point"]]:
+    """Quadrature over a circle of radius one: of Gauss along the square of the radius, even around it."""
+    place, share = np.polynomial.legendre.leggauss(nodes)
+    radius, around = np.sqrt((place + 1) / 2)[:, None], 2 * math.pi * (np.arange(4 * nodes) + 0.5) / (4 * nodes)
+    points = np.stack([radius * np.cos(around), radius * np.sin(around)], axis=-1)
+    return points.reshape(-1, 2), np.repeat(share / 2, 4 * nodes) / (4 * nodes)
+
+
+@final
+class Circle(AbstractFootprint):
+    """A fibre, or an aperture on a catalogue's picture."""
+
+    diameter: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
+    """[arcsec]."""
+
+    def area(self) -> Float[Array, ""]:
+        """That of a circle."""
+        return math.pi / 4 * self.diameter**2
+
+    def quadrature(self, nodes: int) -> tuple[Float[Array, "point 2"], Float[Array, " point"]]:
+        """Polar."""
+        points, shares = (jnp.asarray(values, self.diameter.dtype) for values in polar(nodes))
+        return points * self.diameter / 2, shares
+
+    def radius(self) -> Float[Array, ""]:
+        """Half the diameter."""
+        return self.diameter / 2
+
+    def half_width(self) -> Float[Array, ""]:
+        """The radius."""
+        return self.diameter / 2
+
+    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
+        """That of a circle."""
+        half = rooted(self.diameter**2 / 4 - east**2)
+        return -half, half
+
+
+@final
+class Ellipse(AbstractFootprint):
+    """An ellipse."""
+
+    major: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
+    """Full axis [arcsec]."""
+    minor: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
+    """Full axis [arcsec]."""
+    angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    """Of the major axis, north through east [degree]."""
+
+    def area(self) -> Float[Array, ""]:
+        """That of an ellipse."""
+        return math.pi / 4 * self.major * self.minor
+
+    def quadrature(self, nodes: int) -> tuple[Float[Array, "point 2"], Float[Array, " point"]]:
+        """That of a circle, squeezed and turned."""
+        points, shares = (jnp.asarray(values, self.major.dtype) for values in polar(nodes))
+        along, across = points[:, 0] * self.major / 2, points[:, 1] * self.minor / 2
+        sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
+        return jnp.stack([along * sin + across * cos, along * cos - across * sin], axis=1), shares
+
+    def radius(self) -> Float[Array, ""]:
+        """Half the longer axis."""
+        return jnp.maximum(self.major, self.minor) / 2
+
+    def half_width(self) -> Float[Array, ""]:
+        """Where a line from south to north touches it."""
+        sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
+        return jnp.sqrt((self.major * sin) ** 2 + (self.minor * cos) ** 2) / 2
+
+    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
+        """Between the roots of the equation of second degree."""
+        sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
+        width = self.half_width()
+        middle = east * (self.major**2 - self.minor**2) * sin * cos / (4 * width**2)
+        half = self.major * self.minor / (4 * width**2) * rooted(width**2 - east**2)
+        return middle - half, middle + half
+
+
+def rooted(x: Float[Array, "*line"]) -> Float[Array, "*line"]:
+    """The square root, and zero of what is negative, without a slope there."""
+    return jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1)), 0)
