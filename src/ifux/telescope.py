@@ -375,16 +375,3 @@ def in_pieces(
     joined = jnp.moveaxis(found[:-1], 0, -2)
     last = found[-1][..., int(first[-1]) - channels :]
     return jnp.concatenate([joined.reshape(*joined.shape[:-2], -1), last], axis=-1)
-
-
-@final
-class Observation(eqx.Module):
-    """A telescope and the galaxy that it looks at, as one tree: every gradient at once."""
-
-    telescope: Telescope
-    galaxy: AbstractGalaxy
-    """Particles, or a model that makes them."""
-
-    def __call__(self, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
-        """The data cube [1e-20 erg/s/cm2/angstrom per spaxel]."""
-        return self.telescope(self.galaxy, key=key)

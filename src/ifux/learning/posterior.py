@@ -14,7 +14,7 @@ from ifux.learning.batches import Batch
 from ifux.learning.each import each
 from ifux.learning.head import AbstractHead
 from ifux.learning.prior import Prior
-from ifux.telescope import Observation
+from ifux.observation import Observation
 
 
 @final
