@@ -68,35 +68,67 @@ def cut(name: str) -> Telescope:
 
 @eqx.filter_jit
 @eqx.filter_value_and_grad
-def projected(telescope_and_weights, cube):
+def seen(telescope_and_weights, templates, cube):
     """The product of a cube with what a telescope makes of weights, and its gradient by all numbers."""
     telescope, weights = telescope_and_weights
-    return jnp.vdot(cube, telescope.observe(weights, telescope.templates()))
+    return jnp.vdot(cube, telescope.observe(weights, templates))
 
 
-@pytest.mark.parametrize("name", REPRESENTATIVES)
-def test_preset_is_linear_and_its_gradient_is_that_of_differences(double, name):
-    """The gradient by weights is the adjoint, to 1e-12; by the numbers of its PSF and LSF, that of finite differences.
+@eqx.filter_jit
+@eqx.filter_value_and_grad
+def made(telescope, spectra):
+    """The product of spectra with the templates of a telescope, and its gradient by all numbers."""
+    return jnp.vdot(spectra, telescope.templates())
 
-    One program for all: the weights are those of other stars for the adjoint.
-    """
-    telescope, rng = cut(name), np.random.default_rng(0)
-    shape = (*telescope.spaxels.scene_shape(telescope.psf.margin), telescope.kinds)
-    here, there = (real(rng.uniform(size=shape)) for _ in range(2))
-    cube = real(rng.normal(size=(*reversed(FIELD), CHANNELS)))
-    value, (slope, adjoint) = projected((telescope, here), cube)
-    scale = float(jnp.linalg.norm(adjoint) * jnp.linalg.norm(there))
-    assert abs(float(value - jnp.vdot(here, adjoint))) < 1e-12 * scale
-    assert abs(float(projected((telescope, there), cube)[0] - jnp.vdot(there, adjoint))) < 1e-12 * scale
 
-    of_stages = eqx.partition((telescope.psf, telescope.lsf), eqx.is_inexact_array)
-    leaves, structure = jax.tree.flatten(of_stages[0])
-    slopes = jax.tree.leaves((slope.psf, slope.lsf))
-    for at, (leaf, found) in enumerate(zip(leaves, slopes, strict=True)):
+def check_gradient(value, stage, slope, rng, scale):
+    """By every leaf of a stage, as finite differences have it of the value of one in its place."""
+    moving, still = eqx.partition(stage, eqx.is_inexact_array)
+    leaves, structure = jax.tree.flatten(moving)
+    for at, (leaf, found) in enumerate(zip(leaves, jax.tree.leaves(slope), strict=True)):
         along, ends = jnp.asarray(rng.normal(size=leaf.shape)) * jnp.abs(leaf), []
         for step in (STEP, -STEP):
             moved = structure.unflatten([*leaves[:at], leaf + step * along, *leaves[at + 1 :]])
-            psf, lsf = eqx.combine(moved, of_stages[1])
-            ends.append(float(projected((dataclasses.replace(telescope, psf=psf, lsf=lsf), here), cube)[0]))
+            ends.append(float(value(eqx.combine(moved, still))))
         expected = (ends[0] - ends[1]) / (2 * STEP)
         assert float(jnp.vdot(along, found)) == pytest.approx(expected, rel=1e-5, abs=1e-8 * scale), at
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVES)
+def test_light_on_its_way_to_the_cube_of_a_preset_has_an_adjoint_and_gradients(double, name):
+    """The gradient by weights is the adjoint, to 1e-12; that by the numbers of the PSF is that of differences."""
+    telescope, rng = cut(name), np.random.default_rng(0)
+    shape = (*telescope.spaxels.scene_shape(telescope.psf.margin), telescope.kinds)
+    here, there = (real(rng.uniform(size=shape)) for _ in range(2))
+    templates = real(rng.uniform(size=(telescope.kinds, CHANNELS)))
+    cube = real(rng.normal(size=(*reversed(FIELD), CHANNELS)))
+    value, (slope, adjoint) = seen((telescope, here), templates, cube)
+    scale = float(jnp.linalg.norm(adjoint) * jnp.linalg.norm(there))
+    for weights, projection in ((here, value), (there, seen((telescope, there), templates, cube)[0])):
+        assert abs(float(projection - jnp.vdot(weights, adjoint))) < 1e-12 * scale
+
+    def by(psf):
+        return seen((dataclasses.replace(telescope, psf=psf), here), templates, cube)[0]
+
+    check_gradient(by, telescope.psf, slope.psf, rng, scale)
+
+
+RESOLVING = ["califa-v500", "kmos-k", "miri-mrs-2b", "muse-wfm-ao", "manga-log"]
+"""One of every combination of LSF and channels."""
+
+
+def test_every_combination_of_lsf_and_channels_is_run():
+    assert {combination(name)[1:3] for name in RESOLVING} == {combination(name)[1:3] for name in REPRESENTATIVES}
+
+
+@pytest.mark.parametrize("name", RESOLVING)
+def test_templates_of_a_preset_have_gradients(double, name):
+    """By the numbers of the LSF: those of finite differences."""
+    telescope, rng = cut(name), np.random.default_rng(1)
+    spectra = real(rng.normal(size=(telescope.kinds, CHANNELS)))
+    value, slope = made(telescope, spectra)
+
+    def by(lsf):
+        return made(dataclasses.replace(telescope, lsf=lsf), spectra)[0]
+
+    check_gradient(by, telescope.lsf, slope.lsf, rng, abs(float(value)))
