@@ -12,6 +12,7 @@ from ifux.sky.curve import Curve
 from ifux.sky.extinction import extinction
 from ifux.sky.lines import LINES
 from ifux.sky.sky import Sky
+from ifux.sky.telluric import bands
 from ifux.typing import Limits
 from ifux.units import FLUX_UNIT
 
@@ -65,7 +66,7 @@ def night_sky(
 
     Args:
         site: Whose brightness; the transmission is that of Paranal.
-        airmass: Of the source.
+        airmass: Of the source; the molecules' bands deepen with it more slowly than the rest.
         moon: The share of its disc that is lit; 0 for none above the horizon.
         moon_distance: From the source [degree].
         fwhm: That the spectrograph gives the lines [angstrom].
@@ -87,7 +88,7 @@ def night_sky(
     name = f"the night sky of {site}"
     return Sky(
         Curve(name, wavelength, radiance),
-        Curve(name, wavelength, 10 ** (-0.4 * zenith * airmass)),
+        Curve(name, wavelength, 10 ** (-0.4 * zenith * airmass) * bands(wavelength, airmass)),
         np.column_stack([LINES[:, 0], seen(LINES[:, 1], LINES[:, 0])]),
         fwhm,
     )
