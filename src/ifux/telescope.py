@@ -164,8 +164,8 @@ class Telescope(eqx.Module):
             return accumulate(add_in_order, start, particles, together).value()
         return accumulate(add, start, particles, block).value()
 
-    def templates(self) -> Float[Array, "kind wave"]:
-        """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom].
+    def templates(self) -> Float[Array, "kind part"]:
+        """Flux density of one solar mass of each kind, where `sampled` [1e-20 erg/s/cm2/angstrom].
 
         Not a number in channels that lie in a gap or that the library does not reach: see `seen`.
         """
@@ -173,22 +173,28 @@ class Telescope(eqx.Module):
         rest, redshift = self.ssp.rest, self.target.redshift
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
-        seen = self.respond(spectra, redshift).reshape(-1, self.wavelengths.size)
-        return jnp.where(self.seen()[None], seen, jnp.nan)
+        seen = self.respond(spectra, redshift).reshape(-1, self.sampled.size)
+        return jnp.where(jnp.repeat(self.seen(), self.lsf.oversampling)[None], seen, jnp.nan)
 
     def respond(
         self, spectra: Float[Array, "basis rest"], redshift: Float[Array, ""]
-    ) -> Float[Array, "velocity basis wave"]:
+    ) -> Float[Array, "velocity basis part"]:
         """Rest-frame spectra at the resolution of the library, as the spectrograph sees them at a redshift."""
         stretches = jnp.asarray(self.kinematics.stretches, redshift.dtype)
         redshifts = (1 + redshift) * stretches - 1
         spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, redshifts, self.wavelengths)
-        return self.kinematics.respond(spectra, self.ssp.rest, self.wavelengths, redshift)
+        return self.kinematics.respond(spectra, self.ssp.rest, self.sampled, redshift)
+
+    @property
+    def sampled(self) -> AbstractWavelengths:
+        """Pixels that templates have: the channels, or parts of them where the line spread function asks for it."""
+        parts = self.lsf.oversampling
+        return self.wavelengths if parts == 1 else self.wavelengths.divided(parts)
 
     def observe(
         self,
         weights: Float[Array, "tall wide kind"],
-        templates: Float[Array, "kind wave"],
+        templates: Float[Array, "kind part"],
         *,
         blur: Literal["weights", "cube"] | None = None,
         occupied: int | None = None,
@@ -202,7 +208,7 @@ class Telescope(eqx.Module):
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
-        wave, scene = self.wavelengths.centres(), self.spaxels.scene
+        wave, scene = self.sampled.centres(), self.spaxels.scene
         share = self.psf.term_weights(jnp.asarray(wave, templates.dtype))
         if occupied is not None:
             collected = self.focal_plane.sample(weights[None], scene)[0]
@@ -227,7 +233,7 @@ class Telescope(eqx.Module):
     def cheaper_to_blur(self) -> Literal["weights", "cube"]:
         """Whichever has fewer maps; the weights, where a spaxel has several cells: fewer products are made of it."""
         finer = self.spaxels.oversampling != (1, 1)
-        return "weights" if finer or self.kinds <= self.wavelengths.size else "cube"
+        return "weights" if finer or self.kinds <= self.sampled.size else "cube"
 
     def occupied(self, count: int) -> int | None:
         """`occupiable`, if that is few of all spaxels and no PSF spreads their light; None if not."""
