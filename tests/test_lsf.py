@@ -356,7 +356,10 @@ def test_cube_of_widths_that_differ_is_that_of_the_specification(double, wavelen
 
 
 def test_widths_of_place_do_not_multiply_the_terms_of_the_psf():
-    """As many products of the size of a cube or more, forward and backward, as with one width for all."""
+    """As many products of the size of a cube or more, forward and backward, as with one width for all.
+
+    But for those over the few widths that are mixed, one for every tap of the blur.
+    """
     stars = stages.particles(5)
     plain = stages.telescope(psf=stages.PSFS["chromatic"]())
     varied = eqx.tree_at(lambda t: t.lsf, plain, FieldLSF.of(plain.lsf, np.linspace(0.95, 1.2, 72).reshape(8, 9)))
@@ -372,11 +375,18 @@ def test_widths_of_place_do_not_multiply_the_terms_of_the_psf():
         return [
             equation.outvars[0].aval.size for equation in equations(program.jaxpr)
             if equation.primitive.name == "dot_general" and equation.outvars[0].aval.size >= 8 * 9 * 120
+            and added_up(equation) > 4
         ]  # fmt: skip
 
     made = plain.weights(stars), plain.templates()
     shapes = [(one.shape, one.dtype) for one in made]
     assert sorted(products(varied)) == sorted(products(plain))
+
+
+def added_up(equation):
+    """How many products a number of a product of matrices is the sum of."""
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    return np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
 
 
 def equations(jaxpr):

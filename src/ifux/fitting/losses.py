@@ -6,7 +6,7 @@ spectrograph by their names: their likelihood is the product of theirs.
 """
 
 import operator
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,19 @@ Cubes: TypeAlias = Float[Array, "y x wave"] | dict[str, Float[Array, "_ _ _"]]
 """A cube, or one of every arm by its name."""
 Masks: TypeAlias = Bool[Array, "y x wave"] | dict[str, Bool[Array, "_ _ _"]]
 """Which of their data count."""
+
+
+@overload
+def pulls(
+    data: Float[Array, "y x wave"],
+    cube: Float[Array, "y x wave"],
+    variance: Float[Array, "y x wave"],
+    mask: Bool[Array, "y x wave"] | None = None,
+) -> Float[Array, "y x wave"]: ...
+
+
+@overload
+def pulls(data: Cubes, cube: Cubes, variance: Cubes, mask: Masks | None = None) -> Cubes: ...
 
 
 def pulls(

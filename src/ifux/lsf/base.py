@@ -43,8 +43,10 @@ class AbstractLSF(AbstractLimited):
     measured on recorded lines has the pixel in it, and says so.
     """
 
-    oversampling: eqx.AbstractVar[int]
-    """Parts of a channel that spectra are computed in before `broaden_elements`."""
+    @property
+    @abstractmethod
+    def oversampling(self) -> int:
+        """Parts of a channel that spectra are computed in before `broaden_elements`."""
 
     @property
     @abstractmethod

@@ -45,10 +45,10 @@ class FieldLSF(AbstractLSF):
     Within the reach of an end of the detector or of a gap only those pairs of channels blur of which both are there.
 
     Its cost is that of some `reach * (nodes + 1)` multiplications a voxel, where a contraction has one for every kind:
-    on a CPU it adds a seventh to the contraction of 300 kinds, and to its gradient once more and a third. Parts of
-    channels multiply both, the templates and the contraction. In single
-    precision slopes by widths are second differences of rounded voxels: good to a hundredth where many velocities leave
-    no sharp line, to 1e-5 where lines are sharp.
+    on a CPU two thirds of the contraction of 276 kinds, and in a gradient about as much again as all of that without it
+    (1600 spaxels, 1000 channels: 0.04 to 0.07 s, and 0.14 to 0.29). Parts of channels multiply both, the templates and
+    the contraction. In single precision slopes by widths are second differences of rounded voxels: good to 2e-3
+    where many velocities leave no sharp line, to 1e-5 where lines are sharp.
     """
 
     lsf: AbstractGaussianLSF
@@ -61,7 +61,9 @@ class FieldLSF(AbstractLSF):
     """How far a blur brings light [channel]: four standard deviations of the broadest at the least."""
     nodes: int = eqx.field(static=True, default=5, metadata=within(above=1))
     """Widths that are mixed, of which the sharpest is one."""
-    oversampling: int = eqx.field(static=True, default=1, metadata=within(above=0))
+    oversampling: int = eqx.field(  # pyright: ignore[reportIncompatibleMethodOverride]
+        static=True, default=1, metadata=within(above=0)
+    )
     """Parts of a channel that spectra are made in: so many that they sample the sharpest line."""
 
     def __check_init__(self):

@@ -1,10 +1,13 @@
 """Lines of a few pixels' width, each blurred by a mixture of a few kernels of its own."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
+HIGHEST = jax.lax.Precision.HIGHEST
 TOGETHER = 128
 """Lines that are blurred together on a CPU, so that they stay in its cache."""
 
@@ -28,7 +31,24 @@ def gaussian_taps(variance: Float[Array, "node pixel"], reach: int, parts: int =
     square = jnp.asarray(frequency**2 / 2, variance.dtype)
     # A constant has no weight away from the centre: without it a small variance keeps its digits.
     damping = jnp.expm1(-variance[:, :, None] * square[None, None, :])
-    return jnp.einsum("npf,ft->npt", damping, jnp.asarray(waves, damping.dtype), precision=jax.lax.Precision.HIGHEST)
+    return jnp.einsum("npf,ft->npt", damping, jnp.asarray(waves, damping.dtype), precision=HIGHEST)
+
+
+@jax.custom_jvp
+def mixture(shares: Float[Array, "line node"], taps: Float[Array, "node pixel"]) -> Float[Array, "line pixel"]:
+    """The product of both, of few nodes, term by term, so that it is never in memory as a whole.
+
+    Where it is differentiated it is a product of matrices: so are its transposes then, where sums over all lines and
+    over all pixels would follow one another.
+    """
+    return functools.reduce(jnp.add, (shares[:, n, None] * taps[None, n, :] for n in range(taps.shape[0])))
+
+
+@mixture.defjvp
+def _(primals, tangents):
+    (shares, taps), (more, others) = primals, tangents
+    change = jnp.matmul(more, taps, precision=HIGHEST) + jnp.matmul(shares, others, precision=HIGHEST)
+    return jnp.matmul(shares, taps, precision=HIGHEST), change
 
 
 def mixed_blur(
@@ -65,7 +85,7 @@ def mixed_blur(
         innermost = at(wide, above) + at(wide, below)
         result = some if parts == 1 else some.reshape(-1, pixels, parts).mean(axis=2)
         for j in range(1, reach + 1):
-            mixed = sum(shares[:, n, None] * taps[n, None, :, j - 1] for n in range(taps.shape[0]))
+            mixed = mixture(shares, taps[:, :, j - 1])
             result = result + mixed * (at(wide, above + j) + at(wide, below - j) - innermost)
         return result
 
