@@ -34,9 +34,9 @@ def at(wavelength: float, observed: Wavelengths = MUSE) -> int:
     return int(np.argmin(np.abs(observed.centres() - wavelength)))
 
 
-def darkened(noise: ExposureNoise, place: int, electrons: float) -> ExposureNoise:
-    """Under a sky of so many electrons in an element and a channel."""
-    return eqx.tree_at(lambda n: n.sky, noise, noise.sky * electrons / noise.sky_electrons()[place])
+def darkened(noise: ExposureNoise, channels: slice, electrons: float) -> ExposureNoise:
+    """Under a sky of so many electrons in an element and some channels."""
+    return eqx.tree_at(lambda n: n.sky, noise, noise.sky * electrons / noise.sky_electrons()[channels].sum())
 
 
 def row(what: str, found: float, published: float | str) -> None:
@@ -57,16 +57,17 @@ def main() -> None:
     row("    S/N", own.snr[place], 6.41)
     row(
         "    S/N under its sky",
-        exposure.spectroscopy(darkened(noise, place, 2170 / 25), flat, elements=25).snr[place],
+        exposure.spectroscopy(darkened(noise, slice(place, place + 1), 2170 / 25), flat, elements=25).snr[place],
         6.41,
     )
     noise, place = muse(night_sky(), 1800.0, 2.0), at(7000.0)
-    row("ETC, line at 7000: sky [e-]", 125 * float(noise.sky_electrons()[place]), 6226.0)
+    line = slice(place - 2, place + 3)
+    row("ETC, line at 7000: sky [e-]", 25 * float(noise.sky_electrons()[line].sum()), 6226.0)
     for words, under in (
         ("    S/N of its 753 e-", noise),
-        ("    S/N under its sky", darkened(noise, place, 6226 / 125)),
+        ("    S/N under its sky", darkened(noise, line, 6226 / 25)),
     ):
-        variance = 125 * (float(under.background()[place] + under.uncounted()[place]))
+        variance = 25 * float((under.background() + under.uncounted())[line].sum())
         row(words, 753 / math.sqrt(753 + variance), 7.69)
     # BlueMUSE's calculator, quoted there too: 25 spaxels and 5 channels at 4500 angstrom, 10 hours; a throughput of
     # 0.3596 with the atmosphere.
@@ -84,9 +85,9 @@ def main() -> None:
         ("UDF-10, 31 h: 3 sigma [1e-19]", 31, 1.5),
     ):
         noise = muse(night_sky(airmass=1.2), 1500.0, hours * 2.4)
-        theirs = darkened(noise, place, 6226 / 125 * hours)
+        theirs = darkened(noise, line, 6226 / 25 * hours)
         for sky, under in ((words, noise), ("    under the sky of the calculator", theirs)):
-            voxel = float(under.variance(jax.numpy.zeros((1, MUSE.size)))[0, place])
+            voxel = float(under.variance(jax.numpy.zeros((1, MUSE.size)))[0, place - 1 : place + 2].mean())
             voxels = math.pi * 0.5**2 / 0.04 * 3
             row(sky, 3 * math.sqrt(voxels * voxel) * 1.25 * 1e-20 / 1e-19, limit)
     # Bundy et al. (2015), abstract: 4 to 8 per angstrom and fibre in r, 23 AB mag/arcsec2, 3 hours. Assumed: 3.58 m2,

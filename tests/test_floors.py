@@ -17,7 +17,7 @@ FLOORS = {
     "noise": 3,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
-    "sky": 5, "spectrograph": 5,
+    "sky": 5, "spectrograph": 5, "observation": 5,
     "io": 6, "programs": 6, "influence": 6, "exposure": 6,
     "config": 7, "plan": 7, "plots": 7, "fitting": 7,
     "run": 8, "learning": 8,
@@ -25,10 +25,13 @@ FLOORS = {
     "commands": 10,
     "cli": 11,
 }  # fmt: skip
-"""Floor of each module or folder. On floor 2 some stand on others, without a circle: SHARED says which."""
+"""Floor of each module or folder. On floors 2 and 5 some stand on others, without a circle: SHARED says which."""
 
-SHARED = {("library", "grids"), ("galaxy", "particles"), ("target", "particles")}
-"""Arrows that may run along floor 2."""
+SHARED = {
+    ("library", "grids"), ("galaxy", "particles"), ("target", "particles"),
+    ("observation", "spectrograph"), ("checks", "observation"), ("checks", "spectrograph"),
+}  # fmt: skip
+"""Arrows that may run along floors 2 and 5."""
 
 ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "skies": 3, "__init__": 4}
 """Floors of the rooms of `io`: any files; the network; spectra; galaxies; what is told of a file, skies; the names."""

@@ -62,31 +62,6 @@ def test_adjoint_is_exact_for_every_stage(double, family, name):
     assert dot_product_error(operator) < 1e-12
 
 
-@pytest.mark.parametrize("preset", ["califa-v500", "manga", "muse-nfm", "muse-wfm", "sami-red"])
-def test_adjoint_is_exact_for_instruments(double, preset):
-    """The PSF, the LSF and the sampling are the preset's; the field is cut to 6 x 5 spaxels, the wavelengths to 100."""
-    described = instruments.load(preset)["telescope"]
-    given = Wavelengths(**described["wavelengths"])
-    first = given.size // 2
-    observed = Wavelengths(given.start + first * given.step, given.step, 100, given.medium)
-    kinematics = VelocityChannels(200.0, 50.0)
-    library, observed = thinned().matched(observed, 0.02, kinematics.span)
-    telescope = Telescope(
-        wavelengths=observed,
-        target=FixedTarget(0.02, 90.0),
-        orientation=InclinedOrientation(50.0),
-        spaxels=SquareSpaxels(described["spaxels"]["pitch"], (6, 5)),
-        kinematics=kinematics,
-        ssp=GridSSP.from_library(library),
-        dust=stages.DUSTS["Calzetti screen"](),
-        psf=module("psf", described["psf"], "psf"),
-        focal_plane=Slicer(),
-        lsf=module("lsf", described["lsf"], "lsf"),
-        noise=module("noise", described["noise"], "noise"),
-    )
-    assert dot_product_error(CubeOperator.of(telescope)) < 1e-12
-
-
 def thinned(metallicities=(4, 7, 9), ages=(20, 32, 41)):
     """A few populations of the embedded library."""
     library = embedded_library()

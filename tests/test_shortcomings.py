@@ -1,5 +1,6 @@
 """What a model has outgrown is told in words, where a fit, a prior or a training may take it there."""
 
+import dataclasses
 import warnings
 
 import equinox as eqx
@@ -15,6 +16,7 @@ from ifux import (
     GridSSP,
     InputError,
     Observation,
+    Spectrograph,
     SquareSpaxels,
     TargetSNRNoise,
     Wavelengths,
@@ -119,3 +121,33 @@ def test_training_warns_at_its_start_and_at_its_end_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train(loss, real([0.0]), Batches(narrow, 3, KEY), optimiser=optax.sgd(0.1), steps=1)
+
+
+def two_arms(model):
+    """The observation by two arms, of which the blue is where the library ends sooner as the redshift grows."""
+    telescope = model.telescope
+    blue = dataclasses.replace(telescope, wavelengths=Wavelengths(4836.0, 1.25, 40, "air"))
+    return Observation(Spectrograph.of({"blue": blue, "red": telescope}), model.galaxy)
+
+
+def test_what_is_true_of_some_arms_is_told_of_them_and_what_is_true_of_all_once():
+    model = two_arms(observation())
+    assert shortcomings(model) == shortcomings(model.telescope) == []
+    fast = eqx.tree_at(lambda o: o.galaxy.velocity, model, 10 * model.galaxy.velocity)
+    (sentence,) = shortcomings(fast)
+    assert "moves too fast for the velocity channels" in sentence and "arm" not in sentence
+    blurred = eqx.tree_at(lambda o: o.telescope.arms["red"].psf.fwhm, model, real(6.0))
+    far = eqx.tree_at(lambda o: o.telescope.target.redshift, model, real(0.035))
+    for changed, words, arm in (
+        (blurred, "beyond the kernel of the PSF", "red"),
+        (far, "where the library ends", "blue"),
+    ):
+        told = shortcomings(changed)
+        assert told == shortcomings(changed.telescope)
+        assert any(words in sentence and sentence.endswith(f"(arm {arm!r})") for sentence in told)
+
+
+def test_prior_over_redshifts_that_leave_the_library_in_one_arm_is_refused():
+    with pytest.raises(InputError, match=r"Prior.of: redshift: .*matched.*\(arm 'blue'\)"):
+        redshifts(two_arms(observation()), 0.015, 0.04)
+    assert redshifts(two_arms(observation()), 0.018, 0.022).size == 1

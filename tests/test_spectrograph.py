@@ -31,7 +31,21 @@ from ifux import (
     run,
 )
 from ifux.cli import main
+from ifux.fitting import (
+    Normal,
+    chi_squared,
+    fisher,
+    forecast,
+    free,
+    importance,
+    information,
+    least_squares,
+    longer,
+)
 from ifux.galaxies import DiscBulge
+from ifux.learning import Prior, refine
+from ifux.survey import worker
+from ifux.survey.observing import observations
 
 BLUE, RED = Wavelengths(4836.0, 1.25, 70, "air"), Wavelengths(4890.0, 0.8, 110, "air")
 """They overlap."""
@@ -343,3 +357,122 @@ def test_survey_makes_every_arm(tmp_path):
     assert [case.settings["arm"] for case in made.cases] == ["blue", "red"] * 2
     assert len({case.configuration["seed"] for case in made.cases}) == 2
     assert ["blue" in case.file for case in made.cases] == [True, False] * 2
+    assert [case.arm for case in made.cases] == ["blue", "red"] * 2
+    assert [case.observation for case in made.cases] == [(1, 0), (1, 0), (3, 0), (3, 0)]
+    described["realisations"] = 2
+    (tmp_path / "more.json").write_text(json.dumps(described))
+    more = ifux.survey.load(tmp_path / "more.json")
+    assert [len(cases) for cases in observations([*more.cases])] == [2] * 4
+    for cases in observations([*more.cases]):
+        assert [*more.together(cases[0])] == ["blue", "red"]
+        assert more.together(cases[0])["red"] == cases[1].configuration
+
+
+def test_survey_makes_the_arms_of_a_galaxy_together_as_observe_does(tmp_path, monkeypatch):
+    """Particles are deposited once; a cube that is there is kept, one that is made later is the same to rounding."""
+    (tmp_path / "two.json").write_text(json.dumps({"observation": description()}))
+    made = ifux.survey.load(tmp_path / "two.json")
+    arms = made.together(made.cases[0])
+    files = {arm: {"partial": str(tmp_path / "half.fits"), "out": str(tmp_path / f"{arm}.fits")} for arm in arms}
+    deposits = []
+    monkeypatch.setattr(run, "deposit", lambda *given, of=run.deposit: deposits.append(1) or of(*given))
+    monkeypatch.setattr(worker, "keep_programs", lambda: None)
+    assert [arm for arm, _ in worker.written(arms, files, False)] == ["blue", "red"]
+    assert len(deposits) == 1
+    for name, cube in run.observe_arms(run.prepare_arms(description())):
+        written = ifux.io.read_cube(files[name]["out"])
+        assert np.array_equal(written.flux, cube.flux) and written.history == cube.history
+    assert [*worker.written(arms, files, False)] == [("blue", []), ("red", [])] and len(deposits) == 2
+    (tmp_path / "red.fits").unlink()
+    assert [arm for arm, _ in worker.written(arms, files, False)] == ["blue", "red"]
+    again = ifux.io.read_cube(files["red"]["out"])
+    assert again.history == written.history
+    assert np.abs(again.flux - written.flux).max() < 1e-5 * written.flux.max()
+
+
+# --- fits -------------------------------------------------------------------------------------------------------------
+
+EXPECTED = {"seeing": Normal(1.1, 0.2), "inclination": Normal(50.0, 10.0)}
+FREE = {
+    "seeing": (lambda o: o.telescope.arms["red"].psf.fwhm, EXPECTED["seeing"]),
+    "inclination": (lambda o: o.telescope.orientation.inclination, EXPECTED["inclination"]),
+}
+SCALE = np.array([prior.deviation for prior in EXPECTED.values()])
+
+
+@eqx.filter_jit
+def cubes(observation):
+    """Without noise."""
+    return observation()
+
+
+@pytest.fixture
+def together(double):
+    """An observation by two small arms, its cubes, and the variances of their noise."""
+    ssp = ifux.GridSSP.from_library(stages.library(metallicities=2, ages=2))
+    small = {"ssp": ssp, "spaxels": SquareSpaxels(0.6, (5, 4)), "kinematics": ifux.VelocityChannels(400.0, 200.0)}
+    blue = stages.telescope(wavelengths=Wavelengths(4850.0, 2.5, 12, "air"), psf=GaussianPSF(1.2, reach=2), **small)
+    red = dataclasses.replace(blue, wavelengths=Wavelengths(4890.0, 2.5, 15, "air"), psf=GaussianPSF(1.1, reach=3))
+    arms = {name: dataclasses.replace(arm, noise=ConstantNoise(1.0)) for name, arm in (("blue", blue), ("red", red))}
+    truth = ifux.Observation(Spectrograph.of(arms), stages.particles(30, spread=0.8))
+    data = cubes(truth)
+    levels = {name: 0.02 * float(cube.max()) for name, cube in data.items()}
+    truth = eqx.tree_at(
+        lambda o: [arm.noise.level for arm in o.telescope.arms.values()], truth, [*map(ifux.real, levels.values())]
+    )
+    return truth, data, {name: jnp.full(cube.shape, levels[name] ** 2) for name, cube in data.items()}
+
+
+def test_information_of_arms_adds_up_and_a_forecast_takes_them(together):
+    """As does that of data of which those of an arm are missing; and the errors of twice the exposure are smaller."""
+    truth, _, variance = together
+    parameters, model = free(truth, **FREE)
+    joint = np.asarray(information(model, parameters, cubes, variance))
+    apart = np.zeros((2, 2))
+    for name in variance:
+        seen_alone = jax.tree.map(lambda of: jnp.full_like(of, jnp.nan), variance) | {name: variance[name]}
+        apart += np.asarray(information(model, parameters, cubes, seen_alone))
+    assert (np.diag(joint) > 1).all() and np.allclose(joint, apart, rtol=1e-12)
+    errors = SCALE * np.sqrt(np.diag(np.linalg.inv(joint + np.eye(2))))
+    assert [*fisher(model, parameters, cubes, variance).errors.values()] == pytest.approx(errors, rel=1e-9)
+    assert forecast(truth, {"as it is": truth.telescope}, **FREE).errors[0] == pytest.approx(errors, rel=1e-9)
+    twice = ifux.Observation(longer(truth.telescope, 2.0), truth.galaxy)
+    for name, of in twice.variance(variance).items():
+        assert jnp.allclose(of, variance[name] / 2, rtol=1e-12)
+
+
+def test_arms_are_fitted_together_as_a_telescope_is(together):
+    """Least squares end where the joint posterior has its maximum, and the verdict counts the data of both.
+
+    Weighted draws and the refinement of an answer, which is without the noise, agree with it.
+    """
+    truth, clean, variance = together
+    names = [*variance]
+    data = {
+        name: clean[name] + variance[name] ** 0.5 * jax.random.normal(jax.random.key(seed), clean[name].shape)
+        for seed, name in enumerate(names)
+    }
+    mask = {name: jnp.ones(of.shape, bool).at[0].set(False) for name, of in data.items()}
+    parameters, model = free(truth, **FREE)
+    fit, known = least_squares(cubes, model, parameters, data, variance, mask, reach=0.3)
+    assert fit.verdict.converged and fit.verdict.expected == pytest.approx(3 * 5 * (12 + 15) - 2, rel=1e-3)
+    errors = np.array([*known.errors.values()])
+    assert (errors < SCALE).all()
+    for value, prior, error in zip(model.values(fit.parameters).values(), EXPECTED.values(), errors, strict=True):
+        assert abs(float(value) - prior.mean) < 4 * error
+
+    @eqx.filter_jit
+    @jax.grad
+    def slope(parameters, model, data):
+        surprise = sum(jnp.sum(deviation**2) for deviation in model.deviations(parameters).values())
+        return chi_squared(data, cubes(model(parameters)), variance, mask) + 0.5 * surprise
+
+    steep = np.array([float(of) for of in slope(fit.parameters, model, data).values()])
+    assert (np.abs(steep) * errors / SCALE < 0.1).all()
+    drawn = importance(cubes, model, fit, data, variance, mask, key=jax.random.key(0), effective=80, draws=100)
+    assert drawn.effective > 80
+    assert [*drawn.uncertainty.errors.values()] == pytest.approx(errors, rel=0.35)
+    found = refine(Prior.of(truth, **FREE), jnp.asarray([0.3, -0.2]), clean, 4)
+    assert jnp.abs(found.numbers).max() < 0.1 * jnp.sqrt(jnp.diag(found.covariance)).min()
+    with pytest.raises(ValueError, match=r"variance must be of the same arms as the data, \['blue', 'red'\]"):
+        least_squares(cubes, model, parameters, data, {"red": variance["red"]})

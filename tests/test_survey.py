@@ -333,14 +333,15 @@ def test_a_broken_galaxy_is_told_and_stops_nothing(desk, scheduler, capsys):
 
 def fatal(task):
     """Work that kills its process: for the first galaxy once, for the second always, and leaves half a file."""
-    seed, out = task["configuration"]["galaxy"]["seed"], Path(task["out"])
+    seed, files = task["arms"][""]["galaxy"]["seed"], task["cubes"][""]
+    out = Path(files["out"])
     once = out.parent.parent / "died"
     if seed == 2 or (seed == 1 and not once.exists()):
         once.touch()
-        Path(task["partial"]).write_text("half")
+        Path(files["partial"]).write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
     out.write_text("whole")
-    return {"seconds": 0.0, "notes": [], "error": None}
+    return {"": {"seconds": 0.0, "notes": [], "error": None}}
 
 
 @pytest.mark.slow
@@ -358,8 +359,8 @@ def test_a_case_whose_worker_dies_is_tried_again_and_not_forever(desk):
 def slow(task):
     """Work that takes a moment."""
     time.sleep(0.2)
-    Path(task["out"]).write_text("whole")
-    return {"seconds": 0.2, "notes": [], "error": None}
+    Path(task["cubes"][""]["out"]).write_text("whole")
+    return {"": {"seconds": 0.2, "notes": [], "error": None}}
 
 
 def test_an_interrupted_survey_leaves_whole_files_and_a_table(desk, scheduler):
@@ -444,14 +445,14 @@ class Answer:
 def test_a_worker_keeps_to_a_galaxy_while_there_are_others():
     made = survey.load(described(vary={TILTS: [0, 20, 40, 60], "galaxy.seed": [1, 2, 3]})).cases
     hand = Hand(3)
-    tasks = {case.number: case.configuration["galaxy"] for case in made}
-    assert len([*dispatched(hand, [*made], tasks, lambda galaxy: {"error": None})]) == 12
+    tasks = [((case,), case.configuration["galaxy"]) for case in made]
+    assert len([*dispatched(hand, tasks, lambda galaxy: {"": {"error": None}})]) == 12
     homes = {worker: {galaxy["seed"] for given, galaxy in hand.given if given == worker} for worker in hand.workers}
     assert sorted(map(len, homes.values())) == [1, 1, 1]
     # one galaxy is shared by all
     hand = Hand(3)
-    one = [case for case in made if case.configuration["galaxy"]["seed"] == 1]
-    assert len([*dispatched(hand, one, tasks, lambda galaxy: {"error": None})]) == 4
+    one = [(cases, galaxy) for cases, galaxy in tasks if galaxy["seed"] == 1]
+    assert len([*dispatched(hand, one, lambda galaxy: {"": {"error": None}})]) == 4
     assert len({worker for worker, _ in hand.given}) == 3
 
 

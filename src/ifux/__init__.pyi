@@ -66,6 +66,7 @@ from .noise import NoNoise as NoNoise
 from .noise import PoissonNoise as PoissonNoise
 from .noise import ScaledNoise as ScaledNoise
 from .noise import TargetSNRNoise as TargetSNRNoise
+from .observation import Observation as Observation
 from .orientation import AbstractOrientation as AbstractOrientation
 from .orientation import EulerOrientation as EulerOrientation
 from .orientation import InclinedOrientation as InclinedOrientation
@@ -105,7 +106,6 @@ from .target import CosmologicalTarget as CosmologicalTarget
 from .target import FixedTarget as FixedTarget
 from .target import FlatLambdaCDM as FlatLambdaCDM
 from .telescope import Coverage as Coverage
-from .telescope import Observation as Observation
 from .telescope import Telescope as Telescope
 from .typing import parameters as parameters
 from .typing import real as real

@@ -14,17 +14,20 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from ifux.errors import of_arm
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.lsf import FieldLSF
 from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Stencil
+from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
 from ifux.program_cache import kept
+from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
 from ifux.target import AbstractTarget
-from ifux.telescope import BLOCK, HIGHEST, Observation, Telescope, line_of_sight
+from ifux.telescope import BLOCK, HIGHEST, Telescope, line_of_sight
 from ifux.typing import real
 from ifux.units import FWHM_OF_GAUSSIAN, SPEED_OF_LIGHT
 
@@ -311,21 +314,36 @@ def shortcomings(model: Any) -> list[str]:
 
     A number that is free, or drawn from a prior, may leave what the telescope was made for: the redshift its library,
     the width of the PSF its kernel, the velocities their channels. Gradients do not tell. Ask at the start of a fit,
-    and at its end.
+    and at its end. What is true of some arms of a spectrograph only says of which.
 
     Args:
-        model: An `Observation`; or a `Telescope`, of which all is told that has to do with no galaxy. Of other models
-            nothing is known, nor of one whose numbers are traced.
+        model: An `Observation`; or a `Telescope` or `Spectrograph`, of which all is told that has to do with no
+            galaxy. Of other models nothing is known, nor of one whose numbers are traced.
     """
-    if not isinstance(model, Observation | Telescope):
+    if not isinstance(model, Observation | Telescope | Spectrograph):
         return []
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(model)):
         return []
-    if isinstance(model, Telescope):
-        reached, held = instrument(model)
-        found, telescope = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0)), model
+    seeing = model.telescope if isinstance(model, Observation) else model
+    stars = particles_of(model.galaxy) if isinstance(model, Observation) else None
+    if isinstance(seeing, Telescope):
+        return of_telescope(seeing, stars)
+    found = {name: of_telescope(seeing[name], stars) for name in seeing.arms}
+    sentences = dict.fromkeys(sentence for told in found.values() for sentence in told)
+    told = []
+    for sentence in sentences:
+        names = [name for name in found if sentence in found[name]]
+        told += [sentence] if len(names) == len(found) else [sentence + of_arm(name) for name in names]
+    return told
+
+
+def of_telescope(telescope: Telescope, stars: Stars | None) -> list[str]:
+    """The shortcomings of one telescope before some stars, or before none."""
+    if stars is None:
+        reached, held = instrument(telescope)
+        found = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
     else:
-        found, telescope = outgrown(look(model.telescope, particles_of(model.galaxy))), model.telescope
+        found = outgrown(look(telescope, stars))
     return [*found, *filter(None, [unseen_width(telescope, NARROW)])]
 
 

@@ -107,7 +107,7 @@ def plan(
         ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
     )
     steps = steps if anew else steps[1:]
-    work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.wavelengths.size
+    work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.sampled.size
     facts = (
         ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
         (
@@ -160,7 +160,7 @@ def effort(telescope: Telescope, block: Particles, count: int, written: int) -> 
     sparse = isinstance(mixture, Stencil)
     each = SCATTERED * mixture.index.shape[1] if sparse else ADDED * mixture.shape[1]
     added = windows * each * telescope.dust.size
-    return added + RESPONDED * telescope.kinds * telescope.wavelengths.size + WRITTEN * written
+    return added + RESPONDED * telescope.kinds * telescope.sampled.size + WRITTEN * written
 
 
 def cells(oversampling: tuple[int, int]) -> str:

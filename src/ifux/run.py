@@ -24,8 +24,8 @@ from ifux.checks import (
 )
 from ifux.compute import CHUNK, Choices
 from ifux.config.arms import resolved_arm
-from ifux.config.build import call, check_keys, check_type, choose, of_arm, telling
-from ifux.errors import InputError
+from ifux.config.build import call, check_keys, check_type, choose, telling
+from ifux.errors import InputError, of_arm
 from ifux.exposure import exposures
 from ifux.galaxy import Galaxy
 from ifux.io.files.cube import COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube

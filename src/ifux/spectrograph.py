@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ifux.dust.base import AbstractDust
+from ifux.errors import InputError, of_arm
 from ifux.focal_plane.base import AbstractFocalPlane
 from ifux.grids import AbstractWavelengths
 from ifux.kinematics.base import AbstractKinematics
@@ -80,7 +81,7 @@ class Spectrograph(eqx.Module):
                     f"Spectrograph.arms[{name!r}].field must be one of {len(self.spaxels)} fields of view, counted "
                     f"from zero, got {arm.field}."
                 )
-            self[name]
+            Telescope(**self.stages(name))
 
     @classmethod
     def of(cls, telescopes: Mapping[str, Telescope]) -> "Spectrograph":
@@ -106,11 +107,21 @@ class Spectrograph(eqx.Module):
         return cls(**{family: getattr(first, family) for family in SHARED}, spaxels=tuple(spaxels), arms=arms)
 
     def __getitem__(self, name: str) -> Telescope:
-        """The telescope that an arm is."""
+        """The telescope that an arm is.
+
+        Its constructor has looked at it before, and is not asked again: numbers may have left since what it allows, as
+        they may in a telescope.
+        """
+        telescope = object.__new__(Telescope)
+        for family, stage in self.stages(name).items():
+            object.__setattr__(telescope, family, stage)
+        return telescope
+
+    def stages(self, name: str) -> dict[str, Any]:
+        """Those of an arm and those that it shares, by their families."""
         arm = self.arms[name]
-        stages: dict[str, Any] = {family: getattr(self, family) for family in SHARED}
-        stages |= {family: getattr(arm, family) for family in OWN}
-        return Telescope(spaxels=self.spaxels[arm.field], **stages)
+        shared, own = ({family: getattr(of, family) for family in some} for of, some in ((self, SHARED), (arm, OWN)))
+        return shared | own | {"spaxels": self.spaxels[arm.field]}
 
     def __call__(
         self, particles: AbstractGalaxy, *, key: PRNGKeyArray | None = None
@@ -185,6 +196,18 @@ class Spectrograph(eqx.Module):
     def weights(self, particles: AbstractGalaxy, names: Iterable[str]) -> Float[Array, "tall wide kind"]:
         """`Telescope.weights` of arms with one field of view, on the widest of their scenes."""
         return self.widest(names).weights(particles)
+
+    def check_reached(self, redshift: float | tuple[float, float]) -> None:
+        """As `Telescope.check_reached`: that the library reaches every channel of all arms.
+
+        Raises:
+            InputError: it does not.
+        """
+        for name in self.arms:
+            try:
+                self[name].check_reached(redshift)
+            except InputError as error:
+                raise InputError(f"{error}{of_arm(name)}") from error
 
     def aligned_to(self, stars: Stars) -> "Spectrograph":
         """As `Telescope.aligned_to`: once for all arms."""

@@ -166,8 +166,8 @@ class Telescope(eqx.Module):
             return accumulate(add_in_order, start, particles, together).value()
         return accumulate(add, start, particles, block).value()
 
-    def templates(self) -> Float[Array, "kind wave"]:
-        """Flux density of one solar mass of each kind [1e-20 erg/s/cm2/angstrom].
+    def templates(self) -> Float[Array, "kind part"]:
+        """Flux density of one solar mass of each kind, where `sampled` [1e-20 erg/s/cm2/angstrom].
 
         Not a number in channels that lie in a gap or that the library does not reach: see `seen`.
         """
@@ -175,22 +175,28 @@ class Telescope(eqx.Module):
         rest, redshift = self.ssp.rest, self.target.redshift
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
-        seen = self.respond(spectra, redshift).reshape(-1, self.wavelengths.size)
-        return jnp.where(self.seen()[None], seen, jnp.nan)
+        seen = self.respond(spectra, redshift).reshape(-1, self.sampled.size)
+        return jnp.where(jnp.repeat(self.seen(), self.lsf.oversampling)[None], seen, jnp.nan)
 
     def respond(
         self, spectra: Float[Array, "basis rest"], redshift: Float[Array, ""]
-    ) -> Float[Array, "velocity basis wave"]:
+    ) -> Float[Array, "velocity basis part"]:
         """Rest-frame spectra at the resolution of the library, as the spectrograph sees them at a redshift."""
         stretches = jnp.asarray(self.kinematics.stretches, redshift.dtype)
         redshifts = (1 + redshift) * stretches - 1
         spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, redshifts, self.wavelengths)
-        return self.kinematics.respond(spectra, self.ssp.rest, self.wavelengths, redshift)
+        return self.kinematics.respond(spectra, self.ssp.rest, self.sampled, redshift)
+
+    @property
+    def sampled(self) -> AbstractWavelengths:
+        """Pixels that templates have: the channels, or parts of them where the line spread function asks for it."""
+        parts = self.lsf.oversampling
+        return self.wavelengths if parts == 1 else self.wavelengths.divided(parts)
 
     def observe(
         self,
         weights: Float[Array, "tall wide kind"],
-        templates: Float[Array, "kind wave"],
+        templates: Float[Array, "kind part"],
         *,
         blur: Literal["weights", "cube"] | None = None,
         occupied: int | None = None,
@@ -229,7 +235,7 @@ class Telescope(eqx.Module):
 
         Those of the PSF; where that is one for all wavelengths and elements move with them, those of the focal plane.
         """
-        wave, moved = self.wavelengths.centres(), self.focal_plane.moves_at
+        wave, moved = self.sampled.centres(), self.focal_plane.moves_at
         if moved is None or self.psf.seen_at is not None:
             return self.psf.term_weights(jnp.asarray(wave, dtype)), self.psf.ranges(wave)
         nodes, straight = np.asarray(moved), jnp.zeros(len(moved) - 1, dtype)
@@ -257,7 +263,7 @@ class Telescope(eqx.Module):
     def cheaper_to_blur(self) -> Literal["weights", "cube"]:
         """Whichever has fewer maps; the weights, where a spaxel has several cells: fewer products are made of it."""
         finer = self.spaxels.oversampling != (1, 1)
-        return "weights" if finer or self.kinds <= self.wavelengths.size else "cube"
+        return "weights" if finer or self.kinds <= self.sampled.size else "cube"
 
     def occupied(self, count: int) -> int | None:
         """`occupiable`, if that is few of all spaxels and no PSF spreads their light; None if not."""
@@ -405,16 +411,3 @@ def in_pieces(
     joined = jnp.moveaxis(found[:-1], 0, -2)
     last = found[-1][..., int(first[-1]) - channels :]
     return jnp.concatenate([joined.reshape(*joined.shape[:-2], -1), last], axis=-1)
-
-
-@final
-class Observation(eqx.Module):
-    """A telescope and the galaxy that it looks at, as one tree: every gradient at once."""
-
-    telescope: Telescope
-    galaxy: AbstractGalaxy
-    """Particles, or a model that makes them."""
-
-    def __call__(self, *, key: PRNGKeyArray | None = None) -> Float[Array, "y x wave"]:
-        """The data cube [1e-20 erg/s/cm2/angstrom per spaxel]."""
-        return self.telescope(self.galaxy, key=key)

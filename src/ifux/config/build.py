@@ -15,7 +15,7 @@ import numpy as np
 
 from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
-from ifux.errors import InputError
+from ifux.errors import InputError, of_arm
 from ifux.exposure import masked
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
@@ -33,11 +33,6 @@ def nearest(given: Any, known: list[str]) -> str:
     """The known name that may have been meant, to end a sentence with."""
     close = difflib.get_close_matches(str(given), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def of_arm(name: str) -> str:
-    """Which arm a sentence is of, to end it with; nothing where there are no arms."""
-    return f" (arm {name!r})" if name else ""
 
 
 @contextmanager

@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from ifux.fitting.free import Freed, Parameters
+from ifux.fitting.losses import Cubes, Masks
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ class Uncertainty:
 def fisher(
     model: Freed,
     parameters: Parameters,
-    predict: Callable[..., Float[Array, "y x wave"]],
-    variance: Float[Array, "y x wave"],
-    mask: Bool[Array, "y x wave"] | None = None,
+    predict: Callable[..., Cubes],
+    variance: Cubes,
+    mask: Masks | None = None,
 ) -> Uncertainty:
     """The Cramér-Rao bound at some parameters, with what their priors know, if they have any.
 
-    `predict` makes the noiseless cube of the model that the parameters stand for. The information is found column by
+    `predict` makes the noiseless cube of the model that the parameters stand for, or those of the arms of a
+    spectrograph by their names, whose information adds up. The information is found column by
     column, forward and back through the model: no array holds a derivative of every voxel by every parameter. What
     neither the cube nor a prior knows has an infinite error. Without a mask all data count whose variance is a number.
     """
@@ -75,9 +77,9 @@ def prior_information(model: Freed, parameters: Parameters) -> Float[np.ndarray,
 def information(
     model: Freed,
     parameters: Parameters,
-    predict: Callable[..., Float[Array, "y x wave"]],
-    variance: Float[Array, "y x wave"],
-    mask: Bool[Array, "y x wave"] | None = None,
+    predict: Callable[..., Cubes],
+    variance: Cubes,
+    mask: Masks | None = None,
 ) -> Float[Array, "parameter parameter"]:
     """The Fisher information of the data on the free numbers, in the order in which they are laid flat.
 
@@ -85,11 +87,12 @@ def information(
     is compiled once for a `predict`: give a function that is made once, not a new lambda each time.
     """
     flat, restore = ravel_pytree(parameters)
-    mask = ~jnp.isnan(variance) if mask is None else mask
-    weight = jnp.where(mask, 1 / jnp.where(mask, variance, 1), 0)
+    mask = jax.tree.map(lambda variance: ~jnp.isnan(variance), variance) if mask is None else mask
+    weight = jax.tree.map(lambda mask, of: jnp.where(mask, 1 / jnp.where(mask, of, 1), 0), mask, variance)
     _, forward = jax.linearize(lambda flat: predict(model(restore(flat))), flat)
     back = jax.linear_transpose(forward, flat)
-    return jax.lax.map(lambda unit: back(weight * forward(unit))[0], jnp.eye(flat.size, dtype=flat.dtype))
+    units = jnp.eye(flat.size, dtype=flat.dtype)
+    return jax.lax.map(lambda unit: back(jax.tree.map(jnp.multiply, weight, forward(unit)))[0], units)
 
 
 def laplace(model: Freed, parameters: Parameters, loss: Callable[[Parameters], Float[Array, ""]]) -> Uncertainty:

@@ -8,18 +8,24 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import equinox as eqx
+import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ifux.errors import InputError
 from ifux.fitting.fisher import Uncertainty, fisher
 from ifux.fitting.free import Name, free
-from ifux.noise import AbstractGaussianNoise, ScaledNoise, TargetSNRNoise
+from ifux.fitting.losses import Cubes
+from ifux.noise import AbstractGaussianNoise, AbstractNoise, ScaledNoise, TargetSNRNoise
+from ifux.observation import Observation
 from ifux.spaxels import SquareSpaxels
-from ifux.telescope import Observation, Telescope
+from ifux.spectrograph import Spectrograph
+from ifux.telescope import Telescope
+
+T = TypeVar("T", bound=Telescope | Spectrograph)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Forecast:
 
 def forecast(
     observation: Observation,
-    telescopes: Mapping[str, Telescope],
+    telescopes: Mapping[str, Telescope | Spectrograph],
     **names: Name,
 ) -> Forecast:
     """The Cramér-Rao bound of some parameters for each of several telescopes that look at one galaxy.
@@ -75,7 +81,7 @@ def forecast(
 
     Args:
         observation: The galaxy, and the telescope that is not used if it is not named again.
-        telescopes: By name of the setting.
+        telescopes: By name of the setting; a spectrograph knows what its arms know together.
         **names: As for `free`: a name for each free leaf, its place in the observation, its range or its prior.
 
     Raises:
@@ -85,32 +91,38 @@ def forecast(
     for setting, telescope in telescopes.items():
         parameters, model = free(Observation(telescope, observation.galaxy), **names)
         variance = variance_of(model.model)
-        if bool((variance <= 0).any()):
+        if any(bool((of <= 0).any()) for of in jax.tree.leaves(variance)):
             raise InputError(f"forecast: {setting}: the variance is not above zero everywhere: add a noise stage.")
         settings[setting] = fisher(model, parameters, noiseless, variance)
     return Forecast(settings)
 
 
-def noiseless(observation: Observation) -> Float[Array, "y x wave"]:
-    """The cube without noise."""
+def noiseless(observation: Observation) -> Cubes:
+    """The cube without noise, or that of every arm."""
     return observation()
 
 
 @eqx.filter_jit
-def variance_of(observation: Observation) -> Float[Array, "y x wave"]:
+def variance_of(observation: Observation) -> Cubes:
     """Of the noise, at the noiseless cube."""
-    return observation.telescope.noise.variance(observation())
+    return observation.variance(observation())
 
 
-def longer(telescope: Telescope, times: float) -> Telescope:
-    """The telescope with an exposure that is so many times as long, or so many exposures.
+def longer(telescope: T, times: float) -> T:
+    """The telescope, or the spectrograph, with an exposure that is so many times as long, or so many exposures.
 
     Photons of the source and of the sky are counted: in units of flux, their variance falls with the time. So it does
     for read noise where the number of exposures grows; in one longer exposure it would fall with the square.
     """
     if not times > 0:
         raise InputError(f"longer: the exposure must be more than zero times as long, got {times}.")
-    return eqx.tree_at(lambda t: t.noise, telescope, scaled(gaussian(telescope), 1 / times))
+    noises = [scaled(gaussian(noise), 1 / times) for noise in noises_of(telescope)]
+    return eqx.tree_at(noises_of, telescope, noises)
+
+
+def noises_of(telescope: Telescope | Spectrograph) -> list[AbstractNoise]:
+    """That of the telescope, or those of all arms."""
+    return [arm.noise for arm in telescope.arms.values()] if isinstance(telescope, Spectrograph) else [telescope.noise]
 
 
 def finer(telescope: Telescope, times: float, limit: Literal["sky", "detector", "source"]) -> Telescope:
@@ -126,7 +138,7 @@ def finer(telescope: Telescope, times: float, limit: Literal["sky", "detector", 
     spaxels = telescope.spaxels
     if not isinstance(spaxels, SquareSpaxels):
         raise InputError(f"finer: only square spaxels can be divided, not {type(spaxels).__name__}.")
-    noise = gaussian(telescope)
+    noise = gaussian(telescope.noise)
     if isinstance(noise.noise if isinstance(noise, ScaledNoise) else noise, TargetSNRNoise):
         raise InputError(
             "finer: TargetSNRNoise gives the brightest spaxel its signal-to-noise ratio whatever its size: state the "
@@ -146,12 +158,12 @@ def finer(telescope: Telescope, times: float, limit: Literal["sky", "detector", 
     return eqx.tree_at(lambda t: (t.spaxels, t.psf, t.noise), telescope, stages)
 
 
-def gaussian(telescope: Telescope) -> AbstractGaussianNoise:
+def gaussian(noise: AbstractNoise) -> AbstractGaussianNoise:
     """The noise of a telescope, if it is one that can be scaled."""
-    if not isinstance(telescope.noise, AbstractGaussianNoise):
-        name = type(telescope.noise).__name__
+    if not isinstance(noise, AbstractGaussianNoise):
+        name = type(noise).__name__
         raise InputError(f"A telescope with {name} has no variance that can be scaled: give it a noise stage.")
-    return telescope.noise
+    return noise
 
 
 def scaled(noise: AbstractGaussianNoise, factor: float) -> ScaledNoise:

@@ -23,11 +23,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.fitting.fisher import Uncertainty, labels
 from ifux.fitting.free import Freed, Parameters
 from ifux.fitting.least_squares import LeastSquares
+from ifux.fitting.losses import Cubes, Masks
 from ifux.fitting.problem import Problem
 from ifux.fitting.proposals import adapted, mixture, normalised, proposals
 from ifux.fitting.valley import along_valley
@@ -86,12 +87,12 @@ def quantile(values: Float[np.ndarray, " draw"], weights: Float[np.ndarray, " dr
 
 
 def importance(
-    predict: Callable[[Any], Float[Array, "y x wave"]],
+    predict: Callable[[Any], Cubes],
     model: Freed,
     fit: LeastSquares,
-    data: Float[Array, "y x wave"],
-    variance: Float[Array, "y x wave"],
-    mask: Bool[Array, "y x wave"] | None = None,
+    data: Cubes,
+    variance: Cubes,
+    mask: Masks | None = None,
     *,
     key: PRNGKeyArray,
     effective: float = 200.0,
@@ -112,7 +113,7 @@ def importance(
             nothing is compiled again.
         model: What was fitted.
         fit: As `least_squares` returns it: its minima are where the draws are made.
-        data: The cube.
+        data: The cube, or those of the arms of a spectrograph by their names.
         variance: Of its noise; times `fit.verdict.excess` for intervals that are wider where chi squared says so.
         mask: True where the data count.
         key: For the draws.

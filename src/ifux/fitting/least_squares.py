@@ -1,4 +1,4 @@
-"""Few parameters fitted to every voxel of a cube, with their errors and a verdict."""
+"""Few parameters fitted to every voxel of a cube, or of the cubes of several arms, with their errors and a verdict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from ifux.checks import shortcomings, warn_of
 from ifux.errors import InputError
 from ifux.fitting.descent import Minimum, descent, objective
 from ifux.fitting.fisher import Uncertainty, bound
 from ifux.fitting.free import Freed, Parameters
+from ifux.fitting.losses import Cubes, Masks
 from ifux.fitting.problem import Problem
 from ifux.fitting.starts import leap, screened
 from ifux.fitting.verdict import Verdict, judged
@@ -46,12 +47,12 @@ class LeastSquares:
 
 
 def least_squares(
-    predict: Callable[[Any], Float[Array, "y x wave"]],
+    predict: Callable[[Any], Cubes],
     model: Freed,
     parameters: Parameters,
-    data: Float[Array, "y x wave"],
-    variance: Float[Array, "y x wave"],
-    mask: Bool[Array, "y x wave"] | None = None,
+    data: Cubes,
+    variance: Cubes,
+    mask: Masks | None = None,
     *,
     starts: int = 1,
     key: PRNGKeyArray | None = None,
@@ -78,7 +79,7 @@ def least_squares(
             nothing is compiled again.
         model: As `free` returns it. Priors count in the loss and in the errors.
         parameters: Where to begin.
-        data: The cube.
+        data: The cube; of a spectrograph, those of its arms by their names, as `predict` makes them.
         variance: Of its noise.
         mask: True where the data count.
         starts: At most, `parameters` among them. They are tried one after the other: on a CPU side by side is slower.

@@ -16,24 +16,25 @@ from collections.abc import Callable, Iterable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
 
 from ifux.errors import InputError
 from ifux.fitting.fisher import Uncertainty, information, labels, prior_information, stretches
 from ifux.fitting.free import Freed, Parameters
+from ifux.fitting.losses import Cubes
 
 
 def scattered(
     model: Freed,
     parameters: Parameters,
-    predict: Callable[..., Float[Array, "y x wave"]],
-    variance: Float[Array, "y x wave"],
-    draws: Iterable[Float[Array, "y x wave"]],
+    predict: Callable[..., Cubes],
+    variance: Cubes,
+    draws: Iterable[Cubes],
     *,
     times: float = 1.0,
-    noise: Float[Array, "y x wave"] | None = None,
+    noise: Cubes | None = None,
 ) -> Uncertainty:
     """The covariance of a least-squares fit whose data, model or both are draws with a scatter of their own.
 
@@ -55,7 +56,7 @@ def scattered(
     Raises:
         InputError: there are no more draws than parameters.
     """
-    weighted = variance if noise is None else variance**2 / noise
+    weighted = variance if noise is None else jax.tree.map(lambda of, noise: of**2 / noise, variance, noise)
     scores = [np.asarray(score(model, parameters, predict, variance, cube), np.float64) for cube in draws]
     names = labels(parameters)
     if len(scores) <= len(names):
@@ -78,4 +79,4 @@ def score(model, parameters, predict, variance, cube):
     """What every free number sees of a cube."""
     flat, restore = ravel_pytree(parameters)
     _, back = jax.vjp(lambda flat: predict(model(restore(flat))), flat)
-    return back(cube / variance)[0]
+    return back(jax.tree.map(jnp.divide, cube, variance))[0]

@@ -53,6 +53,10 @@ class AbstractWavelengths(AbstractLimited):
     def part(self: Grid, first: int, last: int) -> Grid:
         """The pixels from one to before another."""
 
+    @abstractmethod
+    def divided(self: Grid, parts: int) -> Grid:
+        """Pixels that are equal parts of these, each of so many."""
+
     def widths(self) -> Float[np.ndarray, " wave"]:
         """Widths of the pixels in their own medium [angstrom]."""
         return np.diff(self.edges())

@@ -38,3 +38,8 @@ class Wavelengths(AbstractWavelengths):
     def part(self, first: int, last: int) -> "Wavelengths":
         """The pixels from one to before another."""
         return replace(self, start=self.start + first * self.step, size=last - first)
+
+    def divided(self, parts: int) -> "Wavelengths":
+        """Of the same width each."""
+        step = self.step / parts
+        return replace(self, start=self.start - (self.step - step) / 2, step=step, size=parts * self.size)

@@ -55,3 +55,8 @@ class LogWavelengths(AbstractWavelengths):
     def part(self, first: int, last: int) -> "LogWavelengths":
         """The pixels from one to before another."""
         return replace(self, start=self.start * math.exp(first * self.step), size=last - first)
+
+    def divided(self, parts: int) -> "LogWavelengths":
+        """Of the same width each, in the logarithm."""
+        step = self.step / parts
+        return replace(self, start=self.start * math.exp((step - self.step) / 2), step=step, size=parts * self.size)

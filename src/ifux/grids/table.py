@@ -63,3 +63,8 @@ class TableWavelengths(AbstractWavelengths):
     def part(self, first: int, last: int) -> "TableWavelengths":
         """The pixels from one to before another."""
         return replace(self, table=self.table[first : last + 1])
+
+    def divided(self, parts: int) -> "TableWavelengths":
+        """Of the same width in each pixel."""
+        edges = np.interp(np.arange(parts * self.size + 1) / parts, np.arange(self.size + 1), self.table)
+        return replace(self, table=numbers(edges))

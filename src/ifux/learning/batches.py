@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from ifux.checks import outgrown, see, sight, warn_of
 from ifux.learning.each import each
 from ifux.learning.prior import Prior
-from ifux.telescope import Observation
+from ifux.observation import Observation
 
 
 @final

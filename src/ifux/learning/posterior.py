@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ifux.fitting import pulls
+from ifux.fitting import chi_squared
 from ifux.learning.batches import Batch
 from ifux.learning.each import each
 from ifux.learning.head import AbstractHead
 from ifux.learning.prior import Prior
-from ifux.telescope import Observation
+from ifux.observation import Observation
 
 
 @final
@@ -83,7 +83,7 @@ def misfit(
     def one(prior, numbers, data):
         observation = prior(numbers)
         cube = observation()
-        squares = pulls(data, cube, observation.telescope.noise.variance(cube)) ** 2
-        return 0.5 * jnp.log(jnp.sum(squares) / jnp.sum(~jnp.isnan(data), dtype=data.dtype))
+        squares = 2 * chi_squared(data, cube, observation.variance(cube))
+        return 0.5 * jnp.log(squares / jnp.sum(~jnp.isnan(data), dtype=data.dtype))
 
     return jnp.mean(each(one, prior, numbers, data, mesh=mesh))

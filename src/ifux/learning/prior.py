@@ -14,7 +14,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ifux.errors import InputError
 from ifux.fitting import AbstractDistribution, Freed, free
 from ifux.fitting.fisher import labels
-from ifux.telescope import Observation, Telescope
+from ifux.observation import Observation
+from ifux.spectrograph import Spectrograph
+from ifux.telescope import Telescope
 
 M = TypeVar("M", bound=eqx.Module)
 
@@ -56,7 +58,7 @@ class Prior(eqx.Module, Generic[M]):
                     f"Prior.of: {name} needs a distribution such as Uniform(0.0, 1.0), and has {distribution!r}, "
                     "whose free numbers are not standard normal."
                 )
-            if isinstance(telescope, Telescope) and where(model) is telescope.target.redshift:
+            if isinstance(telescope, Telescope | Spectrograph) and where(model) is telescope.target.redshift:
                 low, high = np.asarray(distribution.forward(jnp.asarray([-FAR, FAR], telescope.target.redshift.dtype)))
                 try:
                     telescope.check_reached((float(low), float(high)))

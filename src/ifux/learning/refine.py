@@ -5,11 +5,13 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.checks import shortcomings, warn_of
+from ifux.fitting.losses import Cubes
 from ifux.learning.prior import Prior
-from ifux.telescope import Observation
+from ifux.observation import Observation
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -30,9 +32,7 @@ class Refined(eqx.Module):
         return self.numbers[None, :] + jnp.matmul(pulls, lower.T, precision=HIGHEST)
 
 
-def refine(
-    prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Float[Array, "y x wave"], steps: int = 8
-) -> Refined:
+def refine(prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Cubes, steps: int = 8) -> Refined:
     r"""Steps of Gauss and Newton, damped after Levenberg and Marquardt, from the answer of a network.
 
     $$\delta = [F + 1 + \mu\,\mathrm{diag}(F + 1)]^{-1} \left[J^T \frac{d - T(x)}{\sigma^2} - x\right], \quad
@@ -40,8 +40,9 @@ def refine(
 
     with the telescope T, its Jacobian J by the free numbers x, and their standard normal prior. A step that does not
     lead to a more probable place is not taken, and the next is shorter. The inverse of F + 1 at the end is the
-    covariance: Laplace's approximation. The variance is that of the cube at the step. At the start and at the end it
-    warns where the numbers have left what the telescope was made for, but not inside of a `jit` or a `vmap`: there,
+    covariance: Laplace's approximation. The variance is that of the cube at the step. Of a spectrograph the data are
+    the cubes of its arms, by their names. At the start and at the end it warns where the numbers have left what the
+    telescope was made for, but not inside of a `jit` or a `vmap`: there,
     `ifux.checks.shortcomings(prior(found.numbers))` tells afterwards.
 
     References: Marquardt (1963), SIAM Journal on Applied Mathematics 11, 431.
@@ -59,23 +60,22 @@ def standing_for(prior: Prior[Observation], numbers: Float[Array, " parameter"])
 
 
 @eqx.filter_jit
-def stepped(
-    prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Float[Array, "y x wave"], steps: int
-) -> Refined:
+def stepped(prior: Prior[Observation], numbers: Float[Array, " parameter"], data: Cubes, steps: int) -> Refined:
     """The steps, compiled once."""
 
     def whitened(numbers):
         observation = prior(numbers)
         cube = observation()
-        sigma = jnp.sqrt(jax.lax.stop_gradient(observation.telescope.noise.variance(cube)))
-        return cube / sigma, data / sigma
+        variance, _ = ravel_pytree(jax.lax.stop_gradient(observation.variance(cube)))
+        sigma = jnp.sqrt(variance)
+        return ravel_pytree(cube)[0] / sigma, ravel_pytree(data)[0] / sigma
 
     def linear(numbers):
         """The loss, its slope and its curvature."""
         units = jnp.eye(numbers.size, dtype=numbers.dtype)
         (cube, data), forward = jax.linearize(whitened, numbers)
-        columns = jax.lax.map(lambda unit: forward(unit)[0].reshape(-1), units)
-        residual = (data - cube).reshape(-1)
+        columns = jax.lax.map(lambda unit: forward(unit)[0], units)
+        residual = data - cube
         slope = jnp.matmul(columns, residual, precision=HIGHEST) - numbers
         curvature = jnp.matmul(columns, columns.T, precision=HIGHEST) + units
         return 0.5 * jnp.sum(residual**2) + 0.5 * jnp.sum(numbers**2), slope, curvature

@@ -45,6 +45,11 @@ class AbstractLSF(AbstractLimited):
 
     @property
     @abstractmethod
+    def oversampling(self) -> int:
+        """Parts of a channel that spectra are computed in before `broaden_elements`."""
+
+    @property
+    @abstractmethod
     def range(self) -> tuple[float, float]:
         """Wavelengths between which the width is known [angstrom, observed]; beyond them it is held."""
 
@@ -65,11 +70,12 @@ class AbstractLSF(AbstractLimited):
 
     @abstractmethod
     def broaden_elements(
-        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+        self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """Spectra of the elements of the focal plane, of the templates as `broaden` made them, each at its resolution.
 
         For what differs from element to element. Linear; channels that are missing hold no number, before and after.
+        What comes in has `oversampling` parts of every channel of the detector, which `wavelengths` are.
         """
 
     @abstractmethod
@@ -128,6 +134,11 @@ class AbstractGaussianLSF(AbstractLSF):
     includes_pixel: eqx.AbstractVar[bool]
     """Whether the pixel is in the width, as where it is measured on recorded lines."""
 
+    @property
+    def oversampling(self) -> int:
+        """None: elements are as they are recorded."""
+        return 1
+
     @abstractmethod
     def width(self, wave: Float[Array, " wave"]) -> Float[Array, " wave"]:
         """Full width at half maximum at observed wavelengths, both [angstrom]."""
@@ -170,7 +181,7 @@ class AbstractGaussianLSF(AbstractLSF):
         return blur_line(spectra, self.left(rest, fwhm, redshift, wavelengths))
 
     def broaden_elements(
-        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+        self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """They have it: the width is the same for all."""
         return elements

@@ -34,6 +34,11 @@ class BoxcarLSF(AbstractLSF):
     """Full width [angstrom, observed]."""
 
     @property
+    def oversampling(self) -> int:
+        """None: elements are as they are recorded."""
+        return 1
+
+    @property
     def range(self) -> tuple[float, float]:
         """All."""
         return EVERYWHERE
@@ -70,7 +75,7 @@ class BoxcarLSF(AbstractLSF):
         return blur_line(spectra, self.left(rest, fwhm, redshift, wavelengths), response=boxcar)
 
     def broaden_elements(
-        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+        self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements

@@ -46,6 +46,11 @@ class GaussHermiteLSF(AbstractLSF):
             raise ValueError(f"GaussHermiteLSF.lsf must be a Gaussian of any width, got {type(self.lsf).__name__}.")
 
     @property
+    def oversampling(self) -> int:
+        """None: elements are as they are recorded."""
+        return 1
+
+    @property
     def range(self) -> tuple[float, float]:
         """That of the Gaussian."""
         return self.lsf.range
@@ -93,7 +98,7 @@ class GaussHermiteLSF(AbstractLSF):
         return result
 
     def broaden_elements(
-        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+        self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements

@@ -15,6 +15,11 @@ class NoLSF(AbstractLSF):
     """Spectra at the resolution of the library."""
 
     @property
+    def oversampling(self) -> int:
+        """None: elements are as they are recorded."""
+        return 1
+
+    @property
     def range(self) -> tuple[float, float]:
         """All."""
         return EVERYWHERE
@@ -49,7 +54,7 @@ class NoLSF(AbstractLSF):
         return jnp.sqrt(smoothed((fwhm / FWHM_OF_GAUSSIAN) ** 2, pixel_width(wavelengths, wave) ** 2 / 12))
 
     def broaden_elements(
-        self, elements: Float[Array, "*element wave"], wavelengths: AbstractWavelengths, missing: Bool[Array, " wave"]
+        self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements

@@ -6,23 +6,26 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
+from ifux.sky.airglow import airglow
 from ifux.sky.bands import BANDS, flux_of, photons_through
 from ifux.sky.curve import Curve
 from ifux.sky.extinction import extinction
 from ifux.sky.lines import LINES
 from ifux.sky.sky import Sky
+from ifux.sky.telluric import bands
 from ifux.typing import Limits
 from ifux.units import FLUX_UNIT
 
 BRIGHTNESS = {
-    "paranal": {"U": 22.09, "B": 22.78, "V": 21.83, "R": 21.06, "J": 16.87, "H": 14.42, "K": 13.0},
+    "paranal": {"U": 22.09, "B": 22.78, "V": 21.83, "R": 21.06, "I": 19.74, "J": 16.87, "H": 14.42, "K": 13.0},
     "ctio": {"U": 22.0, "B": 22.7, "V": 21.8, "R": 20.9, "J": 15.7, "H": 14.1, "K": 13.0},
 }
 """At the zenith without moon [mag/arcsec2].
 
 Of Paranal at a mean activity of the sun, with the heat of a telescope in K. In 2000 and 2001, when the sun was at its
-maximum, the sky was brighter by up to a quarter: 22.3, 22.6, 21.6, 20.9 and 19.7 in UBVRI (Patat 2003). J, H and K of
-Cerro Tololo are assumed: they have not been seen in print.
+maximum, the sky was brighter by up to a quarter: 22.3, 22.6, 21.6, 20.9 and 19.7 in UBVRI (Patat 2003). I says how
+bright the lines of hydroxyl are, which are those of Paranal at Cerro Tololo. J, H and K of Cerro Tololo are assumed:
+they have not been seen in print.
 
 References: Paranal by ESO's SkyCalc, version 1.4.3, for a monthly mean of 130 solar flux units, the ecliptic pole and
 the whole year (its output is kept in github.com/sdss/lvmetc_lco_script, database/sky/readme_0.txt), the model of Noll
@@ -37,7 +40,7 @@ AIRGLOW = 0.6
 """Share of the sky that is made within the atmosphere (Patat 2003, appendix C)."""
 
 SUN = 5772.0
-"""Temperature [K] of a black body whose colour stands for that of moonlight."""
+"""Temperature [K] of a black body whose colour stands for that of sunlight, be it from the moon, dust or stars."""
 
 MOON = 45.0
 """Height of the moon [degree]."""
@@ -50,30 +53,27 @@ def night_sky(
     moon_distance: Annotated[float, Limits(least=5, most=120)] = 90.0,
     fwhm: Annotated[float, Limits(above=0)] = 2.5,
 ) -> Sky:
-    r"""A dark and clear sky of published brightness, with its strong lines, from 3000 to 25,000 angstrom.
+    r"""A dark and clear sky of published brightness, with its lines, from 3000 to 25,000 angstrom.
 
     The continuum between the lines is that which makes up, with them, the brightness of U, B, V and R through their
-    passbands, and is flat from R to 10,000 angstrom: so it is, to 4 per cent, between the lines of a deep spectrum of
-    Paranal's sky at 7100, 7900 and 10,430 angstrom. In I this sky has then 19.6 mag/arcsec2, where 19.74 are published
-    of Paranal and 19.9 of Cerro Tololo. From 10,000 angstrom on the lines are in the continuum, and in K the heat of a
-    telescope. With the airmass X it brightens as $(1 - f) + fX$, dimmed by the additional extinction.
+    passbands. From R to 10,000 angstrom it is the airglow's, whose shape is published, and the rest of what it is in R
+    in the colour of sunlight: of zodiacal light and of stars. From 10,000 angstrom on the lines are in the continuum,
+    and in K the heat of a telescope. With the airmass X it brightens as $(1 - f) + fX$, dimmed by the additional
+    extinction.
 
-    What it has not: the bands of water and oxygen in the transmission, and a thousand lines that are weaker than its
-    two hundred. Those add up to about a sixth of the continuum, which has them in, but stand in bunches: from 8000 to
-    8004 angstrom that spectrum is half as bright again as between its lines. ESO's SkyCalc has both, and beside it this
-    sky is 12 per cent too bright at 7000 angstrom and 40 too faint at 8000.
+    Beside ESO's SkyCalc this sky is 9 per cent too bright at 7000 angstrom and 20 too faint at 8000, where no strong
+    line is near.
 
     Args:
         site: Whose brightness; the transmission is that of Paranal.
-        airmass: Of the source.
+        airmass: Of the source; the molecules' bands deepen with it more slowly than the rest.
         moon: The share of its disc that is lit; 0 for none above the horizon.
         moon_distance: From the source [degree].
         fwhm: That the spectrograph gives the lines [angstrom].
 
-    References: Patat (2003), A&A 400, 1183, appendix C (airmass); the spectrum by Hanuschik (2003), A&A 407, 1157: by
-    its sampling and its end it is what github.com/desihub/specsim keeps as a dark sky; moonlight by Krisciunas &
-    Schaefer (1991), PASP 103, 1033, in V, with their surge near full moon, and elsewhere in proportion to what the
-    atmosphere scatters of sunlight.
+    References: Patat (2003), A&A 400, 1183, appendix C (airmass); moonlight by Krisciunas & Schaefer (1991), PASP 103,
+    1033, in V, with their surge near full moon, and elsewhere in proportion to what the atmosphere scatters of
+    sunlight.
     """
     wavelength = np.linspace(3000, 25000, 4401)
     zenith = extinction(wavelength)
@@ -88,7 +88,7 @@ def night_sky(
     name = f"the night sky of {site}"
     return Sky(
         Curve(name, wavelength, radiance),
-        Curve(name, wavelength, 10 ** (-0.4 * zenith * airmass)),
+        Curve(name, wavelength, 10 ** (-0.4 * zenith * airmass) * bands(wavelength, airmass)),
         np.column_stack([LINES[:, 0], seen(LINES[:, 1], LINES[:, 0])]),
         fwhm,
     )
@@ -100,15 +100,28 @@ def continuum(magnitudes: dict[str, float], wavelength: Float[np.ndarray, " node
     Its logarithm runs straight between the effective wavelengths of U, B, V and R. Each is divided by what its band has
     too much, until none has.
     """
-    nodes, goals = np.array([BANDS[b][0] for b in "UBVR"]), np.array([flux_of(b, magnitudes[b]) for b in "UBVR"])
-    level, fine = np.log(goals / FLUX_UNIT), np.arange(3000.0, END, 5.0)
+    goals = np.array([flux_of(band, magnitudes[band]) for band in "UBVR"]) / FLUX_UNIT
+    level, fine = np.log(goals), np.arange(3000.0, END, 5.0)
     for _ in range(30):
-        smooth = np.exp(np.interp(fine, nodes, level))
-        level -= np.log([through(band, fine, smooth) for band in "UBVR"]) - np.log(goals / FLUX_UNIT)
+        smooth = between_lines(level, fine)
+        level -= np.log([through(band, fine, smooth) for band in "UBVR"]) - np.log(goals)
     infrared = [band for band in magnitudes if BANDS[band][0] > END]
     beyond = np.log([flux_of(band, magnitudes[band]) / FLUX_UNIT for band in infrared])
-    parts = np.interp(wavelength, nodes, level), np.interp(wavelength, [BANDS[band][0] for band in infrared], beyond)
-    return np.exp(np.where(wavelength < END, *parts))
+    lines_in = np.exp(np.interp(wavelength, [BANDS[band][0] for band in infrared], beyond))
+    return np.where(wavelength < END, between_lines(level, wavelength), lines_in)
+
+
+def between_lines(level: Float[np.ndarray, "4"], wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
+    """The continuum up to 10,000 angstrom, of its logarithms in U, B, V and R."""
+    last = np.array([BANDS["R"][0]], np.float64)
+    rest = np.exp(level[-1]) - airglow(last)
+    redward = airglow(wavelength) + rest * sunlight(wavelength) / sunlight(last)
+    return np.where(wavelength < last, np.exp(np.interp(wavelength, [BANDS[b][0] for b in "UBVR"], level)), redward)
+
+
+def sunlight(wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
+    """The colour of a black body like the sun."""
+    return wavelength**-5 / np.expm1(1.438777e8 / (wavelength * SUN))
 
 
 def through(band: str, wavelength: Float[np.ndarray, " node"], smooth: Float[np.ndarray, " node"]) -> float:
@@ -129,5 +142,5 @@ def moonlight(
     centre = BANDS["V"][0]
     lamberts = angular * illuminance * np.interp(centre, wavelength, share)
     magnitude = (20.7233 - math.log(lamberts / 34.08)) / 0.92104
-    colour = share * wavelength**-5 / np.expm1(1.438777e8 / (wavelength * SUN))
+    colour = share * sunlight(wavelength)
     return flux_of("V", magnitude) / FLUX_UNIT * colour / np.interp(centre, wavelength, colour)

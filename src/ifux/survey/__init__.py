@@ -19,8 +19,9 @@ A survey is described in JSON, its settings by the dotted paths of `ifux observe
 | realisations | how often each case is observed, every time with a seed of its own, which follows from the case |
 | name | of the table, and of the folder if none is asked for; by default that of the file |
 
-Of an observation with several arms each arm is a case, and made apart: stars are deposited anew for it, and it has the
-velocity nodes and the basis of the library that it would have alone.
+Of an observation with several arms each arm is a case. The arms of one galaxy are made together, as `ifux observe`
+makes them: they share velocity nodes and the basis of the library, and stars are deposited once where the places are
+the same.
 
 Paths are relative to the folder of the description; the header of a cube holds them in full.
 

@@ -4,10 +4,10 @@ import logging
 import os
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
@@ -21,7 +21,10 @@ PATIENCE = 10.0
 """How long a scheduler may take to answer [s]."""
 
 TRIES = 3
-"""Workers that may die of a case."""
+"""Workers that may die of an observation."""
+
+Task: TypeAlias = tuple[tuple[Case, ...], dict]
+"""The cases that are the arms of one observation, or the one without arms, and what a worker is told."""
 
 
 @contextmanager
@@ -83,53 +86,64 @@ def connected(address: str | None, workers: int | None, cases: int, need: int, r
 
 
 def dispatched(
-    client: Any, cases: list[Case], tasks: dict[int, dict], work: Callable[[dict], dict]
+    client: Any, tasks: Iterable[Task], work: Callable[[dict], dict[str, dict]]
 ) -> Iterator[tuple[Case, dict]]:
     """Cases as they come back, each with its outcome.
 
-    A worker has one case at a time, so that it is known of which one it died; and all cases of a galaxy, as long as
-    there are other galaxies for the others: what it compiled and read serves again.
+    A worker has the arms of one observation at a time, so that it is known of which it died; and all observations of a
+    galaxy, as long as there are other galaxies for the others: what it compiled and read serves again.
     """
     from distributed.scheduler import KilledWorker
 
-    series: dict[str, deque[Case]] = {}
-    for case in cases:
-        series.setdefault(text(case.configuration["galaxy"]), deque()).append(case)
+    series: dict[str, deque[Task]] = {}
+    for task in tasks:
+        series.setdefault(galaxy_of(task), deque()).append(task)
     fresh, home, busy, deaths = deque(series), {}, {}, Counter()
     answers: SimpleQueue = SimpleQueue()
 
-    def choose(worker: str | None) -> Case:
+    def choose(worker: str | None) -> Task:
         galaxy = home.get(worker)
         if galaxy not in series:
             galaxy = fresh.popleft() if fresh else max(series, key=lambda galaxy: len(series[galaxy]))
         home[worker] = galaxy
-        case = series[galaxy].popleft()
+        task = series[galaxy].popleft()
         if not series[galaxy]:
             del series[galaxy]
-        return case
+        return task
 
     while series or busy:
         for worker in client.nthreads() or [None]:
             if series and worker not in busy:
-                case = choose(worker)
+                task = cases, words = choose(worker)
                 where = {} if worker is None else {"workers": [worker], "allow_other_workers": True}
-                future = client.submit(work, tasks[case.number], key=f"{case.file}-{secrets.token_hex(4)}", **where)
-                busy[worker] = (case, future)
+                key = f"{cases[0].file}-{secrets.token_hex(4)}"
+                future = client.submit(work, words, key=key, **where)
+                busy[worker] = (task, future)
                 future.add_done_callback(lambda _, worker=worker: answers.put(worker))
         try:
             worker = answers.get(timeout=1)
         except Empty:
             continue
-        case, future = busy.pop(worker)
+        task, future = busy.pop(worker)
+        cases, _ = task
         error = future.exception() if future.status == "error" else None
         if future.status == "finished":
-            yield case, future.result()
-        elif error is None:
+            found = future.result()
+            yield from ((case, found[case.arm]) for case in cases)
+            continue
+        if error is None:
             raise InputError("the scheduler is gone: call the survey again to go on with it")
-        elif not isinstance(error, KilledWorker):
-            yield case, {"error": reason(error)}
-        elif (dead := deaths[case.number] + error.allowed_failures + 1) < TRIES:
-            deaths[case.number] = dead
-            series.setdefault(text(case.configuration["galaxy"]), deque()).append(case)
-        else:
-            yield case, {"error": f"its worker died {dead} times; if for want of memory, fewer workers leave each more"}
+        sentence = reason(error)
+        if isinstance(error, KilledWorker):
+            dead = deaths[cases[0].number] = deaths[cases[0].number] + error.allowed_failures + 1
+            if dead < TRIES:
+                series.setdefault(galaxy_of(task), deque()).append(task)
+                continue
+            sentence = f"its worker died {dead} times; if for want of memory, fewer workers leave each more"
+        yield from ((case, {"error": sentence}) for case in cases)
+
+
+def galaxy_of(task: Task) -> str:
+    """Of which galaxy an observation is."""
+    cases, _ = task
+    return text(cases[0].configuration["galaxy"])

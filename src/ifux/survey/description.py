@@ -34,6 +34,10 @@ class Case:
     """Resolved."""
     file: str
     """Name of the cube."""
+    arm: str = ""
+    """Which of an observation's it is; without a name where that has no arms."""
+    observation: tuple[int, int] = (0, 0)
+    """The same for arms that are made together: the number of the first, and that of the realisation."""
 
     def __str__(self) -> str:
         return titled(self.number, self.settings)
@@ -49,6 +53,10 @@ class Survey:
     """The one that needs the most memory."""
     notes: tuple[str, ...]
     """What a careful user should know."""
+
+    def together(self, case: Case) -> dict[str, dict]:
+        """The configurations of the arms that are made with a case, by their names; it is one of them."""
+        return {one.arm: one.configuration for one in self.cases if one.observation == case.observation}
 
 
 def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
@@ -83,11 +91,12 @@ def load(path: str | Path, *, report: run.Report = run.silent) -> Survey:
                 told = {**given, "arm": arm} if arm else given
                 words = [*(labels(given, varied) or [name]), *([arm] if arm else [])]
                 if "realisations" not in description:
-                    cases.append(case(len(cases) + 1, told, configuration, words))
+                    cases.append(case(len(cases) + 1, told, configuration, words, arm, (number, 0)))
                 else:
                     for repeat in range(1, repeats + 1):
                         own = {**configuration, "seed": int(digest([configuration, repeat])[:8], 16)}
-                        cases.append(case(len(cases) + 1, told, own, [*words, f"r{repeat}"]))
+                        named = [*words, f"r{repeat}"]
+                        cases.append(case(len(cases) + 1, told, own, named, arm, (number, repeat)))
             advance()
     first: dict[str, Case] = {}
     for one in cases:
@@ -163,10 +172,17 @@ def rooted(configuration: dict, folder: Path) -> dict:
     return result
 
 
-def case(number: int, settings: dict[str, Any], configuration: dict, words: list[str]) -> Case:
+def case(
+    number: int,
+    settings: dict[str, Any],
+    configuration: dict,
+    words: list[str],
+    arm: str,
+    observation: tuple[int, int],
+) -> Case:
     """A case, and the name of its cube."""
     label = "_".join(re.sub(r"[^A-Za-z0-9.+-]+", "-", word) for word in words)[:80].lstrip(".")
-    return Case(number, settings, configuration, f"{label}_{digest(configuration)[:12]}.fits")
+    return Case(number, settings, configuration, f"{label}_{digest(configuration)[:12]}.fits", arm, observation)
 
 
 def labels(settings: dict[str, Any], varied: Iterable[str]) -> list[str]:

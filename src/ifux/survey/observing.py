@@ -35,15 +35,18 @@ def rehearsed(survey: Survey) -> int:
     Raises:
         InputError: it cannot be built.
     """
-    configuration = survey.largest.configuration
+    arms, needs = survey.together(survey.largest), []
     try:
-        telescope = run.prepare({**configuration, "galaxy": STAND_IN}).telescope
+        sessions = run.built({name: {**one, "galaxy": STAND_IN} for name, one in arms.items()}, run.silent)
     except InputError as error:
         raise InputError(f"{survey.largest}: {error}") from error
-    stages, observed = config.parts(configuration["telescope"])
-    stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
-    third = math.prod(telescope.spaxels.shape) * observed.size
-    return SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third)
+    for name, configuration in arms.items():
+        telescope = sessions[name].telescope
+        stages, observed = config.parts(configuration["telescope"])
+        stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
+        third = math.prod(telescope.spaxels.shape) * observed.size
+        needs.append(SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third))
+    return max(needs)
 
 
 def conduct(
@@ -56,7 +59,7 @@ def conduct(
     scheduler: str | None = None,
     report: run.Report = run.silent,
     tell: Callable[[str], None] = lambda sentence: None,
-    work: Callable[[dict], dict] = make,
+    work: Callable[[dict], dict[str, dict]] = make,
 ) -> Table:
     """Makes the cubes of some cases in a folder, and writes the table, whatever happens.
 
@@ -69,7 +72,7 @@ def conduct(
         scheduler: Address of a Dask scheduler, whose workers take their place. They see the same files.
         report: Told of steps.
         tell: Told a sentence for each case that fails.
-        work: What a worker does with a task.
+        work: What a worker does with a task: the outcome of every arm, by its name.
     """
     table = Table(folder / f"{survey.name}.jsonl", survey, todo, overwrite=overwrite)
     if not todo:
@@ -82,18 +85,15 @@ def conduct(
     try:
         with connected(scheduler, workers, len(todo), need, report) as client:
             partial.mkdir(parents=True)
-            tasks = {
-                case.number: {
-                    "configuration": case.configuration,
-                    "partial": str(partial / case.file),
-                    "out": str(home / case.file),
-                    "overwrite": overwrite,
+            tasks = []
+            for cases in observations(todo):
+                cubes = {
+                    case.arm: {"partial": str(partial / case.file), "out": str(home / case.file)} for case in cases
                 }
-                for case in todo
-            }
+                tasks.append((cases, {"arms": survey.together(cases[0]), "cubes": cubes, "overwrite": overwrite}))
             saved = time.monotonic()
             with report(f"observing {len(todo)} cubes", len(todo)) as advance:
-                for case, outcome in dispatched(client, todo, tasks, work):
+                for case, outcome in dispatched(client, tasks, work):
                     table.set(case, "failed" if outcome["error"] else "done", **outcome)
                     if outcome["error"]:
                         tell(f"{case}: {outcome['error']}")
@@ -106,3 +106,11 @@ def conduct(
             shutil.rmtree(partial, ignore_errors=True)
             table.save()
     return table
+
+
+def observations(cases: list[Case]) -> list[tuple[Case, ...]]:
+    """Cases that are made together, together."""
+    found: dict[tuple[int, int], list[Case]] = {}
+    for case in cases:
+        found.setdefault(case.observation, []).append(case)
+    return [tuple(together) for together in found.values()]

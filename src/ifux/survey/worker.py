@@ -1,4 +1,4 @@
-"""One case, in a process that Dask started."""
+"""One observation, in a process that Dask started."""
 
 import ctypes
 import gc
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,29 +34,42 @@ def dask_setup(worker: Any) -> None:
         os.dup2(nowhere, stream)
 
 
-def make(task: dict) -> dict:
-    """Makes a cube, and says what there is to say of it."""
-    begun, notes, sentence = time.perf_counter(), [], None
+def make(task: dict) -> dict[str, dict]:
+    """Makes the cubes of an observation, and says of every arm what there is to say of it."""
+    begun, outcomes, sentence = time.perf_counter(), {}, None
     try:
-        notes = written(**task)
+        for arm, notes in written(**task):
+            outcomes[arm] = {"seconds": round(time.perf_counter() - begun, 3), "notes": notes, "error": None}
+            begun = time.perf_counter()
     except (InputError, OSError) as error:
         sentence = str(error)
     except Exception as error:
         sentence = reason(error)
     forget()
-    return {"seconds": round(time.perf_counter() - begun, 3), "notes": notes, "error": sentence}
+    failed = {"seconds": round(time.perf_counter() - begun, 3), "notes": [], "error": sentence}
+    return {arm: outcomes.get(arm, failed) for arm in task["cubes"]}
 
 
-def written(configuration: dict, partial: str, out: str, overwrite: bool) -> list[str]:
-    """Writes a cube, whole, unless it is there; its notes."""
-    if not overwrite and is_made(Path(out), configuration):
-        return []
+def written(
+    arms: dict[str, dict], cubes: dict[str, dict[str, str]], overwrite: bool
+) -> Iterator[tuple[str, list[str]]]:
+    """Writes cubes of arms, whole, unless they are there; as each is, its arm and its notes.
+
+    Those that are not wanted have a say in velocity nodes and basis, so that a cube that is made later is the same.
+    """
+    there = [arm for arm, files in cubes.items() if not overwrite and is_made(Path(files["out"]), arms[arm])]
+    yield from ((arm, []) for arm in there)
+    if len(there) == len(cubes):
+        return
     keep_programs()
-    session = run.prepare(configuration)
-    write_cube(partial, run.observe(session), overwrite=True)
-    refuse(out, overwrite=overwrite)
-    Path(partial).replace(out)
-    return [*session.notes]
+    sessions = run.built(arms, run.silent)
+    wanted = {arm: sessions[arm] for arm in cubes if arm not in there}
+    for arm, cube in run.observe_arms(wanted):
+        partial, out = (cubes[arm][key] for key in ("partial", "out"))
+        write_cube(partial, cube, overwrite=True)
+        refuse(out, overwrite=overwrite)
+        Path(partial).replace(out)
+        yield arm, [*sessions[arm].notes]
 
 
 def forget() -> None:

@@ -166,7 +166,7 @@ def along_kinds(
 
     Wavelengths count as they do on average over the field, with a mean weight of one.
     """
-    spectrum = inverse.mean(axis=(0, 1)) / inverse.mean()
+    spectrum = jnp.repeat(inverse.mean(axis=(0, 1)) / inverse.mean(), operator.telescope.lsf.oversampling)
     templates = light[:, None] * operator.templates
     gram = jnp.matmul(templates * spectrum[None], templates.T, precision=HIGHEST)
     strength, columns = np.linalg.eigh(np.asarray(gram))

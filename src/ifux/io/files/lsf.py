@@ -20,6 +20,7 @@ def field_lsf(
     polynomial: tuple[tuple[float, ...], ...] | None = None,
     reach: Annotated[int, Limits(above=0)] = 8,
     nodes: Annotated[int, Limits(above=1)] = 5,
+    oversampling: Annotated[int, Limits(above=0)] = 1,
     *,
     shape: tuple[int, int],
 ) -> FieldLSF:
@@ -34,6 +35,7 @@ def field_lsf(
             between the centres of the first and of the last spaxel.
         reach: How far a blur brings light [channel].
         nodes: Widths that are mixed.
+        oversampling: Parts of a channel that spectra are made in.
         shape: Of the field (y, x).
 
     Raises:
@@ -59,7 +61,7 @@ def field_lsf(
         )
     if not (np.isfinite(found).all() and (found > 0).all()):
         raise InputError("every relative width must be a number above zero")
-    return FieldLSF.of(lsf, found, reach=reach, nodes=nodes)
+    return FieldLSF.of(lsf, found, reach=reach, nodes=nodes, oversampling=oversampling)
 
 
 def image(path: Path, extension: str) -> Float[np.ndarray, "y x"]:
