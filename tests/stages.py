@@ -188,6 +188,8 @@ SPAXELS = {
     "square, turned": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), position_angle=40.0, oversampling=(2, 2)),
     "rectangular": lambda: RectangularSpaxels((0.4, 0.5), (9, 8), (0.1, -0.2), oversampling=(1, 2)),
     "square, cubic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=3),
+    "square, quartic": lambda: SquareSpaxels(0.4, (9, 8), degree=4),
+    "square, quintic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=5),
 }
 KINEMATICS = {
     "channels, nearest": lambda: VelocityChannels(400.0, 50.0, degree=0),
