@@ -253,7 +253,7 @@ def test_description_has_the_splines_that_need_the_fewest_cells_or_those_that_it
         assert suited(found) == found
         return found["spaxels"]["degree"], found["spaxels"]["oversampling"]
 
-    by_width = {0.01: (4, 12), 0.18: (4, 4), 0.2: (3, 4), 0.21: (4, 3), 0.26: (3, 3), 0.28: (5, 2), 0.34: (4, 2)}
+    by_width = {0.01: (3, 12), 0.18: (4, 4), 0.2: (3, 4), 0.21: (4, 3), 0.26: (3, 3), 0.28: (5, 2), 0.34: (4, 2)}
     by_width |= {0.5: (3, 2), 0.76: (3, 2), 0.8: (5, 1), 0.84: (4, 1), 1.01: (3, 1)}
     for fwhm, (degree, count) in by_width.items():
         assert chosen(fwhm) == (degree, [count, count]), fwhm

@@ -53,7 +53,7 @@ class CoarseHaloPSF(AbstractPSF):
     @property
     def ring(self) -> int:
         """Large cells around these."""
-        return OVERLAP + max(SIDE + 1, self.halo.margin + SIDE - self.near // self.coarse)
+        return OVERLAP + max(SIDE, self.halo.margin + SIDE - self.near // self.coarse)
 
     @property
     def margin(self) -> int:
