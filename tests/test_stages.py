@@ -145,8 +145,9 @@ def test_flat_sky_stays_flat(bits, name, degree):
     share = psf.term_weights(real(np.linspace(4800, 5000, 2)))
     assert terms.shape[1:] == (8, 9, 2) and share.shape == (terms.shape[0], 2)
     assert np.allclose(share.sum(axis=0), 1, rtol=0, atol=rounding(bits))
-    # A star on large cells is there to a millionth of what its halo is on small ones.
-    tolerance = 1e-5 if isinstance(psf.spread, FramedSpread) else rounding(bits, 5e-6)
+    # A star on large cells is there to a hundred-thousandth of what its halo is on small ones, whose splines are taken
+    # out to their second moment.
+    tolerance = (2e-5 if degree == 5 else 1e-5) if isinstance(psf.spread, FramedSpread) else rounding(bits, 5e-6)
     assert np.allclose((terms * share[:, None, None, :]).sum(axis=0), 1, rtol=0, atol=tolerance)
 
 
@@ -287,7 +288,7 @@ def test_point_source_has_its_centroid_and_width(double, degree):
     That of a linear spline is t (1 - t) where it is made up for as 1/6, its mean.
     """
     spaxels = SquareSpaxels(PITCH, (FIELD, FIELD), degree=degree)
-    images = np.asarray(point_sources(spaxels, GaussianPSF(1.2, reach=16), projected(12, sky=PLACES * PITCH)))
+    images = np.asarray(point_sources(spaxels, GaussianPSF(1.2, reach=15), projected(12, sky=PLACES * PITCH)))
     x = (FIELD - 1) / 2 - np.arange(FIELD)
     expected = (1.2 / PITCH) ** 2 / (8 * np.log(2)) + 1 / 12
     for image, (east, north) in zip(images, PLACES, strict=True):
