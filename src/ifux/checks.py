@@ -160,7 +160,7 @@ def unseen_width(telescope: Telescope, below: float = math.inf) -> str | None:
 
 def unseen(across: float, cells: int, degree: Degree = 3) -> float:
     """Largest error of a lone star over its peak, for a FWHM [spaxel], cells to a spaxel and a degree from 3 on."""
-    return float(np.exp(np.interp(across * cells, SEEN, np.log(WRONG[max(degree, 3)][min(cells, 2) - 1]))))
+    return float(np.exp(np.interp(across * cells, SEEN, np.log(WRONG[degree if degree > 3 else 3][min(cells, 2) - 1]))))
 
 
 def line_widths(

@@ -138,7 +138,7 @@ def effort(spaxels: AbstractSpaxels, psf: AbstractPSF) -> float:
 
 def cells(across: float, degree: Degree) -> int:
     """Cells to a spaxel for a full width at half maximum of so many spaxels; for lower degrees those for cubic ones."""
-    one, two, more = ENOUGH[max(degree, 3)]
+    one, two, more = ENOUGH[degree if degree > 3 else 3]
     across *= 1 + ROUNDING
     if across >= one:
         return 1
