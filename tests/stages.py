@@ -185,8 +185,8 @@ SPAXELS = {
     "square, nearest": lambda: SquareSpaxels(0.4, (9, 8), degree=0),
     "square, linear": lambda: SquareSpaxels(0.4, (9, 8), degree=1),
     "square, quadratic": lambda: SquareSpaxels(0.4, (9, 8), degree=2),
-    "square, turned": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), position_angle=40.0, oversampling=(2, 2)),
-    "rectangular": lambda: RectangularSpaxels((0.4, 0.5), (9, 8), (0.1, -0.2), oversampling=(1, 2)),
+    "square, turned": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), 5, 40.0, oversampling=(2, 2)),
+    "rectangular": lambda: RectangularSpaxels((0.4, 0.5), (9, 8), (0.1, -0.2), 4, oversampling=(1, 2)),
     "square, cubic": lambda: SquareSpaxels(0.4, (9, 8), (0.1, -0.2), degree=3),
 }
 KINEMATICS = {

@@ -29,13 +29,14 @@ def described(spaxels, **psf):
     return *(module(family, found[family], family) for family in ("spaxels", "psf")), found["psf"]
 
 
+@pytest.mark.parametrize("degree", [1, 3, 4, 5])
 @pytest.mark.parametrize(("coarse", "ring", "fine"), [(2, 7, 23), (5, 6, 24), (9, 8, 31)])
-def test_light_of_a_point_on_small_and_large_cells_is_one_and_where_it_stands(double, coarse, ring, fine):
+def test_light_of_a_point_on_small_and_large_cells_is_one_and_where_it_stands(double, coarse, ring, fine, degree):
     lattice = Lattice(fine, ring, coarse)
     large = lattice.origin + coarse * (np.arange(lattice.size) - lattice.before)
     nodes = np.concatenate([large[:ring], np.arange(fine), large[lattice.right :]])
     places = np.linspace(nodes[2] + 1e-9, nodes[-3] - 1e-9, 400)
-    stencil = framed(real(places), nodes.size, ring, coarse, 3)
+    stencil = framed(real(places), nodes.size, ring, coarse, degree)
     assert np.allclose(stencil.total(), 1, rtol=0, atol=1e-14)
     assert np.abs((stencil.weight * nodes[stencil.index]).sum(axis=1) - places).max() < 1e-12
     # On either sort alone.
@@ -55,14 +56,21 @@ PLACES = np.concatenate(
 
 
 @pytest.mark.parametrize(
-    ("pitch", "size", "halo", "share", "most"),
-    [(0.025, [11, 10], 0.8, 0.1, 14), (0.025, [9, 12], 0.3, 0.3, 4), ([0.05, 0.03], [6, 8], 0.6, 0.5, 12)],
+    ("pitch", "size", "halo", "share", "most", "degree"),
+    [
+        (0.025, [11, 10], 0.8, 0.1, 14, 3),
+        (0.025, [9, 12], 0.3, 0.3, 4, 3),
+        ([0.05, 0.03], [6, 8], 0.6, 0.5, 12, 3),
+        (0.0165, [15, 14], 0.3, 0.3, 6, 5),
+        ([0.05, 0.03], [6, 8], 0.6, 0.5, 8, 5),
+    ],
 )
-def test_star_is_that_of_small_cells_wherever_it_stands(double, pitch, size, halo, share, most):
+def test_star_is_that_of_small_cells_wherever_it_stands(double, pitch, size, halo, share, most, degree):
     """To 1e-3 of the peak, with the cells of a description, and a kernel on small ones that holds as much light."""
     kind = "square" if isinstance(pitch, float) else "rectangular"
     halo = {"kind": "moffat", "fwhm": halo, "beta": 2.5}
-    spaxels, psf, found = described({"kind": kind, "pitch": pitch, "size": size}, halo=halo, share=share)
+    spaxels = {"kind": kind, "pitch": pitch, "size": size, "degree": degree}
+    spaxels, psf, found = described(spaxels, halo=halo, share=share)
     assert isinstance(psf, CoarseHaloPSF) and found["kind"] == "coarse-halo" and psf.coarse >= most / 2
     side = float(spaxels.scene.sides.min())
     small = CoreHaloPSF(psf.core, psf.halo.reaching(int(np.ceil(psf.coarse * (psf.halo.reach + 0.5)))), psf.share)

@@ -169,9 +169,9 @@ def wide(step=4.0, size=2100):
 def by_hand(name, stars):
     """The telescopes of configs/, written out."""
     start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
-    muse = {"psf": MoffatPSF(0.8, 2.8, 51), "lsf": GaussianLSF(2.65)}
+    muse = {"psf": MoffatPSF(0.8, 2.8, 25), "lsf": GaussianLSF(2.65)}
     manga = {"psf": GaussianPSF(2.54, 8), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
-    hundred, more = (SquareSpaxels(0.2, (n, n), oversampling=(2, 2)) for n in (100, 150))
+    hundred, more = (SquareSpaxels(0.2, (n, n), degree=5) for n in (100, 150))
     instrument, redshift, tilt, snr, stages = {
         "demo": ("muse", 0.05, InclinedOrientation(55.0, 30.0), 60.0, muse | {"spaxels": hundred}),
         "tng-muse": ("muse", 0.29772, InclinedOrientation(60.0, 40.0), 50.0, muse | {"spaxels": more}),
@@ -430,8 +430,8 @@ WRONG = {
     "telescope.spaxels.centre=5": "telescope.spaxels.centre: 5 is not a list of 2 numbers",
     "telescope.spaxels.centre=[1]": "telescope.spaxels.centre: [1] is not a list of 2 numbers",
     'telescope.spaxels.centre=[1, "a"]': 'telescope.spaxels.centre: "a" is not a number',
-    "telescope.spaxels.degree=cubic": 'telescope.spaxels.degree: "cubic" is not one of [0, 1, 2, 3]',
-    "telescope.spaxels.degree=true": "telescope.spaxels.degree: true is not one of [0, 1, 2, 3]",
+    "telescope.spaxels.degree=cubic": 'telescope.spaxels.degree: "cubic" is not one of [0, 1, 2, 3, 4, 5]',
+    "telescope.spaxels.degree=true": "telescope.spaxels.degree: true is not one of [0, 1, 2, 3, 4, 5]",
     "telescope.trim=1": "telescope.trim: 1 is not true or false",
     "telescope.accept_coarse_library=yes": 'telescope.accept_coarse_library: "yes" is not true or false',
     "telescope.wavelengths=5000": 'telescope.wavelengths: 5000 must be like {"kind": ...} with a kind of [\'even\',',

@@ -52,6 +52,18 @@ def test_mass_map_sums_to_the_mass_in_the_field(bits, degree):
     assert float(mass.sum()) == pytest.approx(inside * float(stars.mass.sum()), rel=1e-5)
 
 
+@pytest.mark.parametrize("degree", [4, 5])
+def test_maps_are_no_wider_for_splines_that_a_psf_makes_up_for(double, degree):
+    """They are those of cubic ones on cells of half the side: of a star, within a spaxel and a half of it."""
+    instrument, stars = telescope(spaxels=SquareSpaxels(0.4, (9, 8), degree=degree)), particles(1, spread=0.0)
+    cubic = telescope(spaxels=SquareSpaxels(0.4, (9, 8), oversampling=(2, 2)))
+    found, expected = true_maps(instrument, stars), true_maps(cubic, stars)
+    for name, image in found.items():
+        assert np.array_equal(image, expected[name], equal_nan=True)
+    y, x = np.nonzero(np.asarray(found["MASS"]))
+    assert np.abs(x - 4).max() <= 1 and np.abs(y - 3.5).max() <= 1.5
+
+
 def test_moments_of_one_spaxel_are_those_of_its_light(bits):
     stars = particles(200)
     instrument = telescope(spaxels=SquareSpaxels(100.0, (1, 1), degree=0))

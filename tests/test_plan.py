@@ -61,7 +61,7 @@ def session(monkeypatch):
 def test_plan_names_shapes_and_choices(session):
     report = run.planned(session()).report()
     assert "500 together" in report and "6 x 7 spaxels x 80 channels" in report
-    assert "26 x 29 cells, 3 x 3 to a spaxel and 4 on every side" in report
+    assert "20 x 22 cells, 2 x 2 to a spaxel and 4 on every side" in report
     assert "everywhere, the PSF on the weights" in report
     few = session("telescope.psf.kind=none", "telescope.spaxels.degree=1", "galaxy.count=2", "galaxy.bulge_count=1")
     assert "in 8 spaxels that can hold light" in run.planned(few).report()

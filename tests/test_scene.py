@@ -28,7 +28,7 @@ from ifux import (
     run,
 )
 from ifux.config.build import module
-from ifux.config.cells import LOST, cells, suited
+from ifux.config.cells import LOST, cells, suited, with_cells
 from ifux.io.files.cube import Cube, read_cube, write_cube
 from ifux.numerics.contract import contract
 
@@ -62,7 +62,7 @@ def moved(spaxels, psf, sky):
 
 def resolved(psf, side=1.0, size=FIELD):
     """Spaxels with the cells that a description would have, and the PSF with such a reach."""
-    spaxels = SquareSpaxels(side, (size, size), oversampling=(cells(psf.sharpest() / side),) * 2)
+    spaxels = with_cells(SquareSpaxels(side, (size, size)), psf)
     cell = side / spaxels.oversampling[0]
     return spaxels, psf.reaching(int(np.ceil(psf.radius(LOST / 10) / cell)))
 
@@ -75,8 +75,8 @@ def shares(fwhm, east):
     return np.diff(scipy.special.ndtr(distance)), np.diff(slope)
 
 
-WIDTHS = [0.3, 0.5, 0.75, 1.0, 1.5, 2.3, 3.0, 4.0, 5.1]
-"""Full width at half maximum [spaxel]."""
+WIDTHS = [0.3, 0.5, 0.78, 1.04, 1.35, 1.65, 2.3, 3.0, 3.9, 4.2, 5.1]
+"""Full width at half maximum [spaxel]; most are those from which on a degree needs no more cells."""
 
 
 @pytest.mark.parametrize("fwhm", WIDTHS)
@@ -180,7 +180,7 @@ def test_every_number_of_a_narrow_psf_has_the_gradient_of_finite_differences(dou
     [
         ({"kind": "gaussian", "fwhm": 0.05}, "narrow-gaussian", [1, 1]),
         ({"kind": "gaussian", "fwhm": 0.2}, "narrow-gaussian", [1, 1]),
-        ({"kind": "gaussian", "fwhm": 0.21}, "gaussian", [4, 4]),
+        ({"kind": "gaussian", "fwhm": 0.21}, "gaussian", [3, 3]),
         ({"kind": "gaussian", "fwhm": 0.05, "reach": 9}, "gaussian", [12, 12]),
         ({"kind": "moffat", "fwhm": 0.05}, "moffat", [12, 12]),
     ],
@@ -191,17 +191,23 @@ def test_description_of_a_narrow_gaussian_is_one_that_is_integrated(described, k
     assert suited(found) == found
 
 
-@pytest.mark.parametrize(("fwhm", "count"), [(0.05, 12), (0.15, 12), (0.25, 8), (0.8, 2), (1.5, 1), (2.5, 1)])
-def test_psf_that_the_cells_do_not_show_is_told_with_its_error(double, fwhm, count):
+@pytest.mark.parametrize(
+    ("fwhm", "count", "degree"),
+    [
+        (0.05, 12, 3), (0.15, 12, 3), (0.25, 8, 3), (0.8, 2, 3), (1.5, 1, 3), (2.5, 1, 3),
+        (0.15, 12, 4), (1.0, 2, 4), (2.0, 1, 4), (0.05, 12, 5), (0.25, 8, 5), (0.8, 2, 5), (1.5, 1, 5), (2.5, 1, 5),
+    ],
+)  # fmt: skip
+def test_psf_that_the_cells_do_not_show_is_told_with_its_error(double, fwhm, count, degree):
     """No less than what is found, and no more than a few times as much: stars next to an edge are the worst."""
-    spaxels = SquareSpaxels(1.0, (FIELD, FIELD), oversampling=(count, count))
+    spaxels = SquareSpaxels(1.0, (FIELD, FIELD), oversampling=(count, count), degree=degree)
     psf = GaussianPSF(fwhm, reach=1).reaching(int(np.ceil(GaussianPSF(fwhm).radius(LOST / 10) * count)))
     places = np.column_stack([np.linspace(0.38, 0.5, 25), np.linspace(0.44, 0.47, 25)])
     worst = 0.0
     for image, (east, north) in zip(np.asarray(images(spaxels, psf, places)), places, strict=True):
         truth = np.outer(shares(fwhm, -north)[0], shares(fwhm, east)[0])
         worst = max(worst, np.abs(image - truth).max() / truth.max())
-    told = checks.unseen(fwhm, count)
+    told = checks.unseen(fwhm, count, degree)
     assert worst < 1.1 * told and worst > told / 6
     sentence = checks.unseen_width(stages.telescope(spaxels=spaxels, psf=psf))
     assert (sentence is None) == (told < (1e-3 if fwhm < 0.3 else 1e-2))
@@ -210,7 +216,7 @@ def test_psf_that_the_cells_do_not_show_is_told_with_its_error(double, fwhm, cou
     assert in_a_fit == ([sentence] if fwhm < 0.3 and sentence else [])
 
 
-@pytest.mark.parametrize("fwhm", [0.5, 1.0, 2.3, 3.0])
+@pytest.mark.parametrize("fwhm", [0.5, 1.04, 1.35, 1.65, 2.3, 3.9, 4.2])
 def test_narrow_moffat_is_seen_as_it_is_anywhere_in_a_spaxel(double, fwhm):
     """Against quadrature over the spaxel, 24 nodes a side."""
     spaxels, psf = resolved(MoffatPSF(fwhm, reach=1), size=5)
@@ -222,10 +228,41 @@ def test_narrow_moffat_is_seen_as_it_is_anywhere_in_a_spaxel(double, fwhm):
         assert np.abs(image - truth).max() < 1.1e-3 * truth.max() and image.min() > 0
 
 
-def test_cells_to_a_spaxel_are_few_where_the_psf_is_wide():
-    assert [cells(across) for across in (0.0001, 0.3, 0.5, 1.0, 2.0, 2.3, 5.0, 5.05, 100.0, np.inf)] == [
-        12, 12, 8, 4, 2, 2, 2, 1, 1, 1
-    ]  # fmt: skip
+ACROSS = (1e-4, 0.3, 0.5, 1.04, 1.35, 1.65, 2.0, 2.3, 3.9, 4.2, 5.05, np.inf)
+"""Full width at half maximum [spaxel]."""
+
+
+@pytest.mark.parametrize(
+    ("degree", "counts"),
+    [
+        (1, [12, 12, 8, 4, 3, 3, 3, 2, 2, 2, 1, 1]),
+        (3, [12, 12, 8, 4, 3, 3, 3, 2, 2, 2, 1, 1]),
+        (4, [12, 11, 7, 3, 3, 2, 2, 2, 2, 1, 1, 1]),
+        (5, [12, 11, 7, 3, 2, 2, 2, 2, 1, 1, 1, 1]),
+    ],
+)
+def test_cells_to_a_spaxel_are_few_where_the_psf_is_wide_and_splines_are_of_a_high_degree(degree, counts):
+    assert [cells(across, degree) for across in ACROSS] == counts
+
+
+def test_description_has_the_splines_that_need_the_fewest_cells_or_those_that_it_says():
+    """Of as few the lowest, and the cubic ones of earlier versions where the cells are given."""
+
+    def chosen(fwhm, **said):
+        given = {"kind": "square", "pitch": 0.2, "size": [30, 30]} | said
+        found = suited({"spaxels": given, "psf": {"kind": "moffat", "fwhm": fwhm}})
+        assert suited(found) == found
+        return found["spaxels"]["degree"], found["spaxels"]["oversampling"]
+
+    by_width = {0.01: (3, 12), 0.18: (4, 4), 0.2: (3, 4), 0.21: (4, 3), 0.26: (3, 3), 0.28: (5, 2), 0.34: (4, 2)}
+    by_width |= {0.5: (3, 2), 0.76: (3, 2), 0.8: (5, 1), 0.84: (4, 1), 1.01: (3, 1)}
+    for fwhm, (degree, count) in by_width.items():
+        assert chosen(fwhm) == (degree, [count, count]), fwhm
+    assert chosen(0.8, degree=3) == (3, [2, 2]) and chosen(0.8, degree=4) == (4, [2, 2])
+    assert chosen(0.8, oversampling=[1, 1]) == (3, [1, 1])
+    assert chosen(0.5, degree=5, oversampling=[1, 1]) == (5, [1, 1]) and chosen(0.5, degree=0) == (0, [1, 1])
+    rectangles = {"kind": "rectangular", "pitch": [0.2, 0.6], "size": [30, 10]}
+    assert chosen(0.8, **rectangles) == (5, [1, 3])
 
 
 def test_slicer_adds_up_cells_and_has_its_adjoint(double):
@@ -285,12 +322,9 @@ TURNED = {"pitch": (0.5, 0.3), "size": (11, 16), "centre": (0.4, -0.3), "positio
 
 def test_turned_field_of_rectangles_is_that_of_the_specification(double):
     """A PSF of two and a half spaxels one way and four the other, with the cells that a description would have."""
-    fwhm, stars = 1.2, stages.particles(150)
-    oversampling = tuple(cells(fwhm / side) for side in TURNED["pitch"])
-    telescope = stages.telescope(
-        spaxels=RectangularSpaxels(**TURNED, oversampling=oversampling), psf=GaussianPSF(fwhm, reach=14)
-    )
-    assert oversampling == (2, 2)
+    psf, fwhm, stars = GaussianPSF(1.2, reach=14), 1.2, stages.particles(150)
+    telescope = stages.telescope(spaxels=with_cells(RectangularSpaxels(**TURNED), psf), psf=psf)
+    assert telescope.spaxels.oversampling == (2, 1) and telescope.spaxels.degree == 5
     columns = {name: np.asarray(getattr(stars, name)) for name in vars(stars) if getattr(stars, name) is not None}
     slow = Specification(
         stages.library(), stages.OBSERVED, stages.REDSHIFT, 90.0, 50.0, 30.0, TURNED["pitch"], TURNED["size"],

@@ -25,11 +25,15 @@ from ifux.io.files.cube import Cube, read_configuration, write_cube
 HEADERS = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parent / "headers").glob("*.json")
 }
-SECOND = {
-    path.stem: json.loads(path.read_text("utf-8"))
-    for path in (Path(__file__).parent / "headers" / "scheme-2").glob("*.json")
-}
-"""Of scheme 2, in which velocity nodes were 50 km/s apart by default, or 40 beside a grid of the library."""
+SECOND, FOURTH = (
+    {
+        path.stem: json.loads(path.read_text("utf-8"))
+        for path in (Path(__file__).parent / "headers" / name).glob("*.json")
+    }
+    for name in ("scheme-2", "scheme-4")
+)
+"""Of scheme 2, in which velocity nodes were 50 km/s apart by default, or 40 beside a grid of the library; and of scheme
+4, in which splines were cubic, on as many cells as these need."""
 NOW = "the spectra of the library are now values at its resolution"
 """How what changed with scheme 4 begins."""
 CUBES = [name for name, header in HEADERS.items() if "flux" in header]
@@ -113,6 +117,22 @@ def test_spacing_that_a_whole_description_of_scheme_2_left_out_is_that_of_then()
         given = deepcopy(SECOND[name]["record"]["configuration"])
         del given["telescope"]["kinematics"]["spacing"]
         assert config.resolved(given)["telescope"]["kinematics"]["spacing"] == spacing
+
+
+@pytest.mark.optimised
+@pytest.mark.parametrize("name", FOURTH)
+def test_header_of_scheme_4_makes_its_cube_again(name):
+    """On the cells and with the cubic splines that it states, where a description would have others today."""
+    before, given = np.asarray(FOURTH[name]["flux"], np.float32), deepcopy(FOURTH[name]["record"]["configuration"])
+    session = run.prepare(given)
+    assert given["scheme"] == 4 and session.configuration == given | {"scheme": SCHEME} and not converted(given)[1]
+    assert np.abs(run.observe(session).flux - before).max() < 1e-6 * before.max()
+    unsaid = deepcopy(given)
+    del unsaid["telescope"]["spaxels"]["degree"], unsaid["telescope"]["spaxels"]["oversampling"]
+    assert config.resolved(unsaid)["telescope"]["spaxels"] == given["telescope"]["spaxels"]
+    unsaid["telescope"]["psf"].pop("reach", None)
+    today = config.resolved(unsaid | {"scheme": SCHEME})["telescope"]["spaxels"]
+    assert (today["degree"], today["oversampling"]) == (5, [1, 1])
 
 
 def test_what_cannot_be_the_same_is_told():

@@ -273,6 +273,23 @@ def test_arms_of_a_description_share_nodes_cells_and_basis_and_each_cube_is_made
     assert cubes["blue"].variance is None and cubes["red"].seed == plain["red"]["seed"] != 3
 
 
+def test_arms_with_equal_spaxels_have_the_splines_of_the_sharpest():
+    """But for one that says its own; each alone would have those that its own PSF needs."""
+
+    def shared(blue, red, **spaxels):
+        arms = {name: {"psf": {"kind": "moffat", "fwhm": fwhm}} for name, fwhm in (("blue", blue), ("red", red))}
+        arms["red"] |= {"spaxels": spaxels} if spaxels else {}
+        telescope = {"instrument": "muse-wfm", "target": {"kind": "fixed", "redshift": 0.0, "distance": 9.0}}
+        plain = config.arms(description() | {"telescope": telescope | {"arms": arms}})
+        found = [config.resolved(one)["telescope"]["spaxels"] for one in plain.values()]
+        return [(one["degree"], one["oversampling"]) for one in found]
+
+    assert shared(0.8, 0.9) == [(5, [1, 1])] * 2 and shared(1.1, 0.9) == [(4, [1, 1])] * 2
+    assert shared(0.8, 0.5) == [(3, [2, 2])] * 2
+    assert shared(0.8, 0.9, degree=3) == [(5, [1, 1]), (3, [2, 2])]
+    assert shared(0.8, 0.9, oversampling=[1, 1]) == [(5, [1, 1]), (3, [1, 1])]
+
+
 def test_arms_from_python_are_those_of_the_command():
     telescope = {key: value for key, value in SMALL.items() if key not in ("arms", "target")}
     joint = ifux.instrument(SMALL["arms"], redshift=0.02, **telescope)

@@ -136,7 +136,7 @@ def even(spread, size, degree):
 
 
 @pytest.mark.parametrize("name", stages.PSFS)
-@pytest.mark.parametrize("degree", [1, 3])
+@pytest.mark.parametrize("degree", [1, 3, 5])
 def test_flat_sky_stays_flat(bits, name, degree):
     psf = stages.PSFS[name]()
     up, across = (even(psf.spread, size + 2 * psf.margin, degree) for size in (8, 9))
@@ -145,13 +145,14 @@ def test_flat_sky_stays_flat(bits, name, degree):
     share = psf.term_weights(real(np.linspace(4800, 5000, 2)))
     assert terms.shape[1:] == (8, 9, 2) and share.shape == (terms.shape[0], 2)
     assert np.allclose(share.sum(axis=0), 1, rtol=0, atol=rounding(bits))
-    # A star on large cells is there to a millionth of what its halo is on small ones.
-    tolerance = 1e-5 if isinstance(psf.spread, FramedSpread) else rounding(bits, 5e-6)
+    # A star on large cells is there to a hundred-thousandth of what its halo is on small ones, whose splines are taken
+    # out to their second moment.
+    tolerance = (2e-5 if degree == 5 else 1e-5) if isinstance(psf.spread, FramedSpread) else rounding(bits, 5e-6)
     assert np.allclose((terms * share[:, None, None, :]).sum(axis=0), 1, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["Gaussian", "Moffat"])
-@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 5])
 def test_kernel_moves_light_and_makes_none(bits, name, degree):
     psf = stages.PSFS[name]()
     grid = np.asarray(kernel(psf, stages.cells(0.4, degree)), np.float64)
@@ -161,7 +162,7 @@ def test_kernel_moves_light_and_makes_none(bits, name, degree):
         assert np.allclose(grid, mirrored, rtol=0, atol=rounding(bits, 1e-7, 1e-15))
 
 
-@pytest.mark.parametrize("degree", [0, 1, 3])
+@pytest.mark.parametrize("degree", [0, 1, 3, 5])
 @pytest.mark.parametrize("pitch", [0.2, 0.4])
 def test_gaussian_psf_is_integrated_over_spaxels(bits, pitch, degree):
     """What the spline blurs back is the difference of error functions at the edges of the spaxels."""
@@ -256,12 +257,15 @@ PLACES = np.concatenate(
 )
 """Where in a spaxel a star stands, to the (east, north) of its centre [spaxel]: the extremes, and anywhere."""
 
-DEPARTURES = {"Gaussian": {1: 0.065, 2: 0.005, 3: 0.0016}, "Moffat": {1: 0.075, 2: 0.0075, 3: 0.0035}}
+DEPARTURES = {
+    "Gaussian": {1: 0.065, 2: 0.005, 3: 0.0016, 4: 3.2e-4, 5: 1.3e-4},
+    "Moffat": {1: 0.075, 2: 0.0075, 3: 0.0035, 4: 0.0014, 5: 9e-4},
+}
 """Largest difference from the PSF in units of its peak, measured: what is left of the spline of each degree."""
 
 
 @pytest.mark.parametrize("name", DEPARTURES)
-@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.parametrize("degree", [1, 2, 3, 4, 5])
 def test_point_source_has_its_psf_wherever_in_a_spaxel_it_stands(double, name, degree):
     psf = {"Gaussian": GaussianPSF(1.2, reach=16), "Moffat": MoffatPSF(1.2, 2.8, reach=40)}[name]
     profile = {"Gaussian": gaussian(1.2), "Moffat": moffat(1.2, 2.8)}[name]
@@ -277,14 +281,14 @@ def test_point_source_has_its_psf_wherever_in_a_spaxel_it_stands(double, name, d
         assert np.abs(image - expected).max() < DEPARTURES[name][degree] * expected.max(), (east, north)
 
 
-@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.parametrize("degree", [1, 2, 3, 5])
 def test_point_source_has_its_centroid_and_width(double, degree):
     """Splines keep the mean place. From degree 2 on they keep the second moment too, and with it the FWHM.
 
     That of a linear spline is t (1 - t) where it is made up for as 1/6, its mean.
     """
     spaxels = SquareSpaxels(PITCH, (FIELD, FIELD), degree=degree)
-    images = np.asarray(point_sources(spaxels, GaussianPSF(1.2, reach=16), projected(12, sky=PLACES * PITCH)))
+    images = np.asarray(point_sources(spaxels, GaussianPSF(1.2, reach=15), projected(12, sky=PLACES * PITCH)))
     x = (FIELD - 1) / 2 - np.arange(FIELD)
     expected = (1.2 / PITCH) ** 2 / (8 * np.log(2)) + 1 / 12
     for image, (east, north) in zip(images, PLACES, strict=True):
@@ -806,7 +810,7 @@ def test_stages_that_cannot_be_are_refused():
         lambda: GaussianPSF(1.0, reach=0),
         lambda: MoffatPSF(1.0, reach=0),
         lambda: SquareSpaxels(0.2, (0, 3)),
-        lambda: SquareSpaxels(0.2, (3, 3), degree=4),
+        lambda: SquareSpaxels(0.2, (3, 3), degree=6),
         lambda: Wavelengths(5000.0, -1.0, 10, "air"),
         lambda: Wavelengths(5000.0, 1.0, 10, "water"),
         lambda: GridSSP([0.01], [1.0, 2.0], np.ones((1, 2, 5)), np.ones(5), Wavelengths(5000.0, 1.0, 6, "air")),

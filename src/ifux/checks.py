@@ -19,7 +19,7 @@ from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.lsf import FieldLSF
 from ifux.lsf.base import AbstractLSF
-from ifux.numerics.stencil import Stencil
+from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import Particles, Projected, Stars, particles_of
@@ -55,9 +55,13 @@ NARROW = 0.3
 SEEN = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.75, 5.05)
 """Cells to the FWHM of a PSF,"""
 
-WRONG = ((0.75, 0.25, 0.1, 0.036, 0.014, 6e-3, 2e-3, 5e-4), (0.5, 0.25, 0.05, 0.012, 6e-3, 3e-3, 1e-3, 4e-4))
-"""and the largest error of a lone star over its peak, where one cell is a spaxel and where several are: measured with
-Gaussians, anywhere in a spaxel."""
+WRONG: dict[Degree, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    3: ((0.75, 0.25, 0.1, 0.036, 0.014, 6e-3, 2e-3, 5e-4), (0.5, 0.25, 0.05, 0.012, 6e-3, 3e-3, 1e-3, 4e-4)),
+    4: ((0.65, 0.2, 0.065, 0.022, 7e-3, 2.1e-3, 5e-4, 7e-5), (0.5, 0.25, 0.04, 9e-3, 3e-3, 1.2e-3, 3.5e-4, 7e-5)),
+    5: ((0.6, 0.2, 0.06, 0.016, 5e-3, 1.3e-3, 2.2e-4, 2e-5), (0.5, 0.25, 0.045, 0.01, 2e-3, 5.5e-4, 1.3e-4, 2e-5)),
+}
+"""and the largest error of a lone star over its peak, by the degree of splines, where one cell is a spaxel and where
+several are: measured with Gaussians, anywhere in a spaxel."""
 
 
 def coarse_library(telescope: Telescope) -> str | None:
@@ -145,7 +149,8 @@ def unseen_width(telescope: Telescope, below: float = math.inf) -> str | None:
         )
     if spaxels.degree == 0 or not math.isfinite(width) or width >= below * sides.max():
         return None
-    error = max(unseen(width / side, count) for side, count in zip(sides, spaxels.oversampling, strict=True))
+    counts = zip(sides, spaxels.oversampling, strict=True)
+    error = max(unseen(width / side, count, spaxels.degree) for side, count in counts)
     if error < (UNRESOLVED if width >= NARROW * sides.max() else NEGLIGIBLE):
         return None
     across, up = spaxels.oversampling
@@ -156,9 +161,9 @@ def unseen_width(telescope: Telescope, below: float = math.inf) -> str | None:
     )
 
 
-def unseen(across: float, cells: int) -> float:
-    """Largest error of a lone star over its peak, for a FWHM [spaxel] and cells to a spaxel."""
-    return float(np.exp(np.interp(across * cells, SEEN, np.log(WRONG[min(cells, 2) - 1]))))
+def unseen(across: float, cells: int, degree: Degree = 3) -> float:
+    """Largest error of a lone star over its peak, for a FWHM [spaxel], cells to a spaxel and a degree from 3 on."""
+    return float(np.exp(np.interp(across * cells, SEEN, np.log(WRONG[degree if degree > 3 else 3][min(cells, 2) - 1]))))
 
 
 def line_widths(

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ifux import parallel
 from ifux.compute import Choices
-from ifux.maps import MOMENTS, means, moments
+from ifux.maps import MOMENTS, drawn_on, means, moments
 from ifux.noise import BadPixelNoise
 from ifux.particles import Particles
 from ifux.program_cache import kept, kept_over
@@ -19,9 +19,9 @@ def nothing(
     telescope: Telescope, stars: Particles
 ) -> tuple[Float[Array, "tall wide kind"], Float[Array, "up across moment"]]:
     """What is added up over particles, before the first."""
-    kind, margin = stars.mass.dtype, telescope.margin
-    spaxels = telescope.spaxels
-    shapes = (*spaxels.scene_shape(margin), telescope.kinds), (*spaxels.scene_shape(0), MOMENTS)
+    kind, spaxels = stars.mass.dtype, telescope.spaxels
+    wide, narrow = spaxels.scene_shape(telescope.margin), drawn_on(spaxels).scene_shape(0)
+    shapes = (*wide, telescope.kinds), (*narrow, MOMENTS)
     weights, light = (jnp.asarray(np.zeros(shape, kind), kind) for shape in shapes)
     return weights, light
 

@@ -89,9 +89,10 @@ def instrument(
         telescope = dataclasses.replace(telescope, **{"kinematics": kinematics} | modules[arm])
         if "noise" in modules[arm]:
             telescope = dataclasses.replace(telescope, wavelengths=masked(telescope.wavelengths, telescope.noise))
-        cells = given[arm]["telescope"].get("spaxels", {}).get("oversampling")
-        if "psf" in modules[arm] and "spaxels" not in modules[arm] and cells is None:
-            telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
+        said = given[arm]["telescope"].get("spaxels", {})
+        if "psf" in modules[arm] and "spaxels" not in modules[arm] and "oversampling" not in said:
+            spaxels = with_cells(telescope.spaxels, telescope.psf, asked=said.get("degree"))
+            telescope = eqx.tree_at(lambda t: t.spaxels, telescope, spaxels)
         telescopes[arm] = telescope
     return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
 

@@ -92,8 +92,8 @@ class FramedSpread(AbstractSpread):
         return framed(position - self.ring, size, self.ring, self.coarse, degree)
 
     def support(self, degree: Degree) -> int:
-        """Four cells, whatever the degree."""
-        return 4
+        """One more than the degree, or the four of a cubic spline on large cells."""
+        return max(4, degree + 1)
 
     @property
     def within(self) -> AbstractSpread:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import re
 from copy import deepcopy
 from typing import Any
 
 from ifux.config.build import check_keys, check_seed, shown, telling
 from ifux.config.document import CHOICES, resolved
+from ifux.config.table import FOLLOWS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
 
@@ -50,23 +52,26 @@ def seed_of(name: str, seed: int) -> int:
 
 
 def with_common_cells(plain: dict[str, dict]) -> dict[str, dict]:
-    """The descriptions, with cells of the scene for the sharpest of the arms that have equal spaxels.
+    """The descriptions, with cells and splines of the scene for the sharpest of the arms that have equal spaxels.
 
     What an arm says of its cells itself is left as it is.
     """
     spaxels = {name: resolved_arm(name, one)["telescope"]["spaxels"] for name, one in plain.items()}
+    said: dict[str, Any] = {name: one["telescope"].get("spaxels", {}) for name, one in plain.items()}
     fields: dict[str, list[str]] = {}
     for name, stage in spaxels.items():
-        key = json.dumps({key: value for key, value in stage.items() if key != "oversampling"}, sort_keys=True)
-        fields.setdefault(key, []).append(name)
+        own = {key: value for key, value in stage.items() if key not in FOLLOWS["spaxels"]}
+        degree = {key: value for key, value in said[name].items() if key == "degree"}
+        fields.setdefault(json.dumps(own | degree, sort_keys=True), []).append(name)
     for names in fields.values():
-        cells = [[*spaxels[name].get("oversampling", (1, 1))] for name in names]
-        most = [max(counts) for counts in zip(*cells, strict=True)]
+        cells = {name: [*spaxels[name].get("oversampling", (1, 1))] for name in names}
+        most = [max(counts) for counts in zip(*cells.values(), strict=True)]
+        sharpest = max(names, key=lambda name: (math.prod(cells[name]), spaxels[name].get("degree", 0)))
+        common = {"degree": spaxels[sharpest].get("degree"), "oversampling": most}
         for name in names:
-            telescope = plain[name]["telescope"]
-            said: Any = telescope.get("spaxels", {})
-            if "oversampling" not in said and spaxels[name].get("oversampling") not in (None, most):
-                telescope["spaxels"] = {**said, "oversampling": most}
+            known = "oversampling" not in said[name] and "oversampling" in spaxels[name]
+            if known and not common.items() <= spaxels[name].items():
+                plain[name]["telescope"]["spaxels"] = {**said[name], **common}
     return plain
 
 

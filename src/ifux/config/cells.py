@@ -1,4 +1,4 @@
-"""How fine the scene is, and how far the kernel of a PSF reaches, where a description does not say."""
+"""Cells, splines and the reach of kernels, where a description does not say them."""
 
 import dataclasses
 import math
@@ -7,6 +7,7 @@ from typing import Any
 from ifux.config.build import is_number, module, parameters
 from ifux.config.table import INSIDE, KINDS
 from ifux.errors import InputError
+from ifux.numerics.stencil import Degree
 from ifux.psf import AbstractChromaticPSF, AbstractKernelPSF, CoreHaloPSF
 from ifux.psf.base import AbstractPSF, over_cells
 from ifux.spaxels.base import AbstractSpaxels
@@ -14,12 +15,17 @@ from ifux.spaxels.base import AbstractSpaxels
 LOST = 1e-3
 """Share of a point source's light that may lie beyond the kernel."""
 
-ENOUGH = ((1, 5.05), (2, 2.3))
-"""Cells to a spaxel, and the full width at half maximum [spaxel] from which on they show a point source to 1e-3 of its
-peak, wherever in a spaxel it stands: a Gaussian, and a Moffat of slopes from 2.8 on."""
+ENOUGH: dict[Degree, tuple[float, float, float]] = {3: (5.05, 4.6, 3.75), 4: (4.2, 3.3, 3.1), 5: (3.9, 2.7, 3.1)}
+"""Cells to the full width at half maximum from which on splines of a degree show a point source to 1e-3 of its peak,
+wherever in a spaxel it stands, with one cell to a spaxel, with two, and with three or more: a Gaussian, and a Moffat of
+slopes from 2.8 on."""
 
-ACROSS = 3.75
-"""Cells to the full width at half maximum that do so where there are three or more to a spaxel."""
+DEARER = 0.05
+"""What a degree more may cost, of a scene: a deposit of a few hundred thousand particles takes so much longer, against
+blur and contraction. It chooses between degrees of nearly as many cells."""
+
+ROUNDING = 1e-6
+"""Of a width in single precision, and room for it."""
 
 HALO_CELLS, HALO_ERROR = 3.3, 0.02
 """Large cells to the full width at half maximum of a halo, and the error over its peak that they leave of a Moffat of
@@ -44,14 +50,21 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
             psf = module("psf", described, "psf")
     except InputError:
         return description
-    if "oversampling" not in description["spaxels"]:
-        spaxels = with_cells(spaxels, psf)
+    given = description["spaxels"]
+    tried = [spaxels] if "oversampling" in given else divided(spaxels, psf, asked=given.get("degree"))
+    found = [(some, reached(described, psf, some)) for some in tried]
+    spaxels, described = min(found, key=lambda both: effort(both[0], module("psf", both[1], "psf")))
+    finer = {**given, "degree": spaxels.degree, "oversampling": [*spaxels.oversampling]}
+    return {**description, "spaxels": finer, "psf": described}
+
+
+def reached(description: dict[str, Any], psf: AbstractPSF, spaxels: AbstractSpaxels) -> dict[str, Any]:
+    """The description of a PSF with a kernel for its light on cells of the spaxels, where it does not say it."""
     side = min(side / count for side, count in zip(spaxels.known_sides, spaxels.oversampling, strict=True))
     reach = min(FARTHEST, cells_within(psf.radius(LOST), side))
-    finer = {**description["spaxels"], "oversampling": [*spaxels.oversampling]}
     if isinstance(psf, CoreHaloPSF) and spaxels.degree > 0:
-        described = coarsened(described, psf, spaxels)
-    return {**description, "spaxels": finer, "psf": reaching(described, reach)}
+        description = coarsened(description, psf, spaxels)
+    return reaching(description, reach)
 
 
 def cells_within(radius: float, side: float) -> int:
@@ -103,16 +116,33 @@ def narrowed(description: Any, spaxels: AbstractSpaxels, *, given: bool) -> Any:
     return {key: value for key, value in description.items() if key != "reach"} | {"kind": "narrow-gaussian"}
 
 
-def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF) -> AbstractSpaxels:
-    """The spaxels with as many cells as the narrowest part of a PSF needs."""
-    width = psf.sharpest() if spaxels.degree > 0 else math.inf
-    x, y = (cells(width / side) for side in spaxels.known_sides)
-    return dataclasses.replace(spaxels, oversampling=(x, y))
+def divided(spaxels: AbstractSpaxels, psf: AbstractPSF, *, asked: Degree | None = None) -> list[AbstractSpaxels]:
+    """The spaxels with as many cells as the narrowest part of a PSF needs, for splines of a degree, or of several."""
+    found = []
+    for degree in ENOUGH if asked is None else (asked,):
+        width = psf.sharpest() if degree > 0 else math.inf
+        x, y = (cells(width / side, degree) for side in spaxels.known_sides)
+        found.append(dataclasses.replace(spaxels, oversampling=(x, y), degree=degree))
+    return found
 
 
-def cells(across: float) -> int:
-    """Cells to a spaxel for a full width at half maximum of so many spaxels."""
-    return next((count for count, enough in ENOUGH if across >= enough), min(MOST, math.ceil(ACROSS / across)))
+def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF, *, asked: Degree | None = None) -> AbstractSpaxels:
+    """Those of them that take the least effort, with the reach that the PSF has."""
+    return min(divided(spaxels, psf, asked=asked), key=lambda some: effort(some, psf))
+
+
+def effort(spaxels: AbstractSpaxels, psf: AbstractPSF) -> float:
+    """What light on a scene costs, in proportion to its cells and a little more for what a particle touches."""
+    return math.prod(spaxels.scene_shape(psf.margin)) * (1 + DEARER * spaxels.degree)
+
+
+def cells(across: float, degree: Degree) -> int:
+    """Cells to a spaxel for a full width at half maximum of so many spaxels; for lower degrees those for cubic ones."""
+    one, two, more = ENOUGH[degree if degree > 3 else 3]
+    across *= 1 + ROUNDING
+    if across >= one:
+        return 1
+    return 2 if 2 * across >= two else min(MOST, max(3, math.ceil(more / across)))
 
 
 def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:

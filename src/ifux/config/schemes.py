@@ -11,7 +11,7 @@ from typing import Any
 
 from ifux.errors import InputError
 
-SCHEME = 4
+SCHEME = 5
 """Of the descriptions that are written today. Records of scheme 1 do not say so."""
 
 WHOLE = {
@@ -121,7 +121,15 @@ def from_3_to_4(description: dict) -> list[str]:
     ]
 
 
-STEPS = [from_1_to_2, from_2_to_3, from_3_to_4]
+def from_4_to_5(description: dict) -> list[str]:
+    """Light was spread by cubic splines, on as many cells as these need."""
+    telescope = description["telescope"]
+    if isinstance(telescope["spaxels"], dict):
+        telescope["spaxels"] = {"degree": 3} | telescope["spaxels"]
+    return []
+
+
+STEPS = [from_1_to_2, from_2_to_3, from_3_to_4, from_4_to_5]
 """From each scheme to the next, in place; each returns what it could not keep."""
 
 

@@ -95,7 +95,7 @@ GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "pl
 
 FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
-    "spaxels": {"oversampling"},
+    "spaxels": {"oversampling", "degree"},
     "psf": {"reach", "band", "terms", "nodes", "coarse"},
 }
 """Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
-OVERLAP = 3
-"""Coarse nodes at either end of an axis that lie among the fine ones: those that a spline just beyond these touches."""
+OVERLAP = 4
+"""Coarse nodes at either end of an axis that lie among the fine ones: those that a spline just beyond these touches,
+or, where those on the fine ones are of the fifth degree, two fine nodes from the last."""
 
 SIDE = 2
 """Coarse nodes beside the nearest one, on either side, that a cubic spline touches."""

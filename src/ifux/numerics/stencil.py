@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int32
 
 from ifux.numerics.lattice import Lattice
 
-Degree = Literal[0, 1, 2, 3]
-"""Degree of a B-spline: 0 nearest node, 1 linear, 2 quadratic, 3 cubic. It touches degree + 1 nodes."""
+Degree = Literal[0, 1, 2, 3, 4, 5]
+"""Of a B-spline: 0 nearest node, 1 linear, 2 quadratic, 3 cubic, 4 quartic, 5 quintic. It touches degree + 1 nodes."""
 
 
 @final
@@ -108,14 +108,16 @@ def framed(position: Float[Array, " point"], size: int, ring: int, coarse: int, 
     """B-spline weights on fine nodes within a frame of coarse ones, `coarse` times as far apart.
 
     The first and the last `ring` nodes of the axis are coarse, see `Lattice`; positions are counted in fine nodes, from
-    the first. A point touches nodes of one sort alone: fine ones with splines of a degree, where all that a cubic one
-    would touch are there, and else coarse ones with a cubic spline.
+    the first. A point touches nodes of one sort alone: fine ones with splines of a degree, where all that these, or
+    cubic ones, would touch are there, and else coarse ones with a cubic spline.
     """
     lattice = Lattice(size - 2 * ring, ring, coarse)
     place = (position - lattice.origin) / coarse + lattice.before
-    fine = bspline(position, lattice.fine, degree, 4)
-    left, right = bspline(place, ring, 3), bspline(place - lattice.right, ring, 3)
-    low, high = (position < 1.5)[:, None], (position > lattice.fine - 2.5)[:, None]
+    support = max(4, degree + 1)
+    fine = bspline(position, lattice.fine, degree, support)
+    left, right = bspline(place, ring, 3, support), bspline(place - lattice.right, ring, 3, support)
+    edge = max(1.5, 0.5 * support - 1)
+    low, high = (position < edge)[:, None], (position > lattice.fine - 1 - edge)[:, None]
     index = jnp.where(low, left.index, jnp.where(high, right.index + size - ring, fine.index + ring))
     weight = jnp.where(low, left.weight, jnp.where(high, right.weight, fine.weight))
     return Stencil(index, weight, size)
@@ -133,6 +135,12 @@ def spline(offset: Float[Array, "..."], degree: Degree) -> Float[Array, "..."]:
         )
     if degree == 2:
         return jnp.where(distance < 0.5, 0.75 - distance**2, 0.5 * jnp.maximum(1.5 - distance, 0) ** 2)
+    if degree == 4:
+        outer = (jnp.maximum(2.5 - distance, 0) ** 4 - 5 * jnp.maximum(1.5 - distance, 0) ** 4) / 24
+        return jnp.where(distance < 0.5, 115 / 192 - distance**2 * (0.625 - distance**2 / 4), outer)
+    if degree == 5:
+        outer = (jnp.maximum(3 - distance, 0) ** 5 - 6 * jnp.maximum(2 - distance, 0) ** 5) / 120
+        return jnp.where(distance < 1, 0.55 - distance**2 * (0.5 - distance**2 * (1 / 4 - distance / 12)), outer)
     return jnp.where(distance < 1, 2 / 3 - distance**2 * (1 - distance / 2), jnp.maximum(2 - distance, 0) ** 3 / 6)
 
 

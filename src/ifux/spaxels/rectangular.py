@@ -22,7 +22,7 @@ class RectangularSpaxels(AbstractSpaxels):
     centre: Float[Array, "2"] = eqx.field(converter=real, default=(0.0, 0.0))
     """Where the field is centred, to the (east, north) of the galaxy [arcsec]."""
     degree: Degree = eqx.field(static=True, default=3)
-    """0 nearest, 1 linear, 2 quadratic, 3 cubic."""
+    """0 nearest, 1 linear, 2 quadratic, 3 cubic, 4 quartic, 5 quintic."""
     position_angle: Float[Array, ""] = eqx.field(converter=real, default=0.0)
     """Of the axis y, north through east [degree]."""
     oversampling: tuple[int, int] = eqx.field(static=True, converter=pair, default=(1, 1), metadata=within(above=0))
