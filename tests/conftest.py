@@ -43,9 +43,13 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """What has been imported stays: the collector of garbage, which tracing keeps busy, need not look at it again."""
+    """What has been imported stays: the collector of garbage, which tracing keeps busy, need not look at it again.
+
+    Nor need it look at every program as it is traced: all of a module's goes when the module ends.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

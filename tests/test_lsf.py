@@ -40,7 +40,7 @@ from ifux import (
 from ifux.checks import coarse_library, cut_blur, error_between_nodes, held_widths, line_widths
 from ifux.config.build import module
 from ifux.influence.apertures import spectrum
-from ifux.numerics.convolve import blur_line, boxcar
+from ifux.numerics.convolve import blur_derivatives, blur_line, boxcar
 from ifux.typing import real
 
 FWHM = np.sqrt(8 * np.log(2))
@@ -226,7 +226,7 @@ def test_width_that_varies_threefold_is_that_of_every_place(double):
 def test_line_blur_of_a_derivative_is_the_derivative_of_the_blur(double, derivative):
     x, variance = np.arange(200.0) - 100, 9.0
     line = np.exp(-0.5 * x**2 / 4)
-    blurred = blur_line(real(line[None]), jnp.full(200, variance), derivative=derivative)[0]
+    ((blurred,),) = blur_derivatives(real(line[None]), jnp.full(200, variance), (derivative,))
     total = 4 + variance
     he = np.polynomial.hermite_e.hermeval(x / np.sqrt(total), [0] * derivative + [1])
     expected = (-1) ** derivative * he * np.exp(-0.5 * x**2 / total) * 2 / total ** (0.5 + derivative / 2)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.lsf.base import AbstractGaussianLSF, AbstractLSF
-from ifux.numerics.convolve import blur_line
+from ifux.numerics.convolve import blur_derivatives
 from ifux.typing import real
 
 
@@ -89,12 +89,15 @@ class GaussHermiteLSF(AbstractLSF):
         taken = self.lsf.taken(wave, fwhm[None, :] * stretch, wavelengths) / (rest.step * stretch) ** 2
         sigma = jnp.sqrt(variance + taken)[:, None, :]
         norm = 1 + math.sqrt(6) / 4 * self.h4
-        result = blur_line(spectra, variance)
-        for order, share in enumerate(
-            (-math.sqrt(3) * self.h3, math.sqrt(6) * self.h4, -2 / math.sqrt(3) * self.h3, math.sqrt(2 / 3) * self.h4),
-            1,
-        ):
-            result = result + (share / norm) * sigma**order * blur_line(spectra, variance, derivative=order)
+        result, *derivatives = blur_derivatives(spectra, variance, (0, 1, 2, 3, 4))
+        shares = (
+            -math.sqrt(3) * self.h3,
+            math.sqrt(6) * self.h4,
+            -2 / math.sqrt(3) * self.h3,
+            math.sqrt(2 / 3) * self.h4,
+        )
+        for order, (share, derivative) in enumerate(zip(shares, derivatives, strict=True), 1):
+            result = result + (share / norm) * sigma**order * derivative
         return result
 
     def broaden_elements(

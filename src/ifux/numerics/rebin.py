@@ -3,7 +3,6 @@
 import math
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int32
 
 from ifux.numerics.stencil import Stencil
@@ -12,19 +11,22 @@ from ifux.numerics.stencil import Stencil
 def spline_coefficients(lines: Float[Array, "line pixel"]) -> Float[Array, "line pixel"]:
     r"""Coefficients of the quadratic B-splines whose values in the middle of the pixels are given.
 
-    The inverse of the filter (1, 6, 1) / 8, whose response $\sqrt 2\,(2\sqrt 2 - 3)^{|k|}$ is cut where it has fallen
-    below 1e-8. The lines go on as their mirror image beyond the ends.
+    The inverse of the filter (1, 6, 1) / 8, whose response $\sqrt 2\,z^{|k|}$ with $z = 2\sqrt 2 - 3$ has 16 terms
+    to either side, which leave out 1e-11. They are a product of four short filters,
+    $\sum_{k < 16} z^k = \prod_{j < 4} (1 + z^{2^j})$. The lines go on as their mirror image beyond the ends.
 
     References: Unser, Aldroubi & Eden (1993), IEEE Trans. Signal Processing 41, 821.
     """
-    reach = min(11, lines.shape[1])
-    pole = 2 * math.sqrt(2) - 3
-    taps = np.asarray([math.sqrt(2) * pole ** abs(k) for k in range(-reach, reach + 1)])
-    mirrored = jnp.pad(lines, ((0, 0), (reach, reach)), mode="symmetric")
-    return sum(
-        (tap * mirrored[:, k : k + lines.shape[1]] for k, tap in enumerate((taps / taps.sum()).tolist())),
-        start=jnp.zeros_like(lines),
-    )
+    pixels, shifts = lines.shape[1], (8, 4, 2, 1)
+    left = sum(shifts)
+    result = jnp.pad(lines, ((0, 0), (left, left)), mode="symmetric")
+    for shift in shifts:
+        power = (2 * math.sqrt(2) - 3) ** shift
+        beside, left = power / (1 + power) ** 2, left - shift
+        size = pixels + 2 * left
+        sides = result[:, :size] + result[:, 2 * shift :]
+        result = (1 - 2 * beside) * result[:, shift : shift + size] + beside * sides
+    return result
 
 
 def step_response(distance: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -35,10 +35,11 @@ class InclinedOrientation(AbstractOrientation):
     def rotation(self) -> Float[Array, "3 3"]:
         """Major axis, intermediate axis and spin on the sky, times the alignment."""
         i, angle = self.inclination * DEGREE, self.position_angle * DEGREE
-        zero = jnp.zeros_like(i)
-        receding = jnp.stack([jnp.sin(angle), jnp.cos(angle), zero])
-        spin = jnp.stack([jnp.sin(i) * jnp.cos(angle), -jnp.sin(i) * jnp.sin(angle), -jnp.cos(i)])
-        between = jnp.stack([jnp.cos(i) * jnp.cos(angle), -jnp.cos(i) * jnp.sin(angle), jnp.sin(i)])
+        east, north, zero = jnp.sin(angle), jnp.cos(angle), jnp.zeros_like(i)
+        face, edge = jnp.cos(i), jnp.sin(i)
+        receding = jnp.stack([east, north, zero])
+        spin = jnp.stack([edge * north, -edge * east, -face])
+        between = jnp.stack([face * north, -face * east, edge])
         cos, sin = jnp.cos(self.azimuth * DEGREE), jnp.sin(self.azimuth * DEGREE)
         turn = jnp.stack([cos * receding + sin * between, cos * between - sin * receding, spin], axis=1)
         return jnp.matmul(turn, jax.lax.stop_gradient(self.axes), precision=jax.lax.Precision.HIGHEST)

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -167,13 +167,9 @@ class AbstractChromaticPSF(AbstractPSF):
         terms = (count for count in range(2, nodes or MOST) if not departs(count))
         return next(terms, 0 if nodes else MOST), nodes
 
-    def profiles(self) -> list[Brightness]:
-        """The profiles of the kernels."""
-        found = self.stretched(self.points())
-        return [
-            lambda east, north, s=found[term]: self.psf.brightness(east / s, north / s) / s**2
-            for term in range(self.points().size)
-        ]
+    def profile(self, stretch: Float[Array, ""]) -> Brightness:
+        """The profile at a stretch."""
+        return lambda east, north: self.psf.brightness(east / stretch, north / stretch) / stretch**2
 
     def sharpest(self) -> float:
         """That where it is stretched least."""
@@ -185,8 +181,12 @@ class AbstractChromaticPSF(AbstractPSF):
 
     def held(self, scene: Scene) -> Float[Array, ""]:
         """The least of the kernels' shares."""
-        return jnp.stack([held(profile, self.margin, scene) for profile in self.profiles()]).min()
+        return self.of_kernels(lambda profile: held(profile, self.margin, scene)).min()
 
     def blur(self, maps: Float[Array, "tall wide channel"], scene: Scene) -> Float[Array, "term y x channel"]:
         """The convolutions with the kernels."""
-        return blur_plane(maps, jnp.stack([sampled(profile, self.margin, scene) for profile in self.profiles()]))
+        return blur_plane(maps, self.of_kernels(lambda profile: sampled(profile, self.margin, scene)))
+
+    def of_kernels(self, function: Callable[[Brightness], Float[Array, "..."]]) -> Float[Array, "term ..."]:
+        """What a function makes of the profile of each kernel, by one program for all of them."""
+        return jax.lax.map(lambda stretch: function(self.profile(stretch)), self.stretched(self.points()))
