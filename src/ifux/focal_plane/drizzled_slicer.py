@@ -234,7 +234,7 @@ class DrizzledSlicer(AbstractFocalPlane):
         """
         grids = variance.reshape(*self.grid, -1)
         good = ~jnp.isnan(grids)
-        values, area = jnp.where(good, grids, 0), self.spaxel_over_element(scene) ** 2
+        values, area = jnp.where(good, grids, 0), self.spaxel_over_element(scene).astype(variance.dtype) ** 2
         found = []
         for first, last, wave in self.bands(wavelengths):
             drops, part = self.drops(scene, wave), cube[..., first:last]

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ifux.numerics.varying import alike
+
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
@@ -27,8 +29,9 @@ class Separable(eqx.Module):
     def gather(self, maps: Float[Array, "*term y x channel"]) -> Float[Array, "*term grid row column channel"]:
         """The values at the places."""
         maps = maps.swapaxes(-3, -2) if self.turned else maps
-        read = jnp.einsum("gcx,...yxk->...gyck", self.columns, maps, precision=HIGHEST)
-        return jnp.einsum("gry,...gyck->...grck", self.rows, read, precision=HIGHEST)
+        rows, columns = self.rows.astype(maps.dtype), self.columns.astype(maps.dtype)
+        read = jnp.einsum("gcx,...yxk->...gyck", columns, maps, precision=HIGHEST)
+        return jnp.einsum("gry,...gyck->...grck", rows, read, precision=HIGHEST)
 
     def scatter(self, grids: Float[Array, "grid row column channel"]) -> Float[Array, "y x channel"]:
         """The sums over the grids, one after the other: in the memory of one, backwards too."""
@@ -39,8 +42,9 @@ class Separable(eqx.Module):
             spread = jnp.einsum("cx,rck->rxk", columns, values, precision=HIGHEST)
             return field + jnp.einsum("ry,rxk->yxk", rows, spread, precision=HIGHEST), None
 
-        shape = self.rows.shape[2], self.columns.shape[2], grids.shape[3]
-        field, _ = jax.lax.scan(add, jnp.zeros(shape, grids.dtype), (self.rows, self.columns, grids))
+        given = self.rows.astype(grids.dtype), self.columns.astype(grids.dtype), grids
+        nothing = jnp.zeros((self.rows.shape[2], self.columns.shape[2], grids.shape[3]), grids.dtype)
+        field, _ = jax.lax.scan(add, alike(nothing, given), given)
         return field.swapaxes(0, 1) if self.turned else field
 
     def dense(self) -> Float[Array, "y x grid row column"]:
