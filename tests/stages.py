@@ -18,6 +18,7 @@ from ifux import (
     CoreHaloPSF,
     CosmologicalTarget,
     DoubleGaussianPSF,
+    DrizzledSlicer,
     EllipticalPSF,
     EulerOrientation,
     ExposureNoise,
@@ -235,6 +236,7 @@ PSFS = {
 }
 FOCAL_PLANES = {
     "slicer": Slicer,
+    "drizzled": lambda: DrizzledSlicer((7, 9), (0.47, 0.37), (0.8, 0.7), [[0, 0], [0.11, -0.17]], quarter_turns=(0, 1)),
 }
 LSFS = {
     "none": NoLSF,

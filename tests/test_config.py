@@ -106,6 +106,7 @@ MINIMAL = {
         "wavelengths": [4800.0, 6200.0],
         "stretches": [2.5, 2.4],
     },
+    ("focal_plane", "drizzled-slicer"): {"size": [4, 3], "pitch": [0.4, 0.4]},
     ("lsf", "gaussian"): {"fwhm": 3.0},
     ("lsf", "resolving-power"): {"resolving_power": 1600},
     ("lsf", "polynomial"): {"coefficients": [5.866e-8, -9.187e-4, 6.040]},

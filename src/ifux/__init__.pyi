@@ -29,6 +29,7 @@ from .focal_plane import Aperture as Aperture
 from .focal_plane import AtmosphericRefraction as AtmosphericRefraction
 from .focal_plane import Circle as Circle
 from .focal_plane import Drizzle as Drizzle
+from .focal_plane import DrizzledSlicer as DrizzledSlicer
 from .focal_plane import Ellipse as Ellipse
 from .focal_plane import FibreBundle as FibreBundle
 from .focal_plane import Hexagon as Hexagon

@@ -37,6 +37,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "focal_plane": {
         "slicer": focal_plane.Slicer,
+        "drizzled-slicer": focal_plane.drizzled_slicer,
         "aperture": focal_plane.Aperture,
         "fibre-bundle": focal_plane.fibre_bundle,
     },

@@ -2,6 +2,8 @@
 
 from ifux.focal_plane.aperture import Aperture as Aperture
 from ifux.focal_plane.base import AbstractFocalPlane as AbstractFocalPlane
+from ifux.focal_plane.drizzled_slicer import DrizzledSlicer as DrizzledSlicer
+from ifux.focal_plane.drizzled_slicer import drizzled_slicer as drizzled_slicer
 from ifux.focal_plane.fibre_bundle import FibreBundle as FibreBundle
 from ifux.focal_plane.footprints import AbstractFootprint as AbstractFootprint
 from ifux.focal_plane.footprints import Circle as Circle

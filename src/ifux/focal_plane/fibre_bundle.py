@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int32
 from ifux.focal_plane.base import AbstractFocalPlane, centres
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.base import AbstractReconstruction
-from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction
+from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction, bands, in_field
 from ifux.focal_plane.seen import cells_across, seen_by
 from ifux.grids import AbstractWavelengths
 from ifux.numerics.reading import splined
@@ -105,11 +105,8 @@ class FibreBundle(AbstractFocalPlane):
 
     def looking(self, scene: Scene, wave: Float[np.ndarray, " wave"]) -> Float[Array, "wave exposure fibre 2"]:
         """Where the light that elements collect at wavelengths [angstrom] comes from, east and north as positions."""
-        moved = self.refraction.displacement(wave).astype(self.positions.dtype)
-        sin, cos = jnp.sin(jnp.deg2rad(scene.position_angle)), jnp.cos(jnp.deg2rad(scene.position_angle))
-        east, north = moved[..., 0], moved[..., 1]
-        in_field = jnp.stack([east * cos - north * sin, north * cos + east * sin], axis=-1)
-        return self.places(scene)[None] - in_field[:, :, None, :]
+        moved = in_field(self.refraction.displacement(wave).astype(self.positions.dtype), scene)
+        return self.places(scene)[None] - moved[:, :, None, :]
 
     @property
     def of_spaxels(self) -> bool:
@@ -210,16 +207,7 @@ class FibreBundle(AbstractFocalPlane):
 
     def bands(self, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
         """Of every band that is combined with the same weights its first and last channel, and its wavelength."""
-        wave = wavelengths.centres()
-        if self.moves_at is None:
-            return [(0, wave.size, float(wave[0]))]
-        nodes = np.asarray(self.moves_at)
-        ends = np.searchsorted(wave, (nodes[1:] + nodes[:-1]) / 2).tolist()
-        return [
-            (first, last, float(node))
-            for first, last, node in zip([0, *ends], [*ends, wave.size], nodes, strict=True)
-            if last > first
-        ]
+        return bands(self.moves_at, wavelengths)
 
     def element_shape(self, scene: Scene) -> tuple[int, int]:
         """Exposures and fibres."""

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ifux.grids import AbstractWavelengths
 from ifux.grids.air import refractivity
+from ifux.scene import Scene
 from ifux.typing import AbstractLimited, real, within
 from ifux.units import ARCSEC
 
@@ -100,6 +102,27 @@ class AtmosphericRefraction(AbstractRefraction):
         """The formula above."""
         density = self.pressure / (273.15 + self.temperature) * STANDARD
         excess = refractivity(jnp.asarray(wave, self.reference.dtype)) - refractivity(self.reference)
-        raised = excess[:, None] * density * jnp.tan(jnp.deg2rad(self.zenith_distance)) / ARCSEC
+        raised = jnp.outer(excess * density, jnp.tan(jnp.deg2rad(self.zenith_distance))) / ARCSEC
         angle = jnp.deg2rad(self.parallactic_angle)
-        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)[None]
+
+
+def in_field(moved: Float[Array, "*place 2"], scene: Scene) -> Float[Array, "*place 2"]:
+    """A displacement on the sky, east and north as positions in the field, before it is turned."""
+    sin, cos = jnp.sin(jnp.deg2rad(scene.position_angle)), jnp.cos(jnp.deg2rad(scene.position_angle))
+    east, north = moved[..., 0], moved[..., 1]
+    return jnp.stack([east * cos - north * sin, north * cos + east * sin], axis=-1)
+
+
+def bands(moves_at: tuple[float, ...] | None, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
+    """Of every band in which elements are taken to look at one place its first and last channel, and its wavelength."""
+    wave = wavelengths.centres()
+    if moves_at is None:
+        return [(0, wave.size, float(wave[0]))]
+    nodes = np.asarray(moves_at)
+    ends = np.searchsorted(wave, (nodes[1:] + nodes[:-1]) / 2).tolist()
+    return [
+        (first, last, float(node))
+        for first, last, node in zip([0, *ends], [*ends, wave.size], nodes, strict=True)
+        if last > first
+    ]

@@ -14,8 +14,8 @@ from ifux.scene import Scene
 class Slicer(AbstractFocalPlane):
     """Spaxels that tile the field: each is an element, and collects all light that falls on it.
 
-    So do lenslets without gaps. That the slices of a detector are resampled to spaxels, and the noise of neighbours is
-    then alike, is left out.
+    So do lenslets without gaps. That the pixels of slices are resampled to spaxels, and the noise of neighbours is then
+    alike, is left out here: see `DrizzledSlicer`.
     """
 
     @property
