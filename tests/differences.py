@@ -14,7 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 import stages
 
-from ifux import FieldLSF, GridSSP, LowRankSSP, NoNoise, Observation, Particles, ScreenDust, Wavelengths, config
+from ifux import (
+    Drizzle,
+    FibreBundle,
+    FieldLSF,
+    GridSSP,
+    LowRankSSP,
+    NoNoise,
+    Observation,
+    Particles,
+    ScreenDust,
+    Wavelengths,
+    config,
+)
 from ifux.galaxies import DiscBulge
 from ifux.typing import real
 
@@ -236,7 +248,19 @@ def moved(tree, name, step):
 
 
 def small(observation, name, leaf):
-    """Steps for every number of a leaf that are small against what the cube is smooth over."""
+    """Steps for every number of a leaf that are small against what the cube is smooth over.
+
+    Shared areas of drops and spaxels have a kink wherever a corner meets a line along which they are integrated.
+    """
+    of_drops = drizzles(observation.telescope.focal_plane) and name.endswith(("pitch", "sides", *OF_BUNDLES))
+    return (0.02 if of_drops else 1.0) * smooth(observation, name, leaf)
+
+
+OF_BUNDLES = ("positions", "dithers", "drop", "across", "width", "height", "footprint.angle")
+
+
+def smooth(observation, name, leaf):
+    """The same, of what has no kinks."""
     telescope, last = observation.telescope, name.split(".")[-1]
     pitch = float(telescope.spaxels.sides.min())
     if name.endswith(ANGLES):
@@ -260,6 +284,11 @@ def small(observation, name, leaf):
         return np.full(leaf.shape, absolute[last])
     share = next((share for end, share in RELATIVE.items() if name.endswith(end)), 1e-3)
     return share * np.abs(leaf)
+
+
+def drizzles(plane) -> bool:
+    """Whether a cube is made of drops."""
+    return isinstance(plane, FibreBundle) and isinstance(plane.reconstruction, Drizzle)
 
 
 # --- comparison -------------------------------------------------------------------------------------------------------

@@ -74,9 +74,7 @@ class Aperture(AbstractFocalPlane):
         """With the squares; the noise of all spaxels is the same number."""
         return self.spread(self.covered(scene) ** 2, variance)
 
-    def spread(
-        self, shares: Float[Array, "y x"], spectrum: Float[Array, "one one wave"]
-    ) -> Float[Array, "y x wave"]:
+    def spread(self, shares: Float[Array, "y x"], spectrum: Float[Array, "one one wave"]) -> Float[Array, "y x wave"]:
         """A spectrum times what spaxels have of it; what is not a number has no part in any gradient."""
         known, shares = ~jnp.isnan(spectrum), shares.astype(spectrum.dtype)[..., None]
         return jnp.where((shares > 0) & known, shares * jnp.where(known, spectrum, 0), jnp.nan)
