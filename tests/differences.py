@@ -1,8 +1,9 @@
 """Gradients of the whole chain against finite differences: shared by the tests and `benchmarks/gradients.py`.
 
 The scalar is what a fit would use: the log-likelihood of data that are a fifth dimmer than the model where there is
-noise, else a random projection of the elements; where a cube is made of them, a random projection of it is added. Differences are central, with two steps and Richardson's extrapolation of
-them; what they cannot know is the rounding of the scalar over the step.
+noise, else a random projection of the elements; where a cube is made of them, a random projection of it is added.
+Differences are central, with two steps and Richardson's extrapolation of them; what they cannot know is the rounding of
+the scalar over the step.
 """
 
 import re

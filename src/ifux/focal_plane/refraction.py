@@ -54,7 +54,7 @@ class AtmosphericRefraction(AbstractRefraction):
 
     towards the zenith: blue light seems to come from higher up. The refractivity of air is in proportion to its
     density; that of water vapour is left out, which changes the difference by less than a hundredth. The telescope
-    guides on the reference wavelength. True to a hundredth up to 70 degrees from the zenith.
+    guides on the reference wavelength. True to a hundredth up to 65 degrees from the zenith.
 
     References: Filippenko (1982), PASP 94, 715; the refractivity is that of Ciddor (1996), Applied Optics 35, 1566.
     """
@@ -100,6 +100,6 @@ class AtmosphericRefraction(AbstractRefraction):
         """The formula above."""
         density = self.pressure / (273.15 + self.temperature) * STANDARD
         excess = refractivity(jnp.asarray(wave, self.reference.dtype)) - refractivity(self.reference)
-        raised = excess[:, None] * density * jnp.tan(jnp.deg2rad(self.zenith_distance)) / ARCSEC
+        raised = jnp.outer(excess * density, jnp.tan(jnp.deg2rad(self.zenith_distance))) / ARCSEC
         angle = jnp.deg2rad(self.parallactic_angle)
-        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)[None]
