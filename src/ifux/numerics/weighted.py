@@ -29,7 +29,7 @@ def weighted_means(
         factor: Here, where what is not a number cannot reach its gradient.
     """
     good = ~jnp.isnan(spectra)
-    missing = ~good.any(axis=0)
+    missing = ~good.any(axis=0, keepdims=True)
     values = jnp.where(good, spectra, 0)
 
     def over(total: Callable[[Float[Array, "x element"]], Float[Array, " x #wave"]]) -> Float[Array, "y x wave"]:
@@ -49,4 +49,4 @@ def weighted_means(
         return over(lambda shares: shares.sum(axis=1, keepdims=True))
 
     means = jax.lax.cond(jnp.any(~good & ~missing), of_some, of_all)
-    return jnp.where(missing, jnp.nan, means)
+    return jnp.where(missing[None], jnp.nan, means)
