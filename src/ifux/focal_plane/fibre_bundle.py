@@ -65,7 +65,12 @@ class FibreBundle(AbstractFocalPlane):
     def __check_init__(self):
         if self.positions.ndim < 2:
             return
+        if self.dithers.ndim < 2:
+            raise ValueError("FibreBundle.dithers must be one exposure or more, each of an offset east and north.")
         exposures, fibres = self.dithers.shape[-2], self.positions.shape[-2]
+        if self.refraction.exposures not in (1, exposures):
+            given = self.refraction.exposures
+            raise ValueError(f"FibreBundle.refraction is of {given} exposures, but there are {exposures} dithers.")
         for name, values, axis, count in (
             ("errors", self.errors, -2, exposures),
             ("throughput", self.throughput, -1, fibres),

@@ -27,6 +27,11 @@ class AbstractRefraction(AbstractLimited):
     def moves_at(self) -> tuple[float, ...] | None:
         """Wavelengths between which the displacement is straight enough [angstrom]; none where there is none."""
 
+    @property
+    @abstractmethod
+    def exposures(self) -> int:
+        """Of how many exposures it is; one is of all."""
+
     @abstractmethod
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """Of light at wavelengths [angstrom], east and north on the sky [arcsec]."""
@@ -40,6 +45,11 @@ class NoRefraction(AbstractRefraction):
     def moves_at(self) -> tuple[float, ...] | None:
         """None."""
         return None
+
+    @property
+    def exposures(self) -> int:
+        """All of them."""
+        return 1
 
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """None."""
@@ -95,6 +105,11 @@ class AtmosphericRefraction(AbstractRefraction):
     def moves_at(self) -> tuple[float, ...] | None:
         """Those wavelengths."""
         return self.wavelengths
+
+    @property
+    def exposures(self) -> int:
+        """As many as there are zenith distances."""
+        return self.zenith_distance.shape[-1] if self.zenith_distance.ndim else 1
 
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """The formula above."""
