@@ -50,7 +50,7 @@ from ifux import (
 from ifux.checks import coarse_channels, coarse_library, error_between_nodes
 from ifux.config.build import module, parameters
 from ifux.config.document import completed
-from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, INSIDE, KINDS
+from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
 from ifux.focal_plane import hexagonal
 from ifux.io import read_galaxy
 from ifux.sky import Curve, Sky
@@ -379,7 +379,7 @@ def test_every_argument_of_every_kind_has_a_type_that_is_checked(kind):
     for name, argument in parameters(kind).items():
         wanted = argument.type
         checkable = wanted in (int, float, bool, str) or hasattr(wanted, "dims") or hasattr(wanted, "__args__")
-        assert checkable or name in INSIDE, f"{kind.__qualname__}.{name}: {wanted}"
+        assert checkable or argument.is_stage(name), f"{kind.__qualname__}.{name}: {wanted}"
     assert not GIVEN & set(parameters(kind)) and set(parameters(kind)) <= set(inspect.signature(kind).parameters)
 
 

@@ -216,6 +216,17 @@ def test_single_precision_differs_by_rounding(name):
         assert np.allclose(single, double, rtol=0, atol=2e-5 * np.nanmax(np.abs(double)), equal_nan=True)
 
 
+@pytest.mark.parametrize("name", BUNDLES)
+def test_bundle_that_is_told_what_is_near_is_the_same(double, name):
+    """To rounding: what is left out has no light and no weight."""
+    plane = stages.FOCAL_PLANES[name]()
+    suited, maps, elements = plane.suited_to(scene()), cells(plane), spectra(plane)
+    assert suited.cells < 16 + 2 * plane.reach and suited.near <= elements.shape[0] * elements.shape[1]
+    assert np.allclose(sample(suited, maps), sample(plane, maps), rtol=1e-12, atol=0)
+    for way in (rebuild, rebuild_variance):
+        assert np.allclose(way(suited, elements), way(plane, elements), rtol=1e-12, atol=0, equal_nan=True)
+
+
 def test_throughput_and_errors_of_pointing_are_in_the_light_and_not_in_the_cube(double):
     plane = stages.fibres(broken=())
     plain = replace(plane, throughput=None, errors=None)
