@@ -411,7 +411,7 @@ def test_bundle_of_a_description_is_that_built_by_hand():
 
 
 def test_layouts_are_the_rules_of_their_surveys():
-    """Rings of a hexagon as dense as circles can be; every neighbour is a pitch away, and their number that of n rings."""
+    """Rings of a hexagon: every neighbour is a pitch away, and there are six of them but in the last ring."""
     for rings, count in ((0, 1), (2, 19), (5, 91), (10, 331)):
         places = hexagonal(rings, 2.5)
         assert places.shape == (count, 2) and np.allclose(places.mean(axis=0), 0, atol=1e-12)
@@ -563,8 +563,8 @@ WRONG = {
     BUNDLE % '"layout": {"kind": "table", "positions": [[0, 0], [1]]}': (
         "telescope.focal_plane.layout.positions: [1] is not a list of 2 numbers"
     ),
-    BUNDLE % '"layout": {"kind": "table", "positions": []}': "telescope.focal_plane.layout: table needs a fibre or more",
-    BUNDLE % '"layout": {"kind": "hexagonal", "rings": -1, "pitch": 2}': "telescope.focal_plane.layout.rings: -1 is below",
+    BUNDLE % '"layout": {"kind": "table", "positions": []}': "telescope.focal_plane.layout: table needs a fibre",
+    BUNDLE % '"layout": {"kind": "hexagonal", "rings": -1, "pitch": 2}': "telescope.focal_plane.layout.rings: -1 is",
     BUNDLE % '"layout": {"kind": "hexagonal", "rings": 1, "pitch": 0}': (
         "telescope.focal_plane.layout.pitch: 0 is not greater than zero"
     ),
