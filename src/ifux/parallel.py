@@ -120,9 +120,10 @@ def contract(
 ) -> Float[Array, "*element wave"]:
     """The noiseless elements of a population-kinematic distribution; `blur` and `occupied` as in `Telescope.observe`.
 
-    Split over the devices by wavelength; by x, if they divide the columns (or the fibres, if elements are fibres), where
-    they do not divide the channels evenly or a channel sees few of the terms of the PSF: split by wavelength, devices have one program, which contracts every
-    channel with all terms. If they divide neither, it is whole on every device.
+    Split over the devices by wavelength; by x, if they divide the columns, where they do not divide the channels evenly
+    or a channel sees few of the terms of the PSF: split by wavelength, devices have one program, which contracts every
+    channel with all terms. If they divide neither, it is whole on every device. Elements that are fibres have these in
+    place of columns.
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
