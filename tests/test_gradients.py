@@ -78,7 +78,8 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of residuals
     differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its widths are
     second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur
-    the lines: 3e-3.
+    the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but for what the
+    cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
@@ -86,8 +87,10 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     for name, error in in_single(observation).items():
         narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*angles, *sharp, "lsf.lsf.fwhm"))
         narrow |= ".noise." in name
+        cancels = not observation.telescope.focal_plane.of_spaxels and name.endswith(("spaxels.pitch", "spaxels.sides"))
         of_place = isinstance(observation.telescope.lsf, FieldLSF) and ".lsf." in name
-        allowed = 3e-3 if of_place or name.endswith(VELOCITIES) else 5e-4 if narrow else 2e-4
+        rough = of_place or cancels or name.endswith(VELOCITIES)
+        allowed = 3e-3 if rough else 5e-4 if narrow else 2e-4
         assert error <= allowed, name
 
 
@@ -99,8 +102,7 @@ def test_table_of_errors_has_every_leaf_and_every_variant():
     assert rows == Counter(name for names in leaves.values() for name in names)
     assert set(rows) == set().union(*(leaves[variant] for variant in TESTED))
     for variant, hand in dealt().items():
-        words = [f"{family(base)} {name}" for base, name in hand.items()]
-        del words[[*hand].index("AbstractCurve")]  # in a screen of dust
+        words = [f"{family(base)} {name}" for base, name in hand.items() if base not in stages.INSIDE]
         assert f"- {variant}: {', '.join(words)}." in text
 
 
@@ -190,9 +192,9 @@ def test_gradients_are_finite_for_stars_at_the_edge_of_everything(double, varian
     place = np.stack([columns[0] * pitch + centre[0], columns[1] * pitch + centre[1], zeros], axis=1) / scale
     motion = np.stack([zeros, zeros, columns[2]], axis=1)
     observation = Observation(telescope, Particles(place @ rotation, motion @ rotation, *columns[3:]))
-    data, projection = setting(observation)
+    data, projections = setting(observation)
     with jax.enable_x64(False):
-        gradient, size = slope_in_single(single(observation), single(data), single(projection))
+        gradient, size = slope_in_single(single(observation), single(data), single(projections))
     assert np.isfinite(size) and size > 0
     for name, leaf in named(gradient).items():
         assert leaf.dtype == np.float32 and np.all(np.isfinite(leaf)), name

@@ -70,7 +70,12 @@ class FibreBundle(AbstractFocalPlane):
     def __check_init__(self):
         if self.positions.ndim < 2:
             return
+        if self.dithers.ndim < 2:
+            raise ValueError("FibreBundle.dithers must be one exposure or more, each of an offset east and north.")
         exposures, fibres = self.dithers.shape[-2], self.positions.shape[-2]
+        if self.refraction.exposures not in (1, exposures):
+            given = self.refraction.exposures
+            raise ValueError(f"FibreBundle.refraction is of {given} exposures, but there are {exposures} dithers.")
         for name, values, axis, count in (
             ("errors", self.errors, -2, exposures),
             ("throughput", self.throughput, -1, fibres),
@@ -126,7 +131,7 @@ class FibreBundle(AbstractFocalPlane):
         ) -> Float[Array, "term exposure fibre channel"]:
             places = places if self.errors is None else places + self.errors[:, None, :]
             found = seen_by(self.footprint, self.nodes, places.reshape(-1, 2), splines, scene, self.cells)
-            return found.reshape(-1, *shape, maps.shape[3]) * throughput[:, None]
+            return found.reshape(-1, *shape, maps.shape[3]) * throughput[None, None, :, None]
 
         if self.moves_at is None or seen_at is None:
             return collected(self.places(scene), splines)
@@ -156,12 +161,12 @@ class FibreBundle(AbstractFocalPlane):
     ) -> Float[Array, "y x wave"]:
         """The weighted means with a power of the weights and of the areas, band by band."""
         flat, found = elements.reshape(-1, elements.shape[-1]), []
+        area = power(jnp.prod(scene.pitch) / self.footprint.area()).astype(flat.dtype)
         for first, last, wave in self.bands(wavelengths):
             looking = self.looking(scene, np.array([wave]))[0].reshape(-1, 2)
             weights = partial(self.weights, looking=looking, scene=scene)
-            found.append(weighted_means(weights, centres(scene)[1], flat[:, first:last], power))
-        area = jnp.prod(scene.pitch) / self.footprint.area()
-        return power(area).astype(flat.dtype) * jnp.concatenate(found, axis=-1)
+            found.append(weighted_means(weights, centres(scene)[1], flat[:, first:last], power, area))
+        return jnp.concatenate(found, axis=-1)
 
     def weights(
         self, north: Float[Array, ""], looking: Float[Array, "element 2"], scene: Scene
@@ -174,7 +179,8 @@ class FibreBundle(AbstractFocalPlane):
         across = places[None, :, 0] - east[:, None]
         up = jnp.broadcast_to(places[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
-        return weights * jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds"), which
+        working = jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds")
+        return weights * working[None, :], which
 
     def suited_to(self, scene: Scene) -> "FibreBundle":
         """The same, told how few cells a fibre touches and how few elements are next to a row of spaxels. On the host.

@@ -29,6 +29,11 @@ class AbstractRefraction(AbstractLimited):
     def moves_at(self) -> tuple[float, ...] | None:
         """Wavelengths between which the displacement is straight enough [angstrom]; none where there is none."""
 
+    @property
+    @abstractmethod
+    def exposures(self) -> int:
+        """Of how many exposures it is; one is of all."""
+
     @abstractmethod
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """Of light at wavelengths [angstrom], east and north on the sky [arcsec]."""
@@ -43,6 +48,11 @@ class NoRefraction(AbstractRefraction):
         """None."""
         return None
 
+    @property
+    def exposures(self) -> int:
+        """All of them."""
+        return 1
+
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """None."""
         return jnp.zeros((wave.size, 1, 2))
@@ -56,7 +66,7 @@ class AtmosphericRefraction(AbstractRefraction):
 
     towards the zenith: blue light seems to come from higher up. The refractivity of air is in proportion to its
     density; that of water vapour is left out, which changes the difference by less than a hundredth. The telescope
-    guides on the reference wavelength. True to a hundredth up to 70 degrees from the zenith.
+    guides on the reference wavelength. True to a hundredth up to 65 degrees from the zenith.
 
     References: Filippenko (1982), PASP 94, 715; the refractivity is that of Ciddor (1996), Applied Optics 35, 1566.
     """
@@ -97,6 +107,11 @@ class AtmosphericRefraction(AbstractRefraction):
     def moves_at(self) -> tuple[float, ...] | None:
         """Those wavelengths."""
         return self.wavelengths
+
+    @property
+    def exposures(self) -> int:
+        """As many as there are zenith distances."""
+        return self.zenith_distance.shape[-1] if self.zenith_distance.ndim else 1
 
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """The formula above."""

@@ -36,7 +36,7 @@ def seen_by(
     """
     _, tall, wide, _ = splines.shape
     points, shares = footprint.quadrature(nodes)
-    at = in_cells(places[:, None, :] + points, scene, (tall, wide))
+    at = in_cells(places[:, None, :] + points[None], scene, (tall, wide))
     shares = shares * footprint.area() / jnp.prod(scene.sides)
     if cells is None:
         return read_everywhere(splines, at[..., 0], at[..., 1], shares)

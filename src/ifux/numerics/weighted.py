@@ -14,8 +14,9 @@ def weighted_means(
     rows: Float[Array, " y"],
     spectra: Float[Array, "element wave"],
     power: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    factor: Float[Array, ""],
 ) -> Float[Array, "y x wave"]:
-    """The sums over elements with a power of their weights, over that power of the sums of the weights.
+    """The sums over elements with a power of their weights, over that power of the sums of the weights, and a factor.
 
     Row by row: no more weights are held, nor kept for the gradient. An element that is not a number in a channel has no
     weight there. Where no element has any the mean is not a number, and has no part in a gradient.
@@ -25,9 +26,10 @@ def weighted_means(
         rows: What it is asked for, one by one.
         spectra: Of the elements.
         power: One for means, two for the variance of means of what is independent.
+        factor: Here, where what is not a number cannot reach its gradient.
     """
     good = ~jnp.isnan(spectra)
-    missing = ~good.any(axis=0)
+    missing = ~good.any(axis=0, keepdims=True)
     values = jnp.where(good, spectra, 0)
 
     def over(
@@ -38,7 +40,7 @@ def weighted_means(
             found, which = weights(at)
             shares = found.astype(values.dtype)
             divisor = total(shares, which)
-            summed = jnp.matmul(power(shares), values[which], precision=HIGHEST)
+            summed = factor * jnp.matmul(power(shares), values[which], precision=HIGHEST)
             return jnp.where(divisor > 0, summed / power(jnp.where(divisor > 0, divisor, 1)), jnp.nan)
 
         return jax.lax.map(row, rows)
@@ -51,4 +53,4 @@ def weighted_means(
         return over(lambda shares, which: shares.sum(axis=1, keepdims=True))
 
     means = jax.lax.cond(jnp.any(~good & ~missing), of_some, of_all)
-    return jnp.where(missing, jnp.nan, means)
+    return jnp.where(missing[None], jnp.nan, means)
