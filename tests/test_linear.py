@@ -62,7 +62,7 @@ def test_adjoint_is_exact_for_every_stage(double, family, name):
     assert dot_product_error(operator) < 1e-12
 
 
-@pytest.mark.parametrize("preset", ["califa-v500", "manga", "muse-nfm", "muse-wfm", "sami-red"])
+@pytest.mark.parametrize("preset", ["califa-v500-cube", "manga-cube", "muse-nfm", "muse-wfm", "sami-red-cube"])
 def test_adjoint_is_exact_for_instruments(double, preset):
     """The PSF, the LSF and the sampling are the preset's; the field is cut to 6 x 5 spaxels, the wavelengths to 100."""
     described = instruments.load(preset)["telescope"]

@@ -214,13 +214,13 @@ SMALL = {
     "orientation": {"kind": "inclined", "inclination": 60.0},
     "arms": {
         "blue": {
-            "instrument": "sami-blue",
+            "instrument": "sami-blue-cube",
             "wavelengths": {"start": 4800.0, "step": 4.0, "size": 30, "medium": "air"},
             "psf": {"fwhm": 6.0},
             "lsf": {"fwhm": 10.0},
         },
         "red": {
-            "instrument": "sami-red",
+            "instrument": "sami-red-cube",
             "wavelengths": {"start": 6300.0, "step": 2.0, "size": 40, "medium": "air"},
             "psf": {"fwhm": 4.0},
             "lsf": {"fwhm": 7.0},

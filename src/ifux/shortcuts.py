@@ -16,7 +16,7 @@ from ifux.checks import look, lost_light
 from ifux.compute import Choices
 from ifux.config.arms import OWN, resolved_arm, seed_of, with_common_cells
 from ifux.config.build import check_keys, check_seed, module
-from ifux.config.cells import with_cells
+from ifux.config.cells import read_from, with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
 from ifux.exposure import masked
@@ -91,7 +91,11 @@ def instrument(
             telescope = dataclasses.replace(telescope, wavelengths=masked(telescope.wavelengths, telescope.noise))
         cells = given[arm]["telescope"].get("spaxels", {}).get("oversampling")
         if "psf" in modules[arm] and "spaxels" not in modules[arm] and cells is None:
-            telescope = eqx.tree_at(lambda t: t.spaxels, telescope, with_cells(telescope.spaxels, telescope.psf))
+            spaxels = with_cells(telescope.spaxels, telescope.psf, telescope.focal_plane)
+            telescope = dataclasses.replace(telescope, spaxels=spaxels)
+        if {"psf", "spaxels"} & modules[arm].keys() and "focal_plane" not in modules[arm]:
+            found = read_from(telescope.focal_plane, telescope.spaxels)
+            telescope = dataclasses.replace(telescope, focal_plane=dataclasses.replace(telescope.focal_plane, **found))
         telescopes[arm] = telescope
     return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
 

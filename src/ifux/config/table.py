@@ -67,6 +67,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "layout": {
         "hexagonal": focal_plane.hexagonal,
         "rectangular": focal_plane.rectangular,
+        "rows": focal_plane.rows,
         "table": focal_plane.table,
     },
     "footprint": {
@@ -97,6 +98,7 @@ FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
     "spaxels": {"oversampling"},
     "psf": {"reach", "band", "terms", "nodes", "coarse"},
+    "focal_plane": {"reach", "nodes"},
 }
 """Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""
 
