@@ -126,7 +126,8 @@ def contract(
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
-    columns, on_weights = telescope.spaxels.shape[1], (blur or telescope.cheaper_to_blur) == "weights"
+    columns = telescope.focal_plane.element_shape(telescope.spaxels.scene)[1]
+    on_weights = (blur or telescope.cheaper_to_blur) == "weights"
     local = on_weights and len(telescope.terms(weights.dtype)[1]) > 1
     axis = 1 if (local or telescope.wavelengths.size % mesh.size) and columns % mesh.size == 0 else 2
     # A split by wavelength needs all maps on every device. Left to itself, XLA may add up cubes instead.

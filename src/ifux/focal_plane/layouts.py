@@ -35,9 +35,9 @@ def rectangular(columns: int, rows: int, pitch: float) -> Float[np.ndarray, "fib
     return pitch * np.stack([east.ravel(), north.ravel()], axis=1)
 
 
-def rows(counts: tuple[int, ...], pitch: float, spacing: float, shift: float = 0.0, angle: float = 0.0) -> Float[
-    np.ndarray, "fibre 2"
-]:
+def rows(
+    counts: tuple[int, ...], pitch: float, spacing: float, shift: float = 0.0, angle: float = 0.0
+) -> Float[np.ndarray, "fibre 2"]:
     """Fibres in rows, the first in the north, each from east to west and in the middle.
 
     Args:

@@ -56,11 +56,15 @@ def alike(found: dict) -> dict:
     base, own = load(str(found["like"])), {key: value for key, value in found.items() if key != "like"}
     telescope = overlaid(base.get("telescope", {}), own.get("telescope", {}))
     kept = [path for path in base.get("assumed", []) if path not in own.get("sources", {})]
-    return base | own | {
-        "telescope": telescope,
-        "sources": {**base.get("sources", {}), **own.get("sources", {})},
-        "assumed": sorted({*kept, *own.get("assumed", [])}),
-    }
+    return (
+        base
+        | own
+        | {
+            "telescope": telescope,
+            "sources": {**base.get("sources", {}), **own.get("sources", {})},
+            "assumed": sorted({*kept, *own.get("assumed", [])}),
+        }
+    )
 
 
 def overlaid(base: dict, changes: dict) -> dict:
