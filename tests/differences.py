@@ -1,7 +1,7 @@
 """Gradients of the whole chain against finite differences: shared by the tests and `benchmarks/gradients.py`.
 
 The scalar is what a fit would use: the log-likelihood of data that are a fifth dimmer than the model where there is
-noise, else a random projection of the cube. Differences are central, with two steps and Richardson's extrapolation of
+noise, else a random projection of the elements; where a cube is made of them, a random projection of it is added. Differences are central, with two steps and Richardson's extrapolation of
 them; what they cannot know is the rounding of the scalar over the step.
 """
 
@@ -14,7 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 import stages
 
-from ifux import GridSSP, LowRankSSP, NoNoise, Observation, Particles, ScreenDust, Wavelengths, config
+from ifux import (
+    Drizzle,
+    FibreBundle,
+    FieldLSF,
+    GridSSP,
+    LowRankSSP,
+    NoNoise,
+    Observation,
+    Particles,
+    ScreenDust,
+    Wavelengths,
+    config,
+)
 from ifux.galaxies import DiscBulge
 from ifux.typing import real
 
@@ -22,7 +34,7 @@ CONSTANT = ("axes", "uniform", "normal")
 """Leaves whose gradient is stopped on purpose."""
 
 ANGLES = ("inclination", "azimuth", "position_angle", "orientation.alpha", "orientation.beta", "orientation.gamma")
-RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3}
+RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3, "refraction.reference": 1e-4}
 """Steps as a share of the value where a thousandth of it is too small or too large to differentiate well."""
 
 
@@ -43,9 +55,12 @@ def family(base: str) -> str:
 
 def members(hand: dict[str, str]) -> Observation:
     """A small telescope of some members of the families, before stars that stand away from every kink."""
-    built = {base: stages.FAMILIES[base][name]() for base, name in hand.items()}
-    built.pop("AbstractCurve")  # each of them is in a screen of dust
-    telescope = stages.telescope(**{family(base): stage for base, stage in built.items()})
+    made = {base: stages.FAMILIES[base][name] for base, name in hand.items() if base not in stages.INSIDE}
+    built = {family(base): make() for base, make in made.items()}
+    if isinstance(built["lsf"], FieldLSF):
+        shape = built["focal_plane"].element_shape(built["spaxels"].scene)
+        built["lsf"] = made["AbstractLSF"](shape)
+    telescope = stages.telescope(**built)
     return Observation(telescope, generic(telescope))
 
 
@@ -151,19 +166,32 @@ def scale(telescope) -> float:
 # --- the scalar -------------------------------------------------------------------------------------------------------
 
 
-def scalar(observation, data, projection):
-    """The scalar; how large the numbers are that it is a sum of, the cube and its variance."""
-    cube, noise = observation(), observation.telescope.noise
+def scalar(observation, data, projections):
+    """The scalar; how large the numbers are that it is a sum of, the elements and their variance."""
+    telescope, (of_elements, of_cube) = observation.telescope, projections
+    elements, noise = telescope.expose(observation.galaxy), telescope.noise
     if isinstance(noise, NoNoise):
-        return jnp.vdot(projection, cube), (jnp.vdot(jnp.abs(projection), jnp.abs(cube)), cube, jnp.zeros_like(cube))
-    variance = jax.lax.stop_gradient(noise.variance(cube))
-    size = jnp.sum(((data - cube) ** 2 + jnp.abs(cube * (data - cube))) / variance)
-    return noise.log_prob(data, cube), (size, cube, variance)
+        found, size = projected(of_elements, elements)
+        variance = jnp.zeros_like(elements)
+    else:
+        variance = jax.lax.stop_gradient(noise.variance(elements))
+        found = noise.log_prob(data, elements)
+        size = jnp.sum(((data - elements) ** 2 + jnp.abs(elements * (data - elements))) / variance)
+    if not telescope.focal_plane.of_spaxels:
+        added, more = projected(of_cube, telescope.rebuild(elements))
+        found, size = found + added, size + more
+    return found, (size, elements, variance)
 
 
-def graded(observation, data, projection):
+def projected(projection, values):
+    """The sum of what is a number, with factors; and that of the absolute values."""
+    values = jnp.where(jnp.isnan(values), 0, values)
+    return jnp.vdot(projection, values), jnp.vdot(jnp.abs(projection), jnp.abs(values))
+
+
+def graded(observation, data, projections):
     """The gradient of the scalar, and how large the numbers are that it is a sum of."""
-    gradient, (size, _, _) = eqx.filter_grad(scalar, has_aux=True)(observation, data, projection)
+    gradient, (size, _, _) = eqx.filter_grad(scalar, has_aux=True)(observation, data, projections)
     return gradient, size
 
 
@@ -180,13 +208,18 @@ slope_in_single = eqx.filter_jit(graded)
 
 
 def setting(observation, seed=4):
-    """Data, where there is noise, and a projection of the cube."""
+    """Data, where there is noise, and projections of the elements and of the cube."""
     rng, telescope = np.random.default_rng(seed), observation.telescope
-    projection = real(rng.normal(size=(*telescope.spaxels.shape, telescope.wavelengths.size)))
+    channels, plane = telescope.wavelengths.size, telescope.focal_plane
+    of_cube = real(rng.normal(size=(*telescope.spaxels.shape, channels)))
+    of_elements = of_cube
+    if not plane.of_spaxels:
+        of_elements = real(rng.normal(size=(*plane.element_shape(telescope.spaxels.scene), channels)))
+    projections = of_elements, of_cube
     if isinstance(telescope.noise, NoNoise):
-        return None, projection
-    _, (_, cube, variance) = value(observation, jnp.zeros_like(projection), projection)
-    return 0.8 * cube + jnp.sqrt(variance) * projection, projection
+        return None, projections
+    _, (_, elements, variance) = value(observation, jnp.zeros_like(of_elements), projections)
+    return 0.8 * elements + jnp.sqrt(variance) * of_elements, projections
 
 
 def single(tree):
@@ -217,7 +250,19 @@ def moved(tree, name, step):
 
 
 def small(observation, name, leaf):
-    """Steps for every number of a leaf that are small against what the cube is smooth over."""
+    """Steps for every number of a leaf that are small against what the cube is smooth over.
+
+    Shared areas of drops and spaxels have a kink wherever a corner meets a line along which they are integrated.
+    """
+    of_drops = drizzles(observation.telescope.focal_plane) and name.endswith(("pitch", "sides", *OF_BUNDLES))
+    return (0.02 if of_drops else 1.0) * smooth(observation, name, leaf)
+
+
+OF_BUNDLES = ("positions", "dithers", "drop", "across", "width", "height", "footprint.angle")
+
+
+def smooth(observation, name, leaf):
+    """The same, of what has no kinks."""
     telescope, last = observation.telescope, name.split(".")[-1]
     pitch = float(telescope.spaxels.sides.min())
     if name.endswith(ANGLES):
@@ -241,6 +286,11 @@ def small(observation, name, leaf):
         return np.full(leaf.shape, absolute[last])
     share = next((share for end, share in RELATIVE.items() if name.endswith(end)), 1e-3)
     return share * np.abs(leaf)
+
+
+def drizzles(plane) -> bool:
+    """Whether a cube is made of drops."""
+    return isinstance(plane, FibreBundle) and isinstance(plane.reconstruction, Drizzle)
 
 
 # --- comparison -------------------------------------------------------------------------------------------------------
@@ -294,8 +344,8 @@ def directions(leaf, steps, exact, rng):
 
 def compared(observation) -> list[Comparison]:
     """Every leaf beside its differences, derivatives counted in steps. Those that are stopped on purpose are zero."""
-    data, projection = setting(observation)
-    gradient, size = slope(observation, data, projection)
+    data, projections = setting(observation)
+    gradient, size = slope(observation, data, projections)
     gradients, rounding = named(gradient), 10 * np.finfo(np.float64).eps * float(size)
     rng, found = np.random.default_rng(9), []
     for name, leaf in named(observation).items():
@@ -307,7 +357,7 @@ def compared(observation) -> list[Comparison]:
         steps = np.broadcast_to(small(observation, name, leaf), leaf.shape)
         for words, direction, norm in directions(leaf, steps, exact, rng):
             wide, narrow = (
-                sum(sign * float(value(moved(observation, name, sign * h * direction), data, projection)[0])
+                sum(sign * float(value(moved(observation, name, sign * h * direction), data, projections)[0])
                     for sign in (1, -1)) / (2 * h)
                 for h in (1.0, 0.5)
             )  # fmt: skip
@@ -315,7 +365,7 @@ def compared(observation) -> list[Comparison]:
     return found
 
 
-def in_single(observation, projections=4) -> dict[str, float]:
+def in_single(observation, scalars=4) -> dict[str, float]:
     """Largest error of every leaf's gradient in single precision, over its largest number in double precision.
 
     Of several scalars at once: the derivative of one of them by a single number may vanish by chance. What vanishes in
@@ -323,13 +373,13 @@ def in_single(observation, projections=4) -> dict[str, float]:
     with the numbers that the scalar is a sum of.
     """
     exact, found, sizes = [], [], []
-    for seed in range(projections):
-        data, projection = setting(observation, seed)
-        gradient, size = slope(observation, data, projection)
+    for seed in range(scalars):
+        data, projections = setting(observation, seed)
+        gradient, size = slope(observation, data, projections)
         exact.append(named(gradient))
         sizes.append(float(size))
         with jax.enable_x64(False):
-            found.append(named(slope_in_single(single(observation), single(data), single(projection))[0]))
+            found.append(named(slope_in_single(single(observation), single(data), single(projections))[0]))
     errors = {}
     for name in exact[0]:
         truth, rough = (np.stack([np.asarray(leaves[name], np.float64) for leaves in ones]) for ones in (exact, found))

@@ -3,9 +3,13 @@
 Each entry makes its example when it is called, in the precision of the test that calls it.
 """
 
+import math
+
 import numpy as np
 
 from ifux import (
+    Aperture,
+    AtmosphericRefraction,
     BadPixelNoise,
     BoxcarLSF,
     CalzettiCurve,
@@ -13,20 +17,25 @@ from ifux import (
     ChromaticPolynomialPSF,
     ChromaticPSF,
     ChromaticTablePSF,
+    Circle,
     CoarseHaloPSF,
     ConstantNoise,
     CoreHaloPSF,
     CosmologicalTarget,
     DoubleGaussianPSF,
+    Drizzle,
+    Ellipse,
     EllipticalPSF,
     EulerOrientation,
     ExposureNoise,
+    FibreBundle,
     FieldLSF,
     FixedTarget,
     GaussHermiteLSF,
     GaussianLSF,
     GaussianPSF,
     GridSSP,
+    Hexagon,
     ImagePSF,
     InclinedOrientation,
     LogWavelengths,
@@ -37,15 +46,19 @@ from ifux import (
     NoLSF,
     NoNoise,
     NoPSF,
+    NoRefraction,
     Particles,
     PoissonNoise,
     PolynomialLSF,
+    Rectangle,
     RectangularSpaxels,
     ResolvingPowerLSF,
     ScaledNoise,
     Scene,
     ScreenDust,
+    Shepard,
     Slicer,
+    Soft,
     SquareSpaxels,
     SSPLibrary,
     TableLSF,
@@ -57,6 +70,7 @@ from ifux import (
     Wavelengths,
     real,
 )
+from ifux.focal_plane import hexagonal, rectangular
 
 REST = Wavelengths(4700.0, 1.0, 240, "air")
 """Pixels of the small library."""
@@ -233,8 +247,55 @@ PSFS = {
         (4840.0, 4930.0, 4990.0),
     ),
 }
+FOOTPRINTS = {
+    "circle": lambda: Circle(1.1),
+    "ellipse": lambda: Ellipse(1.4, 0.9, 25.0),
+    "rectangle": lambda: Rectangle(1.1, 0.7, 20.0),
+    "hexagon": lambda: Hexagon(1.0, 10.0),
+    "soft": lambda: Soft(Ellipse(1.4, 0.9, 25.0), 0.15),
+}
+RECONSTRUCTIONS = {
+    "Shepard": lambda: Shepard(0.45, 1.1),
+    "drizzle": lambda: Drizzle(0.8),
+}
+REFRACTIONS = {
+    "none": NoRefraction,
+    "atmospheric": lambda: AtmosphericRefraction(
+        (50.0, 56.0), (20.0, 65.0), 5300.0, 1000.0, 12.0, wavelengths=(4830.0, 4910.0, 4990.0)
+    ),
+}
+
+
+def fibres(**given):
+    """A dithered bundle with all that a bundle may have, on the small field."""
+    return FibreBundle(
+        **{
+            "positions": hexagonal(1, 1.15, 11.0),
+            "footprint": FOOTPRINTS["circle"](),
+            "reconstruction": RECONSTRUCTIONS["Shepard"](),
+            "dithers": ((-0.31, 0.17), (0.29, -0.22)),
+            "errors": ((0.04, -0.03), (-0.02, 0.05)),
+            "throughput": (1.0, 0.9, 1.05, 0.97, 1.1, 0.95, 1.02),
+            "refraction": REFRACTIONS["atmospheric"](),
+            "broken": (5,),
+        }
+        | given
+    )
+
+
 FOCAL_PLANES = {
     "slicer": Slicer,
+    "aperture": lambda: Aperture(FOOTPRINTS["soft"](), (0.13, -0.21)),
+    "fibres": fibres,
+    "hexagons": lambda: FibreBundle(
+        hexagonal(1, 1.0), FOOTPRINTS["hexagon"](), RECONSTRUCTIONS["drizzle"](), ((0.03, 0.02), (0.41, -0.33))
+    ),
+    "lenslets": lambda: FibreBundle(
+        rectangular(3, 3, 0.95), FOOTPRINTS["rectangle"](), RECONSTRUCTIONS["drizzle"](), ((0.07, -0.05),)
+    ),
+    "slits": lambda: FibreBundle(
+        rectangular(2, 3, 1.05), FOOTPRINTS["ellipse"](), RECONSTRUCTIONS["Shepard"](), ((0.07, -0.05),)
+    ),
 }
 LSFS = {
     "none": NoLSF,
@@ -244,7 +305,9 @@ LSFS = {
     "table": lambda: TableLSF([4700.0, 4907.3, 5000.0], [3.5, 3.0, 3.2]),
     "Gauss-Hermite": lambda: GaussHermiteLSF(GaussianLSF(3.2), 0.05, 0.06),
     "boxcar": lambda: BoxcarLSF(7.0),
-    "of place": lambda: FieldLSF.of(ResolvingPowerLSF(1500.0), np.linspace(1.01, 1.25, 72).reshape(8, 9)),
+    "of place": lambda shape=(8, 9): FieldLSF.of(
+        ResolvingPowerLSF(1500.0), np.linspace(1.01, 1.25, math.prod(shape)).reshape(shape)
+    ),
 }
 NOISES = {
     "none": NoNoise,
@@ -275,4 +338,9 @@ FAMILIES = {
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,
     "AbstractWavelengths": WAVELENGTHS,
+    "AbstractFootprint": FOOTPRINTS,
+    "AbstractReconstruction": RECONSTRUCTIONS,
+    "AbstractRefraction": REFRACTIONS,
 }
+INSIDE = ("AbstractCurve", "AbstractFootprint", "AbstractReconstruction", "AbstractRefraction")
+"""Families whose members stand inside those of others, and all of them somewhere in the lists above."""

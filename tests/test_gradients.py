@@ -99,8 +99,7 @@ def test_table_of_errors_has_every_leaf_and_every_variant():
     assert rows == Counter(name for names in leaves.values() for name in names)
     assert set(rows) == set().union(*(leaves[variant] for variant in TESTED))
     for variant, hand in dealt().items():
-        words = [f"{family(base)} {name}" for base, name in hand.items()]
-        del words[[*hand].index("AbstractCurve")]  # in a screen of dust
+        words = [f"{family(base)} {name}" for base, name in hand.items() if base not in stages.INSIDE]
         assert f"- {variant}: {', '.join(words)}." in text
 
 
@@ -190,9 +189,9 @@ def test_gradients_are_finite_for_stars_at_the_edge_of_everything(double, varian
     place = np.stack([columns[0] * pitch + centre[0], columns[1] * pitch + centre[1], zeros], axis=1) / scale
     motion = np.stack([zeros, zeros, columns[2]], axis=1)
     observation = Observation(telescope, Particles(place @ rotation, motion @ rotation, *columns[3:]))
-    data, projection = setting(observation)
+    data, projections = setting(observation)
     with jax.enable_x64(False):
-        gradient, size = slope_in_single(single(observation), single(data), single(projection))
+        gradient, size = slope_in_single(single(observation), single(data), single(projections))
     assert np.isfinite(size) and size > 0
     for name, leaf in named(gradient).items():
         assert leaf.dtype == np.float32 and np.all(np.isfinite(leaf)), name

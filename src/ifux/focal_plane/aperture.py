@@ -66,15 +66,18 @@ class Aperture(AbstractFocalPlane):
         self, elements: Float[Array, "one one wave"], scene: Scene, wavelengths: AbstractWavelengths
     ) -> Float[Array, "y x wave"]:
         """The spectrum, spread evenly."""
-        covered = self.covered(scene).astype(elements.dtype)[..., None]
-        return jnp.where(covered > 0, covered * elements, jnp.nan)
+        return self.spread(self.covered(scene), elements)
 
     def rebuild_variance(
         self, variance: Float[Array, "one one wave"], scene: Scene, wavelengths: AbstractWavelengths
     ) -> Float[Array, "y x wave"]:
         """With the squares; the noise of all spaxels is the same number."""
-        covered = self.covered(scene).astype(variance.dtype)[..., None]
-        return jnp.where(covered > 0, covered**2 * variance, jnp.nan)
+        return self.spread(self.covered(scene) ** 2, variance)
+
+    def spread(self, shares: Float[Array, "y x"], spectrum: Float[Array, "one one wave"]) -> Float[Array, "y x wave"]:
+        """A spectrum times what spaxels have of it; what is not a number has no part in any gradient."""
+        known, shares = ~jnp.isnan(spectrum), shares.astype(spectrum.dtype)[..., None]
+        return jnp.where((shares > 0) & known, shares * jnp.where(known, spectrum, 0), jnp.nan)
 
     def element_shape(self, scene: Scene) -> tuple[int, int]:
         """One."""

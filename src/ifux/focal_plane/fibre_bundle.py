@@ -158,12 +158,12 @@ class FibreBundle(AbstractFocalPlane):
     ) -> Float[Array, "y x wave"]:
         """The weighted means with a power of the weights and of the areas, band by band."""
         flat, found = elements.reshape(-1, elements.shape[-1]), []
+        area = power(jnp.prod(scene.pitch) / self.footprint.area()).astype(flat.dtype)
         for first, last, wave in self.bands(wavelengths):
             looking = self.looking(scene, np.array([wave]))[0].reshape(-1, 2)
             weights = partial(self.weights, looking=looking, scene=scene)
-            found.append(weighted_means(weights, centres(scene)[1], flat[:, first:last], power))
-        area = jnp.prod(scene.pitch) / self.footprint.area()
-        return power(area).astype(flat.dtype) * jnp.concatenate(found, axis=-1)
+            found.append(weighted_means(weights, centres(scene)[1], flat[:, first:last], power, area))
+        return jnp.concatenate(found, axis=-1)
 
     def weights(
         self, north: Float[Array, ""], looking: Float[Array, "element 2"], scene: Scene

@@ -26,7 +26,7 @@ def shares_of_cells(
     """
     tall, wide = shape
     points, shares = footprint.quadrature(nodes)
-    at = places[..., None, :] + points
+    at = places[..., None, :] + points.reshape(*(1,) * (places.ndim - 1), *points.shape)
     columns = reading(0.5 * (wide - 1) - at[..., 0] / scene.sides[0], wide)
     rows = reading(0.5 * (tall - 1) + at[..., 1] / scene.sides[1], tall)
     cells = footprint.area() / jnp.prod(scene.sides)

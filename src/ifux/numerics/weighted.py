@@ -14,8 +14,9 @@ def weighted_means(
     rows: Float[Array, " y"],
     spectra: Float[Array, "element wave"],
     power: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    factor: Float[Array, ""],
 ) -> Float[Array, "y x wave"]:
-    """The sums over elements with a power of their weights, over that power of the sums of the weights.
+    """The sums over elements with a power of their weights, over that power of the sums of the weights, and a factor.
 
     Row by row: no more weights are held, nor kept for the gradient. An element that is not a number in a channel has no
     weight there. Where no element has any the mean is not a number, and has no part in a gradient.
@@ -25,6 +26,7 @@ def weighted_means(
         rows: What it is asked for, one by one.
         spectra: Of the elements.
         power: One for means, two for the variance of means of what is independent.
+        factor: Here, where what is not a number cannot reach its gradient.
     """
     good = ~jnp.isnan(spectra)
     missing = ~good.any(axis=0)
@@ -35,7 +37,7 @@ def weighted_means(
         def row(at: Float[Array, ""]) -> Float[Array, "x wave"]:
             shares = weights(at).astype(values.dtype)
             divisor = total(shares)
-            summed = jnp.matmul(power(shares), values, precision=HIGHEST)
+            summed = factor * jnp.matmul(power(shares), values, precision=HIGHEST)
             return jnp.where(divisor > 0, summed / power(jnp.where(divisor > 0, divisor, 1)), jnp.nan)
 
         return jax.lax.map(row, rows)

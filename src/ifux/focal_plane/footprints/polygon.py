@@ -27,6 +27,8 @@ def between_sides(
 ) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
     """What lies between pairs of sides at distances from the middle, of lines from south to north."""
     across, up = normals[:, 0], normals[:, 1]
+    side = (*(1,) * east.ndim, -1)
+    across, up, distances = across.reshape(side), up.reshape(side), distances.reshape(side)
     ends = jnp.abs(up) > ALONG
     slope = jnp.where(ends, up, 1)
     found = [(sign * distances - east[..., None] * across) / slope for sign in (-1, 1)]
@@ -54,7 +56,7 @@ class Rectangle(AbstractFootprint):
         """Of Gauss along both sides."""
         place, share = np.polynomial.legendre.leggauss(nodes)
         grid = np.stack(np.meshgrid(place / 2, place / 2, indexing="ij"), axis=-1).reshape(-1, 2)
-        points = jnp.asarray(grid, self.width.dtype) * jnp.stack([self.width, self.height])
+        points = jnp.asarray(grid, self.width.dtype) * jnp.stack([self.width, self.height])[None, :]
         return turned(points, self.angle), jnp.asarray(np.outer(share, share).reshape(-1) / 4, self.width.dtype)
 
     def half_width(self) -> Float[Array, ""]:

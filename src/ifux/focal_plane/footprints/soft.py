@@ -16,7 +16,10 @@ NODES = 5
 
 @final
 class Soft(AbstractFootprint):
-    """Another footprint, convolved with a Gaussian: light is collected with a share that falls smoothly at the edge."""
+    """Another footprint, convolved with a Gaussian: light is collected with a share that falls smoothly at the edge.
+
+    To a ten-thousandth of its light, where the Gaussian is no wider than what is seen is blurred.
+    """
 
     footprint: AbstractFootprint
     width: Float[Array, ""] = eqx.field(converter=real, metadata=within(least=0))
@@ -31,7 +34,7 @@ class Soft(AbstractFootprint):
         points, shares = self.footprint.quadrature(nodes)
         place, share = np.polynomial.hermite_e.hermegauss(NODES)
         grid = np.stack(np.meshgrid(place, place, indexing="ij"), axis=-1).reshape(1, -1, 2)
-        weight = np.outer(share, share).reshape(-1) / share.sum() ** 2
+        weight = np.outer(share, share).reshape(1, -1) / share.sum() ** 2
         around = points[:, None, :] + self.width * jnp.asarray(grid, points.dtype)
         return around.reshape(-1, 2), (shares[:, None] * jnp.asarray(weight, shares.dtype)).reshape(-1)
 

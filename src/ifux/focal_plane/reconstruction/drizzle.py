@@ -43,7 +43,9 @@ def shared_area(
     east: Float[Array, "*pair"], north: Float[Array, "*pair"], footprint: AbstractFootprint, pitch: Float[Array, "2"]
 ) -> Float[Array, "*pair"]:
     """Of a footprint at an offset from the middle of a spaxel, and of the spaxel [arcsec, arcsec2]."""
-    place, share = (values.astype(east.dtype) for values in np.polynomial.legendre.leggauss(LINES))
+    place, share = np.polynomial.legendre.leggauss(LINES)
+    line = (*(1,) * east.ndim, -1)
+    place, share = (jnp.asarray(values, east.dtype).reshape(line) for values in (place, share))
     half, (across, up) = footprint.half_width(), pitch / 2
     low, high = jnp.maximum(-half, -across - east), jnp.minimum(half, across - east)
     width = jnp.maximum(high - low, 0)
