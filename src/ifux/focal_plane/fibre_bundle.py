@@ -173,7 +173,7 @@ class FibreBundle(AbstractFocalPlane):
         across = looking[None, :, 0] - east[:, None]
         up = jnp.broadcast_to(looking[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
-        return weights * np.tile(self.working(), self.dithers.shape[0]).astype(weights.dtype)
+        return weights * np.tile(self.working(), self.dithers.shape[0]).astype(weights.dtype)[None]
 
     def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x exposure fibre"]:
         """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.
