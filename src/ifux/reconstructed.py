@@ -104,10 +104,11 @@ def correlations(
     scaled = sparse.csr_array(weights * np.sqrt(np.where(good, variance.ravel(), 0)))
     covariance = sparse.triu(scaled @ scaled.T).tocoo()
     deviation = np.sqrt((scaled**2).sum(axis=1))
-    first, second = covariance.coords
+    first, second = (np.asarray(index, np.int64) for index in covariance.coords)
     correlation = covariance.data / (deviation[first] * deviation[second])
-    kept = np.abs(correlation) > NEGLIGIBLE
-    return np.stack([first, second], axis=1)[kept], correlation[kept]
+    order = np.lexsort((second, first))
+    order = order[np.abs(correlation[order]) > NEGLIGIBLE]
+    return np.stack([first, second], axis=1)[order], correlation[order]
 
 
 @kept
