@@ -2,7 +2,7 @@
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--tolerance 1e-3 | --exact]
         [--psf moffat | chromatic | polynomial] [--cells 2] [--lsf constant | polynomial | table | field]
-        [--noise target | exposure]
+        [--noise target | exposure] [--plane muse | slicer | bundle | refracted]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
@@ -17,6 +17,10 @@ A chromatic PSF has four terms and eight nodes, of which a channel sees two, or 
 Field, with `field` from spaxel to spaxel too, and the noise of an exposure is that of the preset `muse-wfm`. None of
 them is held against the specification, which the tests do. What a real instrument costs beside a plain one: `--psf
 chromatic --lsf polynomial --noise exposure`, in turns with no option.
+
+`--plane` changes the instrument: MaNGA's field of 72 x 72 spaxels of half an arcsec and its 4563 channels, seen by a
+slicer, or by the bundle of 127 fibres in three dithered exposures, of which the cube is made; or the same 35 degrees
+from the zenith, where light is refracted. Noise acts on what collects the light.
 """
 
 import argparse
@@ -39,6 +43,7 @@ import ifux
 from ifux import instruments, parallel
 from ifux.checks import fastest
 from ifux.config.build import noise as noise_of
+from ifux.focal_plane import hexagonal
 from ifux.galaxies import DiscBulge
 from ifux.io import embedded_library
 
@@ -67,6 +72,38 @@ def regridded(library: ifux.SSPLibrary, metallicities: int = 12, ages: int = 53,
     return library.cut(4500.0, 9180.0).resampled((9180.0 - 4500.0) / pixels)
 
 
+MANGA = ifux.LogWavelengths(3621.59598, 2.302585e-4, 4563, "vacuum")
+DITHERS = 2.5 / 3 * np.array([[-0.5, -(0.75**0.5)], [1.0, 0.0], [-0.5, 0.75**0.5]])
+ZENITH = {"zenith_distance": [34.0, 35.0, 36.0], "parallactic_angle": [10.0, 16.0, 22.0]}
+
+PLANES = {
+    "slicer": ifux.Slicer,
+    "bundle": lambda: ifux.FibreBundle(hexagonal(6, 2.5), ifux.Circle(2.0), ifux.Shepard(0.7, 1.6), DITHERS, reach=4),
+    "refracted": lambda: replace(PLANES["bundle"](), refraction=ifux.AtmosphericRefraction(**ZENITH)),
+}
+"""Of MaNGA's field: Law et al. (2015), AJ 150, 19 (dithers); Law et al. (2016), AJ 152, 83 (reconstruction)."""
+
+
+def manga(library: ifux.SSPLibrary, tolerance: float | None, name: str) -> ifux.Telescope:
+    """MaNGA's largest bundle, or a slicer in its place, before a galaxy at the redshift."""
+    library, wavelengths = library.matched(MANGA, REDSHIFT, 900.0)
+    spaxels, plane = ifux.SquareSpaxels(0.5, (72, 72)), PLANES[name]()
+    plane = plane.suited_to(spaxels.scene) if isinstance(plane, ifux.FibreBundle) else plane
+    return ifux.Telescope(
+        wavelengths=wavelengths,
+        target=ifux.CosmologicalTarget(REDSHIFT),
+        orientation=ifux.InclinedOrientation(50.0, 30.0),
+        spaxels=spaxels,
+        kinematics=ifux.VelocityChannels(spacing=50.0),
+        ssp=ifux.LowRankSSP.from_library(library, TOLERANCE if tolerance is None else tolerance),
+        dust=ifux.NoDust(),
+        psf=ifux.GaussianPSF(1.5, reach=5),
+        focal_plane=plane,
+        lsf=ifux.GaussianLSF(2.8),
+        noise=ifux.TargetSNRNoise(30.0),
+    )
+
+
 PSFS = {
     "moffat": lambda reach: ifux.MoffatPSF(0.8, reach=reach),
     "chromatic": lambda reach: ifux.ChromaticPSF(ifux.MoffatPSF(0.8, reach=reach), -0.3),
@@ -91,7 +128,9 @@ LSFS = {
 NOISES = {
     "target": lambda spaxels, observed: ifux.TargetSNRNoise(30.0),
     "exposure": lambda spaxels, observed: noise_of(
-        {"noise": {"kind": "exposure"} | instruments.load("muse-wfm")["exposure"]}, spaxels, observed
+        {"noise": {"kind": "exposure"} | instruments.load("muse-wfm")["exposure"]},
+        {"spaxels": spaxels, "focal_plane": ifux.Slicer()},
+        observed,
     ),
 }
 """From the spaxels and the channels."""
@@ -185,6 +224,7 @@ def main() -> None:
     arguments.add_argument("--cells", type=int, default=1, help="of the scene to a spaxel, along each axis")
     arguments.add_argument("--lsf", choices=[*LSFS], default="constant")
     arguments.add_argument("--noise", choices=[*NOISES], default="target")
+    arguments.add_argument("--plane", choices=["muse", *PLANES], default="muse")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
     arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
@@ -192,7 +232,10 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", chosen.devices)
     library = regridded(embedded_library())
     tolerance = None if chosen.exact else chosen.tolerance
-    muse = telescope(library, (100, 100), tolerance, chosen.psf, chosen.cells, chosen.lsf, chosen.noise)
+    if chosen.plane == "muse":
+        muse = telescope(library, (100, 100), tolerance, chosen.psf, chosen.cells, chosen.lsf, chosen.noise)
+    else:
+        muse = manga(embedded_library(), tolerance, chosen.plane)
     reached = accuracy(library, tolerance)
     devices = parallel.mesh()
 
@@ -202,11 +245,19 @@ def main() -> None:
         return parallel.observe(observation.telescope, observation.galaxy, devices, key=key)
 
     forward = eqx.filter_jit(whole)
-    gradient = eqx.filter_jit(eqx.filter_value_and_grad(lambda o, key, data: jnp.mean((whole(o, key) - data) ** 2)))
+
+    def loss(observation, key, data):
+        cube = whole(observation, key)
+        # Corners that no fibre sees are not numbers.
+        residual = cube - data if chosen.plane in ("muse", "slicer") else jnp.where(jnp.isnan(cube), 0, cube - data)
+        return jnp.mean(residual**2)
+
+    gradient = eqx.filter_jit(eqx.filter_value_and_grad(loss))
     deposit, respond = eqx.filter_jit(lambda t, p: t.weights(p)), eqx.filter_jit(lambda t: t.templates())
     observe = eqx.filter_jit(lambda t, w, s: t.observe(w, s))
+    rebuild = eqx.filter_jit(lambda t, elements: t.rebuild(elements))
     noise = eqx.filter_jit(lambda t, cube, key: t.noise.sample(cube, key=key))
-    data, key = jnp.zeros((100, 100, muse.wavelengths.size)), jax.random.key(0)
+    data, key = jnp.zeros((*muse.spaxels.shape, muse.wavelengths.size)), jax.random.key(0)
     for count in chosen.particles:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
         aligned = muse.aligned_to(particles)
@@ -226,6 +277,7 @@ def main() -> None:
                 "templates": seconds(lambda t=fitted: respond(t), chosen.runs),
                 "observe": seconds(lambda t=fitted, w=weights, s=templates: observe(t, w, s), chosen.runs),
                 "noise": seconds(lambda t=fitted, c=cube: noise(t, c, key), chosen.runs),
+                "rebuild": seconds(lambda t=fitted, c=cube: rebuild(t, c), chosen.runs),
             }
             needs["particles"] = nbytes(particles)
             needs["weights + templates + cube"] = nbytes((weights, templates, cube))
@@ -240,6 +292,7 @@ def main() -> None:
             "machine": platform.machine(),
             "particles": count,
             "kinds": fitted.kinds,
+            "plane": chosen.plane,
             "psf": chosen.psf,
             "cells": chosen.cells,
             "lsf": chosen.lsf,

@@ -20,6 +20,7 @@ from ifux.config.cells import read_from, with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
 from ifux.exposure import masked
+from ifux.focal_plane import FibreBundle
 from ifux.galaxy import Galaxy
 from ifux.instruments import overlaid
 from ifux.io import embedded_library
@@ -94,8 +95,9 @@ def instrument(
             spaxels = with_cells(telescope.spaxels, telescope.psf, telescope.focal_plane)
             telescope = dataclasses.replace(telescope, spaxels=spaxels)
         if {"psf", "spaxels"} & modules[arm].keys() and "focal_plane" not in modules[arm]:
-            found = read_from(telescope.focal_plane, telescope.spaxels)
-            telescope = dataclasses.replace(telescope, focal_plane=dataclasses.replace(telescope.focal_plane, **found))
+            plane = dataclasses.replace(telescope.focal_plane, **read_from(telescope.focal_plane, telescope.spaxels))
+            plane = plane.suited_to(telescope.spaxels.scene) if isinstance(plane, FibreBundle) else plane
+            telescope = dataclasses.replace(telescope, focal_plane=plane)
         telescopes[arm] = telescope
     return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
 

@@ -3,15 +3,15 @@
 from typing import final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.base import AbstractFocalPlane, centres
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.drizzle import shared_area
-from ifux.focal_plane.seen import shares_of_cells
+from ifux.focal_plane.seen import seen_by
 from ifux.grids import AbstractWavelengths
+from ifux.numerics.reading import splined
 from ifux.scene import Scene
 from ifux.typing import real, within
 
@@ -52,9 +52,7 @@ class Aperture(AbstractFocalPlane):
         self, maps: Float[Array, "term tall wide channel"], scene: Scene, seen_at: tuple[float, ...] | None
     ) -> Float[Array, "term one one channel"]:
         """The integral over the footprint."""
-        _, tall, wide, _ = maps.shape
-        shares = shares_of_cells(self.footprint, self.nodes, self.places(scene), scene, (tall, wide))
-        return jnp.einsum("efyx,tyxc->tefc", shares.astype(maps.dtype), maps, precision=jax.lax.Precision.HIGHEST)
+        return seen_by(self.footprint, self.nodes, self.centre[None], splined(maps), scene)[:, None]
 
     def covered(self, scene: Scene) -> Float[Array, "y x"]:
         """What part of the aperture lies on every spaxel."""

@@ -1,6 +1,7 @@
 """A bundle of fibres that is dithered, and the cube that is made of its spectra."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import final
 
@@ -8,19 +9,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int32
 
 from ifux.focal_plane.base import AbstractFocalPlane, centres
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.base import AbstractReconstruction
 from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction
-from ifux.focal_plane.seen import shares_of_cells
+from ifux.focal_plane.seen import cells_across, seen_by
 from ifux.grids import AbstractWavelengths
+from ifux.numerics.reading import splined
 from ifux.numerics.weighted import weighted_means
 from ifux.scene import Scene
 from ifux.typing import real, real_if_any, within
-
-HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def whole(indices: Sequence[int]) -> tuple[int, ...]:
@@ -61,6 +61,11 @@ class FibreBundle(AbstractFocalPlane):
     """Cells around the field from which fibres that reach beyond it, or look beyond it, get light."""
     nodes: int = eqx.field(static=True, default=4, metadata=within(least=1))
     """Of the quadrature, along a radius or a side: two more than half a fibre has cells across are enough."""
+
+    cells: int | None = eqx.field(static=True, default=None)
+    """Along an axis, around its middle, that a fibre touches at the most; by default all."""
+    near: int | None = eqx.field(static=True, default=None)
+    """Elements next to a row of spaxels, among which are all that have a weight in it; by default all."""
 
     def __check_init__(self):
         if self.positions.ndim < 2:
@@ -115,27 +120,23 @@ class FibreBundle(AbstractFocalPlane):
         self, maps: Float[Array, "term tall wide channel"], scene: Scene, seen_at: tuple[float, ...] | None
     ) -> Float[Array, "seen exposure fibre channel"]:
         """The integrals over the footprints."""
-        _, tall, wide, _ = maps.shape
+        splines, shape = splined(maps), self.element_shape(scene)
         throughput = jnp.asarray(self.working(), maps.dtype)
         throughput = throughput if self.throughput is None else throughput * self.throughput.astype(maps.dtype)
 
-        def shares(places: Float[Array, "exposure fibre 2"]) -> Float[Array, "exposure fibre tall wide"]:
+        def collected(
+            places: Float[Array, "exposure fibre 2"], splines: Float[Array, "term tall wide channel"]
+        ) -> Float[Array, "term exposure fibre channel"]:
             places = places if self.errors is None else places + self.errors[:, None, :]
-            found = shares_of_cells(self.footprint, self.nodes, places, scene, (tall, wide))
-            return found.astype(maps.dtype) * throughput[:, None, None]
+            found = seen_by(self.footprint, self.nodes, places.reshape(-1, 2), splines, scene, self.cells)
+            return found.reshape(-1, *shape, maps.shape[3]) * throughput[None, None, :, None]
 
         if self.moves_at is None or seen_at is None:
-            return jnp.einsum("efyx,tyxc->tefc", shares(self.places(scene)), maps, precision=HIGHEST)
-
-        def collected(
-            places: Float[Array, "exposure fibre 2"], seen: Float[Array, "tall wide channel"]
-        ) -> Float[Array, "exposure fibre channel"]:
-            return jnp.einsum("efyx,yxc->efc", shares(places), seen, precision=HIGHEST)
-
+            return collected(self.places(scene), splines)
         looking = self.looking(scene, np.asarray(seen_at))
         if maps.shape[0] == 1:
-            return jax.lax.map(lambda places: collected(places, maps[0]), looking)
-        return jax.lax.map(lambda one: collected(*one), (looking, maps))
+            return jax.lax.map(lambda places: collected(places, splines)[0], looking)
+        return jax.lax.map(lambda one: collected(one[0], one[1][None])[0], (looking, splines))
 
     def rebuild(
         self, elements: Float[Array, "exposure fibre wave"], scene: Scene, wavelengths: AbstractWavelengths
@@ -167,13 +168,29 @@ class FibreBundle(AbstractFocalPlane):
 
     def weights(
         self, north: Float[Array, ""], looking: Float[Array, "element 2"], scene: Scene
-    ) -> Float[Array, "x element"]:
-        """Of the elements, in the spaxels of a row; they do not sum to one."""
-        east, _ = centres(scene)
-        across = looking[None, :, 0] - east[:, None]
-        up = jnp.broadcast_to(looking[None, :, 1] - north, across.shape)
+    ) -> tuple[Float[Array, "x near"], Int32[Array, " near"]]:
+        """Of the elements next to a row of spaxels, and which they are; the weights do not sum to one."""
+        east, working = centres(scene)[0], np.tile(self.working(), self.dithers.shape[0])
+        count = working.size if self.near is None else min(self.near, working.size)
+        _, which = jax.lax.top_k(-jnp.abs(jax.lax.stop_gradient(looking[:, 1] - north)), count)
+        places = looking.at[which].get(mode="promise_in_bounds")
+        across = places[None, :, 0] - east[:, None]
+        up = jnp.broadcast_to(places[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
-        return weights * np.tile(self.working(), self.dithers.shape[0]).astype(weights.dtype)[None]
+        return weights * jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds")[None], which
+
+    def suited_to(self, scene: Scene) -> "FibreBundle":
+        """The same, told how few cells a fibre touches and how few elements are next to a row of spaxels. On the host.
+
+        It is the same to rounding, and its work no longer grows with the field times the fibres. In a fit fibres may
+        move by half a spaxel, and grow by a cell or two.
+        """
+        wave = np.asarray(self.moves_at or (1.0,))
+        north = np.asarray(self.looking(scene, wave)[..., 1], np.float64).reshape(1, wave.size, -1)
+        rows, pitch = np.asarray(centres(scene)[1], np.float64), np.asarray(scene.pitch, np.float64)
+        within = self.reconstruction.within(self.footprint, pitch) + 0.5 * pitch[1]
+        near = max(1, int((np.abs(north - rows[:, None, None]) < within).sum(axis=2).max()))
+        return replace(self, cells=cells_across(self.footprint, self.nodes, scene), near=near)
 
     def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x exposure fibre"]:
         """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.
@@ -181,8 +198,13 @@ class FibreBundle(AbstractFocalPlane):
         Nothing where no element is near.
         """
         looking = self.looking(scene, np.array([wave]))[0]
-        weights = partial(self.weights, looking=looking.reshape(-1, 2), scene=scene)
-        found = jax.lax.map(weights, centres(scene)[1])
+        flat, count = looking.reshape(-1, 2), looking.shape[0] * looking.shape[1]
+
+        def row(north: Float[Array, ""]) -> Float[Array, "x element"]:
+            weights, which = self.weights(north, flat, scene)
+            return jnp.zeros((weights.shape[0], count), weights.dtype).at[:, which].set(weights)
+
+        found = jax.lax.map(row, centres(scene)[1])
         total, area = found.sum(axis=2, keepdims=True), jnp.prod(scene.pitch) / self.footprint.area()
         return (area * found / jnp.where(total > 0, total, 1)).reshape(*scene.shape, *looking.shape[:2])
 

@@ -2,32 +2,56 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
-from ifux.numerics.reading import reading
+from ifux.numerics.reading import SUPPORT, read_around, read_everywhere
 from ifux.scene import Scene
 
+SPARE = 3
+"""Cells by which a footprint may grow or turn after it was asked how many it touches."""
 
-def shares_of_cells(
-    footprint: AbstractFootprint, nodes: int, places: Float[Array, "*element 2"], scene: Scene, shape: tuple[int, int]
-) -> Float[Array, "*element tall wide"]:
-    """What share of the light in every cell a footprint collects whose middle is at a place.
 
-    Light between the cells is that of the cubic spline whose integrals over the cells are theirs; the footprint is a
+def seen_by(
+    footprint: AbstractFootprint,
+    nodes: int,
+    places: Float[Array, "element 2"],
+    splines: Float[Array, "term tall wide channel"],
+    scene: Scene,
+    cells: int | None = None,
+) -> Float[Array, "term element channel"]:
+    """The light that a footprint collects whose middle is at a place.
+
+    The density of light is that of splines, whose integrals over the cells are what these hold; the footprint is a
     quadrature with so many nodes along a radius or a side.
 
     Args:
         footprint: What collects.
         nodes: Of its quadrature.
         places: East and north of the centre of the field, before it is turned [arcsec].
-        scene: The cells,
-        shape: and how many there are (y, x), with a margin that is the same on both sides.
+        splines: Coefficients, on a scene with a margin that is the same on both sides.
+        scene: The cells.
+        cells: Around its middle along an axis, beyond which a footprint sees nothing; without them it may see all.
     """
-    tall, wide = shape
+    _, tall, wide, _ = splines.shape
     points, shares = footprint.quadrature(nodes)
-    at = places[..., None, :] + points.reshape(*(1,) * (places.ndim - 1), *points.shape)
-    columns = reading(0.5 * (wide - 1) - at[..., 0] / scene.sides[0], wide)
-    rows = reading(0.5 * (tall - 1) + at[..., 1] / scene.sides[1], tall)
-    cells = footprint.area() / jnp.prod(scene.sides)
-    return jnp.einsum("...qy,...qx,q->...yx", rows, columns, shares * cells, precision=jax.lax.Precision.HIGHEST)
+    at = in_cells(places[:, None, :] + points[None], scene, (tall, wide))
+    shares = shares * footprint.area() / jnp.prod(scene.sides)
+    if cells is None:
+        return read_everywhere(splines, at[..., 0], at[..., 1], shares)
+    middle = in_cells(places, scene, (tall, wide))
+    return jax.lax.map(lambda one: read_around(one, at[..., 0], at[..., 1], shares, middle, cells), splines)
+
+
+def in_cells(places: Float[Array, "*element 2"], scene: Scene, shape: tuple[int, int]) -> Float[Array, "*element 2"]:
+    """Rows and columns of places [arcsec], from the middle of the first cell."""
+    columns = 0.5 * (shape[1] - 1) - places[..., 0] / scene.sides[0]
+    return jnp.stack([0.5 * (shape[0] - 1) + places[..., 1] / scene.sides[1], columns], axis=-1)
+
+
+def cells_across(footprint: AbstractFootprint, nodes: int, scene: Scene) -> int:
+    """Cells along an axis that a footprint touches at the most, and some to spare. On the host."""
+    points, _ = footprint.quadrature(nodes)
+    half = np.abs(np.asarray(points, np.float64)).max(axis=0) / np.asarray(scene.sides, np.float64)
+    return int(np.ceil(2 * half.max())) + SUPPORT + SPARE

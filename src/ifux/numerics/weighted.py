@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int32
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def weighted_means(
-    weights: Callable[[Float[Array, ""]], Float[Array, "x element"]],
+    weights: Callable[[Float[Array, ""]], tuple[Float[Array, "x near"], Int32[Array, " near"]]],
     rows: Float[Array, " y"],
     spectra: Float[Array, "element wave"],
     power: Callable[[Float[Array, "..."]], Float[Array, "..."]],
@@ -22,7 +22,7 @@ def weighted_means(
     weight there. Where no element has any the mean is not a number, and has no part in a gradient.
 
     Args:
-        weights: Of the elements in a row of places.
+        weights: Of the elements that have any in a row of places, and which they are.
         rows: What it is asked for, one by one.
         spectra: Of the elements.
         power: One for means, two for the variance of means of what is independent.
@@ -32,21 +32,25 @@ def weighted_means(
     missing = ~good.any(axis=0)
     values = jnp.where(good, spectra, 0)
 
-    def over(total: Callable[[Float[Array, "x element"]], Float[Array, " x #wave"]]) -> Float[Array, "y x wave"]:
+    def over(
+        total: Callable[[Float[Array, "x near"], Int32[Array, " near"]], Float[Array, " x #wave"]],
+    ) -> Float[Array, "y x wave"]:
         @jax.checkpoint
         def row(at: Float[Array, ""]) -> Float[Array, "x wave"]:
-            shares = weights(at).astype(values.dtype)
-            divisor = total(shares)
-            summed = factor * jnp.matmul(power(shares), values, precision=HIGHEST)
+            found, which = weights(at)
+            shares = found.astype(values.dtype)
+            divisor = total(shares, which)
+            summed = factor * jnp.matmul(power(shares), values[which], precision=HIGHEST)
             return jnp.where(divisor > 0, summed / power(jnp.where(divisor > 0, divisor, 1)), jnp.nan)
 
         return jax.lax.map(row, rows)
 
     def of_some() -> Float[Array, "y x wave"]:
-        return over(lambda shares: jnp.matmul(shares, good.astype(shares.dtype), precision=HIGHEST))
+        counted = good.astype(values.dtype)
+        return over(lambda shares, which: jnp.matmul(shares, counted[which], precision=HIGHEST))
 
     def of_all() -> Float[Array, "y x wave"]:
-        return over(lambda shares: shares.sum(axis=1, keepdims=True))
+        return over(lambda shares, which: shares.sum(axis=1, keepdims=True))
 
     means = jax.lax.cond(jnp.any(~good & ~missing[None]), of_some, of_all)
     return jnp.where(missing[None, None], jnp.nan, means)

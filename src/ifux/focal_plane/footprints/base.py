@@ -26,6 +26,10 @@ class AbstractFootprint(AbstractLimited):
         """
 
     @abstractmethod
+    def radius(self) -> Float[Array, ""]:
+        """Of the circle around it [arcsec]."""
+
+    @abstractmethod
     def half_width(self) -> Float[Array, ""]:
         """How far it reaches to the east, and to the west [arcsec]."""
 

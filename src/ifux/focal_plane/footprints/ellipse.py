@@ -36,6 +36,10 @@ class Circle(AbstractFootprint):
         points, shares = (jnp.asarray(values, self.diameter.dtype) for values in polar(nodes))
         return points * self.diameter / 2, shares
 
+    def radius(self) -> Float[Array, ""]:
+        """Half the diameter."""
+        return self.diameter / 2
+
     def half_width(self) -> Float[Array, ""]:
         """The radius."""
         return self.diameter / 2
@@ -67,6 +71,10 @@ class Ellipse(AbstractFootprint):
         along, across = points[:, 0] * self.major / 2, points[:, 1] * self.minor / 2
         sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
         return jnp.stack([along * sin + across * cos, along * cos - across * sin], axis=1), shares
+
+    def radius(self) -> Float[Array, ""]:
+        """Half the longer axis."""
+        return jnp.maximum(self.major, self.minor) / 2
 
     def half_width(self) -> Float[Array, ""]:
         """Where a line from south to north touches it."""

@@ -59,6 +59,10 @@ class Rectangle(AbstractFootprint):
         points = jnp.asarray(grid, self.width.dtype) * jnp.stack([self.width, self.height])[None, :]
         return turned(points, self.angle), jnp.asarray(np.outer(share, share).reshape(-1) / 4, self.width.dtype)
 
+    def radius(self) -> Float[Array, ""]:
+        """Of its corners."""
+        return jnp.hypot(self.width, self.height) / 2
+
     def half_width(self) -> Float[Array, ""]:
         """Of its corners."""
         sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
@@ -97,6 +101,10 @@ class Hexagon(AbstractFootprint):
         points = np.stack([out * sin + along * cos, out * cos - along * sin], axis=-1).reshape(-1, 2)
         found = jnp.asarray(points, self.across.dtype) * self.across
         return turned(found, self.angle), jnp.asarray(np.tile(shares.reshape(-1), 6) / 6, self.across.dtype)
+
+    def radius(self) -> Float[Array, ""]:
+        """Of its corners."""
+        return self.across / math.sqrt(3)
 
     def half_width(self) -> Float[Array, ""]:
         """Of the corner that is furthest to the east."""

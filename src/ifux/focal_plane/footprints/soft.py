@@ -38,6 +38,10 @@ class Soft(AbstractFootprint):
         around = points[:, None, :] + self.width * jnp.asarray(grid, points.dtype)
         return around.reshape(-1, 2), (shares[:, None] * jnp.asarray(weight, shares.dtype)).reshape(-1)
 
+    def radius(self) -> Float[Array, ""]:
+        """Of the other."""
+        return self.footprint.radius()
+
     def half_width(self) -> Float[Array, ""]:
         """Of the other."""
         return self.footprint.half_width()

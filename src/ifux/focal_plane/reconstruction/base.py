@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
@@ -27,3 +28,7 @@ class AbstractReconstruction(AbstractLimited):
             footprint: Of the elements.
             pitch: Sides of a spaxel along x and y [arcsec].
         """
+
+    @abstractmethod
+    def within(self, footprint: AbstractFootprint, pitch: Float[np.ndarray, "2"]) -> float:
+        """Distance from the middle of a spaxel from which on no element has a weight [arcsec]. On the host."""

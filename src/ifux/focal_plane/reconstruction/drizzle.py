@@ -38,6 +38,10 @@ class Drizzle(AbstractReconstruction):
         drop = self.drop
         return shared_area(east / drop, north / drop, footprint, pitch / drop)
 
+    def within(self, footprint: AbstractFootprint, pitch: Float[np.ndarray, "2"]) -> float:
+        """As far as a drop and a spaxel touch at the most."""
+        return abs(float(self.drop)) * float(footprint.radius()) + float(np.hypot(*pitch)) / 2
+
 
 def shared_area(
     east: Float[Array, "*pair"], north: Float[Array, "*pair"], footprint: AbstractFootprint, pitch: Float[Array, "2"]

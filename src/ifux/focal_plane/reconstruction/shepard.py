@@ -4,6 +4,7 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
@@ -37,3 +38,7 @@ class Shepard(AbstractReconstruction):
         """The Gaussian."""
         square = east**2 + north**2
         return jnp.where(square < self.limit**2, jnp.exp(-0.5 * square / self.sigma**2), 0)
+
+    def within(self, footprint: AbstractFootprint, pitch: Float[np.ndarray, "2"]) -> float:
+        """The limit."""
+        return abs(float(self.limit))
