@@ -20,11 +20,14 @@ from astropy.table import Table
 from stages import OBSERVED, particles
 from stages import library as made_up
 
+import ifux
 from ifux import (
+    Circle,
     CosmologicalTarget,
+    DoubleGaussianPSF,
     EulerOrientation,
+    FibreBundle,
     GaussianLSF,
-    GaussianPSF,
     GridSSP,
     InclinedOrientation,
     InputError,
@@ -33,6 +36,7 @@ from ifux import (
     NoDust,
     NoPSF,
     Particles,
+    Shepard,
     Slicer,
     SquareSpaxels,
     TargetSNRNoise,
@@ -170,7 +174,12 @@ def by_hand(name, stars):
     """The telescopes of configs/, written out."""
     start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
     muse = {"psf": MoffatPSF(0.8, 2.8, 51), "lsf": GaussianLSF(2.65)}
-    manga = {"psf": GaussianPSF(2.54, 8), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
+    fibres = ifux.focal_plane.hexagonal(6, 2.5) + np.array([-0.25, 0.25])
+    dithers = ((-0.4167, -0.7217), (0.8333, 0.0), (-0.4167, 0.7217))
+    plane = FibreBundle(fibres, Circle(2.0), Shepard(0.7, 1.6), dithers, reach=1, nodes=4)
+    field = SquareSpaxels(0.5, (72, 72), centre=(0.25, -0.25))
+    manga = {"psf": DoubleGaussianPSF(1.4286, 2.8571, 0.6923, 9), "lsf": GaussianLSF(3.68), "spaxels": field}
+    manga["focal_plane"] = plane.suited_to(field.scene)
     hundred, more = (SquareSpaxels(0.2, (n, n), oversampling=(2, 2)) for n in (100, 150))
     instrument, redshift, tilt, snr, stages = {
         "demo": ("muse", 0.05, InclinedOrientation(55.0, 30.0), 60.0, muse | {"spaxels": hundred}),
@@ -193,8 +202,7 @@ def by_hand(name, stars):
         ssp=LowRankSSP.from_library(library),
         kinematics=channels,
         dust=NoDust(),
-        focal_plane=Slicer(),
-        **stages,
+        **({"focal_plane": Slicer()} | stages),
     )
 
 

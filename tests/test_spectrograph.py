@@ -325,7 +325,7 @@ def test_worked_observation_is_of_both_arms_of_sami():
     joint = Spectrograph.of(made)
     assert joint.together() == [("blue", "red")] and joint.spaxels[0].oversampling == (2, 2)
     presets = {name: ifux.instruments.load(f"sami-{name}")["telescope"] for name in made}
-    for name, fwhm in (("blue", 2.1), ("red", 1.9)):
+    for name, fwhm in (("blue", 1.7), ("red", 1.5)):
         wavelengths = Wavelengths(**presets[name]["wavelengths"])
         assert joint.arms[name].wavelengths == wavelengths
         assert eqx.tree_equal(joint.arms[name].psf, GaussianPSF(fwhm, joint.arms[name].psf.reach))

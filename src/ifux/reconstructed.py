@@ -1,5 +1,7 @@
 """What a cube tells of the elements that it is made of: where they look, which cover a spaxel, how noise correlates."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
@@ -53,12 +55,12 @@ def spaxel_flags(
     A voxel is saturated where any element with a weight is. Elements that are lost to a dead pixel or to a cosmic ray
     have no weight: a voxel is where it has no other. Where few elements tell of a spaxel, its coverage is low.
     """
-    found = np.where(lost, np.int32(MISSING), np.int32(0))
+    found, plane = np.where(lost, np.int32(MISSING), np.int32(0)), telescope.focal_plane
+    whole = replace(telescope, focal_plane=replace(plane, broken=())) if broken_of(plane) else telescope
     for flag in (SATURATED, DEAD, COSMIC_RAY):
         if flags is not None and (hit := flags & flag != 0).any():
-            touched = np.asarray(spread(telescope, jnp.asarray(hit, float))) > 0
+            touched = np.asarray(spread(whole, jnp.asarray(hit, float))) > 0
             found |= np.where(touched if flag == SATURATED else touched & lost, np.int32(flag), np.int32(0))
-    plane = telescope.focal_plane
     channels = 1 if plane.moves_at is None else telescope.wavelengths.size
     one = np.ones((*plane.element_shape(telescope.spaxels.scene), channels))
     variance = np.asarray(coverage(telescope, jnp.asarray(one, float)))

@@ -272,7 +272,7 @@ def _arrays_of_manga(file: Any) -> dict[str, Any]:
 
 
 def read_configuration(path: str | Path) -> dict:
-    """The configuration that made a cube; its arrays are not read.
+    """The configuration that made a cube, or row-stacked spectra; arrays are not read.
 
     Raises:
         InputError: the file says nothing of it, or is damaged or cut off, be it in another place.
@@ -280,10 +280,12 @@ def read_configuration(path: str | Path) -> dict:
     with opened_fits(path) as file:
         if "IFUX0001" not in file[0].header:
             raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
-        header = file[_name(file, path)].header
-        spectral_axis(header, file, path)
-        _plane(header, file)
-        return recorded(file[0].header, path)["configuration"]
+        record = recorded(file[0].header, path)
+        if "rss" not in record:
+            header = file[_name(file, path)].header
+            spectral_axis(header, file, path)
+            _plane(header, file)
+        return record["configuration"]
 
 
 def _record_of(cube: Cube) -> dict[str, Any]:
