@@ -20,7 +20,7 @@ from ifux.errors import InputError
 from ifux.focal_plane import Circle, hexagonal, rows
 from ifux.focal_plane.seen import seen_by
 from ifux.io import describe, read_cube, read_rss, write_cube, write_rss
-from ifux.io.files.cube import COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED
+from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED
 from ifux.io.files.reconstruction import Reconstruction
 from ifux.numerics.reading import splined
 from ifux.reconstructed import correlations
@@ -252,7 +252,7 @@ def test_broken_fibre_is_left_out_and_told():
         cube.elements.quality != 0, np.broadcast_to(np.arange(19) == 9, (24, 19)).T[None].repeat(3, 0)
     )
     # all three dithers of the fibre in the middle leave a hole, and not more
-    assert (cube.quality[:, 16, 16] == MISSING | DEAD).all() and np.isfinite(cube.flux[:, 16, 20]).all()
+    assert (cube.quality[:, 16, 16] == MISSING | BAD).all() and np.isfinite(cube.flux[:, 16, 20]).all()
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -287,9 +287,9 @@ def test_table_tells_what_collects_the_light(capsys):
     assert cli.main(["instruments"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     for name, words in (
-        ("manga", "127 fibres, 3 dithers"), ("sami-red", "61 fibres, 7 dithers"), ("lvm-b", "1801 fibres"),
-        ("virus-p", "246 fibres, 6 dithers"), ("gmos-ifu-two-r400-r", "1000 lenslets"), ("muse-wfm", "slicer"),
-        ("manga-cube", "reconstructed"), ("weave-lifu-blr", "547 fibres, 3 dithers"),
+        ("manga", "127 fibres x 3"), ("sami-red", "61 fibres x 7"), ("lvm-b", "1801 fibres"),
+        ("virus-p", "246 fibres x 6"), ("gmos-ifu-two-r400-r", "1000 lenslets"), ("muse-wfm", "slicer"),
+        ("manga-cube", "reconstructed"), ("weave-lifu-blr", "547 fibres x 3"),
     ):  # fmt: skip
         assert words in lines[name], lines[name]
 

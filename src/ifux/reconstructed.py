@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int32
 
 from ifux.focal_plane import AbstractFocalPlane, FibreBundle
-from ifux.io.files.cube import COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED
+from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED, TELLURIC
 from ifux.io.files.reconstruction import NEGLIGIBLE, Reconstruction, bands, gaussian_width
 from ifux.program_cache import kept
 from ifux.telescope import Telescope
@@ -52,12 +52,13 @@ def spaxel_flags(
 ) -> Int32[np.ndarray, "y x wave"]:
     """Flags of voxels, of those of the elements that they are made of, and of where a cube is not a number.
 
-    A voxel is saturated where any element with a weight is. Elements that are lost to a dead pixel or to a cosmic ray
-    have no weight: a voxel is where it has no other. Where few elements tell of a spaxel, its coverage is low.
+    A voxel is saturated where any element with a weight is. Elements that are broken, or lost to the atmosphere, a dead
+    pixel or a cosmic ray, have no weight: a voxel is lost to these where it has no other. Where few elements tell of a
+    spaxel, its coverage is low.
     """
     found, plane = np.where(lost, np.int32(MISSING), np.int32(0)), telescope.focal_plane
     whole = replace(telescope, focal_plane=replace(plane, broken=())) if broken_of(plane) else telescope
-    for flag in (SATURATED, DEAD, COSMIC_RAY):
+    for flag in (TELLURIC, COSMIC_RAY, SATURATED, DEAD, BAD):
         if flags is not None and (hit := flags & flag != 0).any():
             touched = np.asarray(spread(whole, jnp.asarray(hit, float))) > 0
             found |= np.where(touched if flag == SATURATED else touched & lost, np.int32(flag), np.int32(0))
@@ -81,7 +82,7 @@ def reconstructions(
     stars = np.asarray(point_source(telescope, tuple(channel for _, channel in asked.values())), np.float64)
     found = []
     for place, (band, (wave, channel)) in enumerate(asked.items()):
-        matrix = np.asarray(plane.matrix(scene, float(telescope.wavelengths.centres()[channel])), np.float64)
+        matrix = np.asarray(plane.matrix(scene, float(telescope.wavelengths.centres()[channel])))
         pairs, correlation = correlations(matrix, np.asarray(variance[..., channel], np.float64))
         psf = np.tensordot(matrix, stars[..., place], axes=2)
         width = gaussian_width(psf, telescope.spaxels.known_sides)
@@ -100,10 +101,13 @@ def correlations(
 
     y, x, *_ = matrix.shape
     good = np.isfinite(variance).ravel()
-    weights = matrix.reshape(y * x, -1) * good
-    before, after = matrix.reshape(y * x, -1).sum(axis=1), weights.sum(axis=1)
-    weights *= np.where(after > 0, before / np.where(after > 0, after, 1), 0)[:, None]
-    scaled = sparse.csr_array(weights * np.sqrt(np.where(good, variance.ravel(), 0)))
+    whole = sparse.csr_array(matrix.reshape(y * x, -1)).astype(np.float64)
+    weights = whole @ sparse.diags_array(good.astype(np.float64))
+    before, after = whole.sum(axis=1), weights.sum(axis=1)
+    renewed = sparse.diags_array(np.where(after > 0, before / np.where(after > 0, after, 1), 0))
+    deviations = np.sqrt(np.where(good, variance.ravel(), 0))
+    scaled = sparse.csr_array(renewed @ weights @ sparse.diags_array(deviations))
+    scaled.eliminate_zeros()
     covariance = sparse.triu(scaled @ scaled.T).tocoo()
     deviation = np.sqrt((scaled**2).sum(axis=1))
     first, second = (np.asarray(index, np.int64) for index in covariance.coords)

@@ -28,7 +28,7 @@ from ifux.config.build import call, check_keys, check_type, choose, of_arm, tell
 from ifux.errors import InputError
 from ifux.exposure import exposures
 from ifux.galaxy import Galaxy
-from ifux.io.files.cube import COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube
+from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube
 from ifux.io.files.manga import unfit
 from ifux.io.files.spectra import Spectra
 from ifux.io.libraries.embedded import embedded_library
@@ -320,28 +320,22 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
     weights, light = sums
     with report("exposing"):
         key = jax.random.key(seed) if noisy else None
-        elements, noise = expose(telescope, weights, choices.occupied(telescope, stars.count), key, choices)
-        quality = found = flags(telescope, elements, key=key)
-        if not np.isfinite(elements).all(where=True if found is None else found & LOST == 0):
+        flux, variance = expose(telescope, weights, choices.occupied(telescope, stars.count), key, choices)
+        quality = flags(telescope, flux, key=key)
+        if not np.isfinite(flux).all(where=True if quality is None else quality & LOST == 0):
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
-        flux, variance, spectra, made = elements, noise, None, ()
+    spectra, made = None, ()
     if not telescope.focal_plane.of_spaxels:
         with report("rebuilding"):
-            flux, variance = rebuild(telescope, elements, noise)
-            quality = spaxel_flags(telescope, found, np.isnan(np.asarray(flux)))
+            spectra = stacked(telescope, flux, variance, quality)
+            flux, variance = rebuild(telescope, flux, variance)
+            quality = spaxel_flags(telescope, quality, np.isnan(np.asarray(flux)))
             quality = quality if quality.any() else None
-            spectra = Spectra(
-                flux=np.asarray(elements),
-                wavelengths=telescope.wavelengths,
-                places=sky_places(telescope),
-                area=decimal(telescope.focal_plane.element_area(telescope.spaxels.scene)),
-                variance=None if noise is None else np.asarray(noise),
-                quality=found,
-                broken=broken_of(telescope.focal_plane),
-            )
-            made = () if noise is None else reconstructions(telescope, np.asarray(noise))
+            made = () if spectra.variance is None else reconstructions(telescope, spectra.variance)
     quality = None if quality is None else wavelengths_first(quality)
-    flux, variance = wavelengths_first(flux), None if variance is None else wavelengths_first(variance)
+    # What is turned is gone before the next is.
+    flux = wavelengths_first(flux)
+    variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
         images = true_maps(telescope, light)
         maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
@@ -363,6 +357,24 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         reconstructions=made,
         elements=spectra,
         **record,
+    )
+
+
+def stacked(
+    telescope: Telescope,
+    elements: Float[Array, "exposure fibre wave"],
+    variance: Float[Array, "exposure fibre wave"] | None,
+    quality: Int32[np.ndarray, "exposure fibre wave"] | None,
+) -> Spectra:
+    """The spectra of the elements of a telescope."""
+    return Spectra(
+        flux=np.asarray(elements),
+        wavelengths=telescope.wavelengths,
+        places=sky_places(telescope),
+        area=decimal(telescope.focal_plane.element_area(telescope.spaxels.scene)),
+        variance=None if variance is None else np.asarray(variance),
+        quality=quality,
+        broken=broken_of(telescope.focal_plane),
     )
 
 
@@ -389,7 +401,7 @@ def flags(
         for flag, where in zip((DEAD, COSMIC_RAY), lost, strict=True):
             found = found | np.where(np.asarray(where), np.int32(flag), np.int32(0))
     if broken:
-        found = found | np.where(np.isin(np.arange(elements.shape[1]), broken), np.int32(DEAD), np.int32(0))[:, None]
+        found = found | np.where(np.isin(np.arange(elements.shape[1]), broken), np.int32(BAD), np.int32(0))[:, None]
     return found
 
 

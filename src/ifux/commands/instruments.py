@@ -64,7 +64,7 @@ def summary(preset: dict) -> tuple[str, ...]:
 
 
 def collected(preset: dict) -> str:
-    """What collects the light: fibres and exposures of a bundle, or else the word of the preset."""
+    """What collects the light: fibres of a bundle x exposures with dithers, or else the word of the preset."""
     plane = preset["telescope"].get("focal_plane", {})
     if plane.get("kind") != "fibre-bundle":
         return "reconstructed" if "reconstructed" in (word := preset.get("plane", "")) else word
@@ -76,7 +76,7 @@ def collected(preset: dict) -> str:
         "table": lambda: len(layout["positions"]),
     }[layout["kind"]]()
     element = "fibres" if plane["footprint"]["kind"] == "circle" else "lenslets"
-    return f"{count} {element}" + (f", {dithers} dithers" if dithers > 1 else "")
+    return f"{count} {element}" + (f" x {dithers}" if dithers > 1 else "")
 
 
 def sheet(preset: dict) -> list[str]:
