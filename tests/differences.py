@@ -1,8 +1,9 @@
 """Gradients of the whole chain against finite differences: shared by the tests and `benchmarks/gradients.py`.
 
 The scalar is what a fit would use: the log-likelihood of data that are a fifth dimmer than the model where there is
-noise, else a random projection of the elements; where a cube is made of them, a random projection of it is added. Differences are central, with two steps and Richardson's extrapolation of
-them; what they cannot know is the rounding of the scalar over the step.
+noise, else a random projection of the elements; where a cube is made of them, a random projection of it is added.
+Differences are central, with two steps and Richardson's extrapolation of them; what they cannot know is the rounding of
+the scalar over the step.
 """
 
 import re
@@ -15,6 +16,7 @@ import numpy as np
 import stages
 
 from ifux import (
+    Aperture,
     Drizzle,
     FibreBundle,
     FieldLSF,
@@ -252,13 +254,16 @@ def moved(tree, name, step):
 def small(observation, name, leaf):
     """Steps for every number of a leaf that are small against what the cube is smooth over.
 
-    Shared areas of drops and spaxels have a kink wherever a corner meets a line along which they are integrated.
+    Areas that are shared with spaxels have a kink wherever a corner meets a line along which they are integrated.
     """
-    of_drops = drizzles(observation.telescope.focal_plane) and name.endswith(("pitch", "sides", *OF_BUNDLES))
-    return (0.02 if of_drops else 1.0) * smooth(observation, name, leaf)
+    kinked = shares_areas(observation.telescope.focal_plane) and name.endswith(OF_AREAS)
+    return (0.02 if kinked else 1.0) * smooth(observation, name, leaf)
 
 
-OF_BUNDLES = ("positions", "dithers", "drop", "across", "width", "height", "footprint.angle")
+OF_AREAS = (
+    *("pitch", "sides", "positions", "dithers", "focal_plane.centre", "drop"),
+    *("diameter", "major", "minor", "across", "width", "height", "footprint.angle"),
+)
 
 
 def smooth(observation, name, leaf):
@@ -288,9 +293,10 @@ def smooth(observation, name, leaf):
     return share * np.abs(leaf)
 
 
-def drizzles(plane) -> bool:
-    """Whether a cube is made of drops."""
-    return isinstance(plane, FibreBundle) and isinstance(plane.reconstruction, Drizzle)
+def shares_areas(plane) -> bool:
+    """Whether a cube is made with the areas that footprints share with spaxels."""
+    drops = isinstance(plane, FibreBundle) and isinstance(plane.reconstruction, Drizzle)
+    return drops or isinstance(plane, Aperture)
 
 
 # --- comparison -------------------------------------------------------------------------------------------------------

@@ -65,6 +65,11 @@ def blurred_with_terms(channels=64, columns=8):
     return eqx.tree_at(lambda t: t.psf, blurred_weights(channels, columns), psf)
 
 
+def of_fibres():
+    """A refracted bundle of as many fibres as no number of devices divides."""
+    return eqx.tree_at(lambda t: t.focal_plane, blurred_weights(64, 8), stages.fibres())
+
+
 observed = eqx.filter_jit(lambda telescope, particles: telescope(particles))
 """By one device."""
 KEY = key()
@@ -117,6 +122,17 @@ def test_terms_that_a_channel_sees_are_those_of_one_device(double, columns, spli
     found = parallel.observe(telescope, particles, several(4), key=KEY)
     assert found.sharding.is_equivalent_to(NamedSharding(several(4), P(*split)), 3)
     agree(found, eqx.filter_jit(telescope)(particles, key=KEY), 1e-12)
+
+
+def test_fibres_are_those_of_one_device(double):
+    """Split by wavelength, as they do not divide the fibres: with noise on elements, and a cube made of them."""
+    telescope, particles, devices = of_fibres(), stars(), several(8)
+    elements = parallel.contract(telescope, telescope.weights(particles), devices)
+    assert elements.sharding.is_equivalent_to(NamedSharding(devices, P(None, None, "device")), 3)
+    cube = np.asarray(eqx.filter_jit(telescope)(particles, key=KEY))
+    found = np.asarray(parallel.observe(telescope, particles, devices, key=KEY))
+    assert np.array_equal(np.isnan(found), np.isnan(cube)) and np.isfinite(cube).any()
+    agree(found[np.isfinite(cube)], cube[np.isfinite(cube)], 1e-12)
 
 
 def test_gradients_are_those_of_one_device(double):

@@ -155,3 +155,82 @@ def moffat(fwhm, beta):
 def gaussian(fwhm):
     sigma = fwhm / np.sqrt(8 * np.log(2))
     return lambda radius: np.exp(-0.5 * (radius / sigma) ** 2) / (2 * np.pi * sigma**2)
+
+
+@dataclass
+class Bundle:
+    """What fibres record and what a survey makes of it, in plain numbers: one star, one fibre, one channel at a time.
+
+    A fibre is sub-sampled; refraction is Filippenko's (1982, eqs. 1 to 4); the cube is a mean that is weighted at every
+    wavelength with where fibres looked (Law et al. 2016, section 9.2). Places are those of the field before it is
+    turned, east and north.
+    """
+
+    galaxy: Specification
+    positions: np.ndarray
+    diameter: float
+    dithers: np.ndarray
+    errors: np.ndarray
+    throughput: np.ndarray
+    sigma: float
+    limit: float
+    zenith_distance: np.ndarray
+    parallactic_angle: np.ndarray
+    reference: float
+    pressure: float  # [hPa]
+    temperature: float  # [degree Celsius]
+    psf: object  # surface brightness(radius [arcsec], wavelength [angstrom])
+
+    def refractivity(self, vacuum):
+        """Of dry air."""
+        square, mercury = (1e4 / vacuum) ** 2, self.pressure * 760 / 1013.25
+        standard = 1e-6 * (64.328 + 29498.1 / (146 - square) + 255.4 / (41 - square))
+        warm = 1 + 0.003661 * self.temperature
+        return standard * mercury * (1 + (1.049 - 0.0157 * self.temperature) * 1e-6 * mercury) / (720.883 * warm)
+
+    def looking(self, wave):
+        """Where fibres look at a wavelength [exposure fibre 2]: blue light comes from nearer to the horizon."""
+        raised = 206265 * (self.refractivity(wave) - self.refractivity(self.reference))
+        raised = raised * np.tan(np.radians(self.zenith_distance))
+        towards = np.radians(self.parallactic_angle - self.galaxy.field[2])
+        moved = raised[:, None] * np.stack([np.sin(towards), np.cos(towards)], axis=1)
+        return self.dithers[:, None] + self.positions[None] - moved[:, None]
+
+    def elements(self, position, velocity, mass, age, metallicity, rings=24):
+        """Row-stacked spectra [exposure fibre wave]."""
+        centres = self.galaxy.wavelengths.centres()
+        radius = self.diameter / 2 * np.sqrt((np.arange(rings) + 0.5) / rings)
+        around = 2 * np.pi * (np.arange(3 * rings) + 0.5) / (3 * rings)
+        disc = np.stack([np.outer(radius, np.cos(around)), np.outer(radius, np.sin(around))], axis=-1).reshape(-1, 2)
+        area = np.pi / 4 * self.diameter**2
+        angle = np.radians(self.galaxy.field[2])
+        found = np.zeros((*self.dithers.shape[:1], *self.positions.shape[:1], centres.size))
+        for p in range(len(mass)):
+            east, north, away_velocity = self.galaxy.turn(position[p], velocity[p])
+            spectrum = self.galaxy.spectrum(mass[p], age[p], metallicity[p], away_velocity)
+            east, north = east - self.galaxy.field[0], north - self.galaxy.field[1]
+            star = east * np.cos(angle) - north * np.sin(angle), east * np.sin(angle) + north * np.cos(angle)
+            for w, wave in enumerate(centres):
+                middle = self.looking(wave) + self.errors[:, None] - np.array(star)
+                distance = np.linalg.norm(middle[:, :, None] + disc, axis=-1)
+                found[..., w] += self.psf(distance, wave).mean(axis=-1) * area * spectrum[w]
+        return found * self.throughput[None, :, None]
+
+    def matrix(self, wave):
+        """What spaxels have of elements [y x element]; not a number where none is near."""
+        side_x, side_y = np.broadcast_to(self.galaxy.pitch, 2)
+        (wide, tall), looking = self.galaxy.size, self.looking(wave).reshape(-1, 2)
+        found = np.full((tall, wide, len(looking)), np.nan)
+        for y in range(tall):
+            for x in range(wide):
+                east, north = ((wide - 1) / 2 - x) * side_x, (y - (tall - 1) / 2) * side_y
+                distance = np.hypot(looking[:, 0] - east, looking[:, 1] - north)
+                weight = np.exp(-0.5 * (distance / self.sigma) ** 2) * (distance < self.limit)
+                if weight.any():
+                    found[y, x] = weight / weight.sum() * side_x * side_y / (np.pi / 4 * self.diameter**2)
+        return found
+
+    def cube(self, elements):
+        matrices = [self.matrix(wave) for wave in self.galaxy.wavelengths.centres()]
+        spectra = elements.reshape(-1, elements.shape[-1])
+        return np.stack([matrix @ spectra[:, w] for w, matrix in enumerate(matrices)], axis=-1)

@@ -22,13 +22,16 @@ from stages import library as made_up
 
 import ifux
 from ifux import (
+    AtmosphericRefraction,
     Circle,
     CosmologicalTarget,
     DoubleGaussianPSF,
+    Drizzle,
     EulerOrientation,
     FibreBundle,
     GaussianLSF,
     GridSSP,
+    Hexagon,
     InclinedOrientation,
     InputError,
     LowRankSSP,
@@ -38,6 +41,7 @@ from ifux import (
     Particles,
     Shepard,
     Slicer,
+    Soft,
     SquareSpaxels,
     TargetSNRNoise,
     Telescope,
@@ -49,7 +53,8 @@ from ifux import (
 from ifux.checks import coarse_channels, coarse_library, error_between_nodes
 from ifux.config.build import module, parameters
 from ifux.config.document import completed
-from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, INSIDE, KINDS
+from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
+from ifux.focal_plane import hexagonal
 from ifux.io import read_galaxy
 from ifux.sky import Curve, Sky
 
@@ -130,6 +135,23 @@ MINIMAL = {
         "dark": 3.0,
         "pixels": 1.0,
     },
+    ("focal_plane", "aperture"): {"footprint": {"kind": "circle", "diameter": 3.0}},
+    ("focal_plane", "fibre-bundle"): {
+        "layout": {"kind": "hexagonal", "rings": 1, "pitch": 1.2},
+        "footprint": {"kind": "circle", "diameter": 1.0},
+        "reconstruction": {"kind": "shepard", "sigma": 0.4, "limit": 1.0},
+    },
+    ("layout", "hexagonal"): {"rings": 2, "pitch": 2.5},
+    ("layout", "rectangular"): {"columns": 4, "rows": 3, "pitch": 0.5},
+    ("layout", "rows"): {"counts": [4, 5], "pitch": 0.5, "spacing": 0.4},
+    ("layout", "table"): {"positions": [[0.0, 0.0], [1.5, -0.5]]},
+    ("footprint", "circle"): {"diameter": 2.0},
+    ("footprint", "ellipse"): {"major": 2.0, "minor": 1.0},
+    ("footprint", "rectangle"): {"width": 2.0, "height": 1.0},
+    ("footprint", "hexagon"): {"across": 2.0},
+    ("footprint", "soft"): {"footprint": {"kind": "circle", "diameter": 2.0}, "width": 0.2},
+    ("reconstruction", "shepard"): {"sigma": 0.7, "limit": 1.6},
+    ("refraction", "atmospheric"): {"zenith_distance": [30.0], "parallactic_angle": [10.0]},
     ("sky", "flat"): {"magnitude": 21.0},
     ("sky", "file"): {"path": "sky.fits"},
     ("throughput", "flat"): {"value": 0.3},
@@ -311,7 +333,9 @@ def test_every_kind_is_built_from_its_shortest_description(family, kind, tables)
         assert built.rest.medium == "air"
     else:
         built = module(family, {"kind": kind, **MINIMAL.get((family, kind), {})}, family, BESIDES)
-    if not isinstance(built, Sky | Curve):
+    if family == "layout":
+        assert built.ndim == 2 and built.shape[1] == 2
+    elif not isinstance(built, Sky | Curve):
         assert isinstance(built, eqx.Module)
         assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(built))
 
@@ -363,8 +387,51 @@ def test_every_argument_of_every_kind_has_a_type_that_is_checked(kind):
     for name, argument in parameters(kind).items():
         wanted = argument.type
         checkable = wanted in (int, float, bool, str) or hasattr(wanted, "dims") or hasattr(wanted, "__args__")
-        assert checkable or name in INSIDE, f"{kind.__qualname__}.{name}: {wanted}"
+        assert checkable or argument.is_stage(name), f"{kind.__qualname__}.{name}: {wanted}"
     assert not GIVEN & set(parameters(kind)) and set(parameters(kind)) <= set(inspect.signature(kind).parameters)
+
+
+def test_bundle_of_a_description_is_that_built_by_hand():
+    """Through JSON and back, with every stage inside it."""
+    dithers, air = [[0.0, 0.0], [0.5, 0.3]], {"zenith_distance": [30, 35], "parallactic_angle": [10, 20]}
+    described = {
+        "kind": "fibre-bundle",
+        "layout": {"kind": "hexagonal", "rings": 1, "pitch": 1.2},
+        "footprint": {"kind": "soft", "footprint": {"kind": "hexagon", "across": 1.1}, "width": 0.1},
+        "reconstruction": {"kind": "drizzle", "drop": 0.8},
+        "dithers": dithers,
+        "throughput": [1.0, 0.9, 1.0, 1.0, 1.0, 1.0, 1.1],
+        "refraction": {"kind": "atmospheric", **air, "wavelengths": [4800, 5000]},
+        "broken": [3],
+    }
+    resolved = config.resolved(changed(f"telescope.focal_plane={json.dumps(described)}"))
+    again = config.resolved(json.loads(json.dumps(resolved)))
+    assert again == resolved
+    expected = FibreBundle(
+        hexagonal(1, 1.2), Soft(Hexagon(1.1), 0.1), Drizzle(0.8), dithers, None, described["throughput"],
+        AtmosphericRefraction(*air.values(), wavelengths=(4800.0, 5000.0)), [3],
+    )  # fmt: skip
+    telescope = telescope_of(resolved)
+    assert eqx.tree_equal(telescope.focal_plane, expected, typematch=True)
+    assert telescope.focal_plane.element_shape(telescope.spaxels.scene) == (2, 7)
+    stars = particles(4)
+    assert observed(telescope, stars).shape == (3, 4, 80)
+
+
+def test_layouts_are_the_rules_of_their_surveys():
+    """Rings of a hexagon: every neighbour is a pitch away, and there are six of them but in the last ring."""
+    for rings, count in ((0, 1), (2, 19), (5, 91), (10, 331)):
+        places = hexagonal(rings, 2.5)
+        assert places.shape == (count, 2) and np.allclose(places.mean(axis=0), 0, atol=1e-12)
+        if rings:
+            apart = np.linalg.norm(places[:, None] - places, axis=-1) + 1e9 * np.eye(count)
+            assert (
+                np.allclose(apart.min(axis=1), 2.5)
+                and (np.isclose(apart, 2.5).sum(axis=1) == 6).sum() == count - 6 * rings
+            )
+            assert np.linalg.norm(places, axis=1).max() == pytest.approx(2.5 * rings)
+    turned = hexagonal(1, 2.0, 90.0)
+    assert np.isclose(np.linalg.norm(turned - [0.0, 2.0], axis=1).min(), 0, atol=1e-12)
 
 
 def test_stage_within_a_stage():
@@ -385,6 +452,10 @@ def test_orientation_is_counted_from_the_galaxy_only_where_it_has_to_do_with_it(
 PRESETS = len(instruments.names())
 MOFFAT = 'telescope.psf={"kind": "moffat", "fwhm": %s}'
 DUST = 'telescope.dust={"kind": "screen", "depth": 1, "curve": %s}'
+BUNDLE = (
+    'telescope.focal_plane={"kind": "fibre-bundle", "layout": {"kind": "hexagonal", "rings": 1, "pitch": 1.2}, '
+    '"footprint": {"kind": "circle", "diameter": 1.0}, "reconstruction": {"kind": "drizzle"}, %s}'
+)
 COSMOS = 'telescope.target={"kind": "cosmological", "redshift": %s}'
 WRONG = {
     # names
@@ -493,6 +564,51 @@ WRONG = {
     "telescope.target.redshift=-1": "telescope.target.redshift: -1 is not greater than -1",
     "telescope.target.distance=1e-30": "telescope.target: at redshift 0.02 it is at a luminosity distance of 1e-30 Mpc",
     "telescope.orientation.inclination=1e300": "telescope.orientation.inclination: 1e+300 is not finite",
+    # bundles
+    BUNDLE % '"layout": {"kind": "hexagon"}': (
+        "telescope.focal_plane.layout.kind: 'hexagon' is not one of ['hexagonal', 'rectangular', 'table']; did you mean"
+    ),
+    BUNDLE % '"layout": {"kind": "table", "positions": [[0, 0], [1]]}': (
+        "telescope.focal_plane.layout.positions: [1] is not a list of 2 numbers"
+    ),
+    BUNDLE % '"layout": {"kind": "table", "positions": []}': "telescope.focal_plane.layout: table needs a fibre",
+    BUNDLE % '"layout": {"kind": "hexagonal", "rings": -1, "pitch": 2}': "telescope.focal_plane.layout.rings: -1 is",
+    BUNDLE % '"layout": {"kind": "hexagonal", "rings": 1, "pitch": 0}': (
+        "telescope.focal_plane.layout.pitch: 0 is not greater than zero"
+    ),
+    BUNDLE % '"footprint": {"kind": "circle", "diameter": -2}': (
+        "telescope.focal_plane.footprint.diameter: -2 is not greater than zero"
+    ),
+    BUNDLE % '"footprint": {"kind": "circle", "radius": 2}': (
+        "telescope.focal_plane.footprint.radius: Circle takes ['diameter']"
+    ),
+    BUNDLE % '"footprint": {"kind": "soft", "footprint": {"kind": "circle", "diameter": 2}, "width": -1}': (
+        "telescope.focal_plane.footprint.width: -1 is below zero"
+    ),
+    BUNDLE % '"reconstruction": {"kind": "shepard", "sigma": 0.7}': (
+        "telescope.focal_plane.reconstruction.limit: Shepard needs it, and it is missing"
+    ),
+    BUNDLE % '"dithers": [[0, 0, 0]]': "telescope.focal_plane.dithers: [0, 0, 0] is not a list of 2 numbers",
+    BUNDLE % '"dithers": []': "telescope.focal_plane: FibreBundle.dithers must be one exposure or more",
+    BUNDLE % '"errors": [[0, 0], [0, 0]]': (
+        "telescope.focal_plane: FibreBundle.errors has 2 entries, but there are 1 dithers and 7 positions."
+    ),
+    BUNDLE % '"throughput": [1, 1]': (
+        "telescope.focal_plane: FibreBundle.throughput has 2 entries, but there are 1 dithers and 7 positions."
+    ),
+    BUNDLE % '"throughput": [-1, 1, 1, 1, 1, 1, 1]': "telescope.focal_plane: FibreBundle.throughput: [",
+    BUNDLE % '"broken": [7]': "telescope.focal_plane: FibreBundle.broken: 7 is none of 7 fibres, counted from zero.",
+    BUNDLE % '"broken": [0.5]': "telescope.focal_plane.broken: 0.5 is not a whole number",
+    BUNDLE % '"reach": 0': "telescope.focal_plane: FibreBundle.reach: 0 is not greater than zero",
+    BUNDLE % '"refraction": {"kind": "atmospheric", "zenith_distance": [30], "parallactic_angle": [1, 2]}': (
+        "telescope.focal_plane.refraction: AtmosphericRefraction.zenith_distance and parallactic_angle have shapes"
+    ),
+    BUNDLE % '"refraction": {"kind": "atmospheric", "zenith_distance": [30, 40], "parallactic_angle": [1, 2]}': (
+        "telescope.focal_plane: FibreBundle.refraction is of 2 exposures, but there are 1 dithers"
+    ),
+    BUNDLE % '"refraction": {"kind": "atmospheric", "zenith_distance": [85], "parallactic_angle": [1]}': (
+        "telescope.focal_plane.refraction.zenith_distance: 85 is greater than 80"
+    ),
     # what no machine holds
     "telescope.spaxels.size=[100000, 100000]": "telescope: it needs at least",
     "telescope.spaxels.size=[10000000000, 10000000000]": "telescope: it needs at least",

@@ -78,7 +78,8 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of residuals
     differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its widths are
     second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur
-    the lines: 1e-2.
+    the lines: 1e-2. What fibres and apertures collect does not depend on how large the spaxels are, but for what the
+    cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
@@ -86,8 +87,9 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     for name, error in in_single(observation).items():
         narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*angles, *sharp, "lsf.lsf.fwhm"))
         narrow |= ".noise." in name
+        cancels = not observation.telescope.focal_plane.of_spaxels and name.endswith(("spaxels.pitch", "spaxels.sides"))
         of_place = isinstance(observation.telescope.lsf, FieldLSF) and ".lsf." in name
-        allowed = 3e-3 if name.endswith(VELOCITIES) else 1e-2 if of_place else 5e-4 if narrow else 2e-4
+        allowed = 3e-3 if name.endswith(VELOCITIES) or cancels else 1e-2 if of_place else 5e-4 if narrow else 2e-4
         assert error <= allowed, name
 
 

@@ -122,11 +122,12 @@ def contract(
 
     Split over the devices by wavelength; by x, if they divide the columns, where they do not divide the channels evenly
     or a channel sees few of the terms of the PSF: split by wavelength, devices have one program, which contracts every
-    channel with all terms. If they divide neither, it is whole on every device.
+    channel with all terms. If they divide neither, it is whole on every device. Elements that are fibres have these in
+    place of columns.
     """
     if mesh.size == 1:
         return telescope.observe(weights, telescope.templates(), blur=blur, occupied=occupied)
-    columns = telescope.focal_plane.element_shape(telescope.spaxels.scene)[1]
+    _, columns = telescope.focal_plane.element_shape(telescope.spaxels.scene)
     on_weights = (blur or telescope.cheaper_to_blur) == "weights"
     local = on_weights and len(telescope.terms(weights.dtype)[1]) > 1
     axis = 1 if (local or telescope.wavelengths.size % mesh.size) and columns % mesh.size == 0 else 2

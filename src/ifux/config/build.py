@@ -145,6 +145,10 @@ class Argument:
         """It must be given."""
         return self.default is MISSING
 
+    def is_stage(self, key: str) -> bool:
+        """Whether a stage stands under the key, and no numbers that are called as one."""
+        return key in INSIDE and get_origin(present(self.type)) is not tuple
+
 
 def parameters(function: Callable[..., Any]) -> dict[str, Argument]:
     """What a constructor takes from a description.
@@ -190,7 +194,7 @@ def checked(
     owner, known = function.__qualname__.split(".")[0], parameters(function)
     check_keys(arguments, [*known], path, owner)
     for key, argument in known.items():
-        if key in arguments and key in INSIDE:
+        if key in arguments and argument.is_stage(key):
             arguments[key] = module(INSIDE[key], arguments[key], f"{path}.{key}", given)
         elif key in arguments:
             check_type(arguments[key], argument.type, f"{path}.{key}")

@@ -180,7 +180,7 @@ def completed(family: str, description: Any) -> Any:
         return description
     result = {"kind": kind, **description}
     for key, argument in parameters(kinds[kind]).items():
-        if key in INSIDE:
+        if argument.is_stage(key):
             kinds = KINDS[INSIDE[key]]
             if key not in result and argument.default not in (None, MISSING):
                 result[key] = {"kind": next(name for name, made in kinds.items() if made is argument.default)}

@@ -70,7 +70,12 @@ class FibreBundle(AbstractFocalPlane):
     def __check_init__(self):
         if self.positions.ndim < 2:
             return
+        if self.dithers.ndim < 2:
+            raise ValueError("FibreBundle.dithers must be one exposure or more, each of an offset east and north.")
         exposures, fibres = self.dithers.shape[-2], self.positions.shape[-2]
+        if self.refraction.exposures not in (1, exposures):
+            given = self.refraction.exposures
+            raise ValueError(f"FibreBundle.refraction is of {given} exposures, but there are {exposures} dithers.")
         for name, values, axis, count in (
             ("errors", self.errors, -2, exposures),
             ("throughput", self.throughput, -1, fibres),
@@ -177,7 +182,8 @@ class FibreBundle(AbstractFocalPlane):
         across = places[None, :, 0] - east[:, None]
         up = jnp.broadcast_to(places[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
-        return weights * jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds")[None], which
+        working = jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds")
+        return weights * working[None, :], which
 
     def suited_to(self, scene: Scene) -> "FibreBundle":
         """The same, told how few cells a fibre touches and how few elements are next to a row of spaxels. On the host.

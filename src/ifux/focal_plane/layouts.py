@@ -1,6 +1,7 @@
 """Where the fibres of a bundle are, and a bundle by its rule."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
@@ -9,11 +10,16 @@ from ifux.focal_plane.fibre_bundle import FibreBundle
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.base import AbstractReconstruction
 from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction
+from ifux.typing import Limits
 
 Pairs = tuple[tuple[float, float], ...]
+Positive = Annotated[float, Limits(above=0)]
+Count = Annotated[int, Limits(above=0)]
 
 
-def hexagonal(rings: int, pitch: float, angle: float = 0.0) -> Float[np.ndarray, "fibre 2"]:
+def hexagonal(
+    rings: Annotated[int, Limits(least=0)], pitch: Positive, angle: float = 0.0
+) -> Float[np.ndarray, "fibre 2"]:
     """Fibres that are packed as densely as circles can be, in rings around the first.
 
     Args:
@@ -29,7 +35,7 @@ def hexagonal(rings: int, pitch: float, angle: float = 0.0) -> Float[np.ndarray,
     return turned(np.stack([east, north], axis=1)[order], angle)
 
 
-def rectangular(columns: int, rows: int, pitch: float) -> Float[np.ndarray, "fibre 2"]:
+def rectangular(columns: Count, rows: Count, pitch: Positive) -> Float[np.ndarray, "fibre 2"]:
     """Lenslets in rows and columns, as far apart along both [arcsec]."""
     north, east = np.meshgrid(np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2, indexing="ij")
     return pitch * np.stack([east.ravel(), north.ravel()], axis=1)
@@ -62,6 +68,8 @@ def turned(positions: Float[np.ndarray, "fibre 2"], angle: float) -> Float[np.nd
 
 def table(positions: Pairs) -> Float[np.ndarray, "fibre 2"]:
     """Fibres one by one, east and north of the centre [arcsec]."""
+    if len(positions) == 0:
+        raise ValueError("table needs a fibre or more, got none.")
     return np.asarray(positions, np.float64).reshape(-1, 2)
 
 

@@ -27,6 +27,11 @@ class AbstractRefraction(AbstractLimited):
     def moves_at(self) -> tuple[float, ...] | None:
         """Wavelengths between which the displacement is straight enough [angstrom]; none where there is none."""
 
+    @property
+    @abstractmethod
+    def exposures(self) -> int:
+        """Of how many exposures it is; one is of all."""
+
     @abstractmethod
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """Of light at wavelengths [angstrom], east and north on the sky [arcsec]."""
@@ -41,6 +46,11 @@ class NoRefraction(AbstractRefraction):
         """None."""
         return None
 
+    @property
+    def exposures(self) -> int:
+        """All of them."""
+        return 1
+
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """None."""
         return jnp.zeros((wave.size, 1, 2))
@@ -54,7 +64,7 @@ class AtmosphericRefraction(AbstractRefraction):
 
     towards the zenith: blue light seems to come from higher up. The refractivity of air is in proportion to its
     density; that of water vapour is left out, which changes the difference by less than a hundredth. The telescope
-    guides on the reference wavelength. True to a hundredth up to 70 degrees from the zenith.
+    guides on the reference wavelength. True to a hundredth up to 65 degrees from the zenith.
 
     References: Filippenko (1982), PASP 94, 715; the refractivity is that of Ciddor (1996), Applied Optics 35, 1566.
     """
@@ -96,10 +106,15 @@ class AtmosphericRefraction(AbstractRefraction):
         """Those wavelengths."""
         return self.wavelengths
 
+    @property
+    def exposures(self) -> int:
+        """As many as there are zenith distances."""
+        return self.zenith_distance.shape[-1] if self.zenith_distance.ndim else 1
+
     def displacement(self, wave: Float[np.ndarray, " wave"]) -> Float[Array, " wave #exposure 2"]:
         """The formula above."""
         density = self.pressure / (273.15 + self.temperature) * STANDARD
         excess = refractivity(jnp.asarray(wave, self.reference.dtype)) - refractivity(self.reference)
-        raised = excess[:, None] * density * jnp.tan(jnp.deg2rad(self.zenith_distance))[None] / ARCSEC
+        raised = jnp.outer(excess * density, jnp.tan(jnp.deg2rad(self.zenith_distance))) / ARCSEC
         angle = jnp.deg2rad(self.parallactic_angle)
         return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)[None]

@@ -49,7 +49,7 @@ def read_everywhere(
     """The sums over points with some shares of what the splines are there, in cells from the middle of the first."""
     _, tall, wide, _ = spline_maps.shape
     up, across = (
-        spline(place[..., None] - jnp.arange(size, dtype=place.dtype)[None, None], 3)
+        spline(place[..., None] - jnp.arange(size, dtype=place.dtype)[None, None, :], 3)
         for place, size in ((rows, tall), (columns, wide))
     )
     weights = jnp.einsum("epy,epx,p->eyx", up, across, shares, precision=HIGHEST).astype(spline_maps.dtype)
@@ -73,7 +73,7 @@ def read_around(
     ]
     nodes = jnp.arange(cells, dtype=jnp.int32)
     up, across = (
-        spline(place[..., None] - (begin[:, None] + nodes[None]).astype(place.dtype)[:, None, :], 3)
+        spline(place[..., None] - (begin[:, None] + nodes[None, :]).astype(place.dtype)[:, None, :], 3)
         for place, begin in zip((rows, columns), first, strict=True)
     )
     weights = jnp.einsum("epy,epx,p->eyx", up, across, shares, precision=HIGHEST).astype(spline_map.dtype)

@@ -29,7 +29,7 @@ def weighted_means(
         factor: Here, where what is not a number cannot reach its gradient.
     """
     good = ~jnp.isnan(spectra)
-    missing = ~good.any(axis=0)
+    missing = ~good.any(axis=0, keepdims=True)
     values = jnp.where(good, spectra, 0)
 
     def over(

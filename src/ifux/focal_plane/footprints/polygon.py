@@ -1,6 +1,7 @@
 """Footprints with straight sides."""
 
 import math
+from functools import reduce
 from typing import final
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
+from ifux.numerics.extremes import larger, smaller
 from ifux.typing import real, within
 
 ALONG = 1e-6
@@ -26,15 +28,15 @@ def between_sides(
     normals: Float[Array, "side 2"], distances: Float[Array, " side"], east: Float[Array, "*line"]
 ) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
     """What lies between pairs of sides at distances from the middle, of lines from south to north."""
-    across, up = normals[:, 0], normals[:, 1]
-    side = (*(1,) * east.ndim, -1)
-    across, up, distances = across.reshape(side), up.reshape(side), distances.reshape(side)
-    ends = jnp.abs(up) > ALONG
-    slope = jnp.where(ends, up, 1)
-    found = [(sign * distances - east[..., None] * across) / slope for sign in (-1, 1)]
-    low = jnp.where(ends, jnp.minimum(*found), -jnp.inf).max(axis=-1)
-    high = jnp.where(ends, jnp.maximum(*found), jnp.inf).min(axis=-1)
-    return low, jnp.maximum(low, high)
+    low, high = jnp.full_like(east, -jnp.inf), jnp.full_like(east, jnp.inf)
+    for side in range(normals.shape[0]):
+        across, up, distance = normals[side, 0], normals[side, 1], distances[side]
+        ends = jnp.abs(up) > ALONG
+        slope = jnp.where(ends, up, 1)
+        one, other = ((sign * distance - east * across) / slope for sign in (-1, 1))
+        low = larger(low, jnp.where(ends, smaller(one, other), -jnp.inf))
+        high = smaller(high, jnp.where(ends, larger(one, other), jnp.inf))
+    return low, larger(low, high)
 
 
 @final
@@ -109,7 +111,7 @@ class Hexagon(AbstractFootprint):
     def half_width(self) -> Float[Array, ""]:
         """Of the corner that is furthest to the east."""
         corners = jnp.deg2rad(self.angle) + math.pi / 3 * np.arange(6).astype(self.angle.dtype)
-        return jnp.max(jnp.sin(corners)) * self.across / math.sqrt(3)
+        return reduce(larger, jnp.sin(corners)) * self.across / math.sqrt(3)
 
     def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
         """Between three pairs of sides."""

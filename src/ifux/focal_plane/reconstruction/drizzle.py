@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.base import AbstractReconstruction
+from ifux.numerics.extremes import larger, smaller
 from ifux.typing import real, within
 
 LINES = 8
@@ -51,8 +52,12 @@ def shared_area(
     line = (*(1,) * east.ndim, -1)
     place, share = (jnp.asarray(values, east.dtype).reshape(line) for values in (place, share))
     half, (across, up) = footprint.half_width(), pitch / 2
-    low, high = jnp.maximum(-half, -across - east), jnp.minimum(half, across - east)
-    width = jnp.maximum(high - low, 0)
+    low, high = (
+        larger(jnp.broadcast_to(-half, east.shape), -across - east),
+        smaller(jnp.broadcast_to(half, east.shape), across - east),
+    )
+    width = larger(high - low, jnp.zeros_like(east))
     south, end = footprint.chord((low + high)[..., None] / 2 + width[..., None] * place / 2)
-    covered = jnp.minimum(end, (up - north)[..., None]) - jnp.maximum(south, (-up - north)[..., None])
-    return width * (jnp.maximum(covered, 0) * share / 2).sum(axis=-1)
+    above, below = ((side - north)[..., None] * jnp.ones_like(place) for side in (up, -up))
+    covered = smaller(end, above) - larger(south, below)
+    return width * (larger(covered, jnp.zeros_like(covered)) * share / 2).sum(axis=-1)
