@@ -409,9 +409,10 @@ def test_bundle_of_a_description_is_that_built_by_hand():
     assert again == resolved
     expected = FibreBundle(
         hexagonal(1, 1.2), Soft(Hexagon(1.1), 0.1), Drizzle(0.8), dithers, None, described["throughput"],
-        AtmosphericRefraction(*air.values(), wavelengths=(4800.0, 5000.0)), [3],
+        AtmosphericRefraction(*air.values(), wavelengths=(4800.0, 5000.0)), [3], reach=12, nodes=7,
     )  # fmt: skip
     telescope = telescope_of(resolved)
+    expected = expected.suited_to(telescope.spaxels.scene)
     assert eqx.tree_equal(telescope.focal_plane, expected, typematch=True)
     assert telescope.focal_plane.element_shape(telescope.spaxels.scene) == (2, 7)
     stars = particles(4)
@@ -566,7 +567,7 @@ WRONG = {
     "telescope.orientation.inclination=1e300": "telescope.orientation.inclination: 1e+300 is not finite",
     # bundles
     BUNDLE % '"layout": {"kind": "hexagon"}': (
-        "telescope.focal_plane.layout.kind: 'hexagon' is not one of ['hexagonal', 'rectangular', 'table']; did you mean"
+        "telescope.focal_plane.layout.kind: 'hexagon' is not one of ['hexagonal', 'rectangular', 'rows', 'table'];"
     ),
     BUNDLE % '"layout": {"kind": "table", "positions": [[0, 0], [1]]}': (
         "telescope.focal_plane.layout.positions: [1] is not a list of 2 numbers"
