@@ -66,7 +66,9 @@ def members(hand: dict[str, str]) -> Observation:
     return Observation(telescope, generic(telescope))
 
 
-PRESETS = ["califa-v1200", "califa-v500", "manga", "muse-nfm", "muse-wfm", "sami-blue", "sami-red"]
+PRESETS = [
+    "califa-v1200-cube", "califa-v500-cube", "manga-cube", "muse-nfm", "muse-wfm", "sami-blue-cube", "sami-red-cube",
+]  # fmt: skip
 """Of seeing, widths and channels that differ most; the stages of the others stand in the hands that are dealt."""
 REACH = 13
 """Of the kernel of an instrument's PSF at most [cell]: what lies further out is differentiated in the same way."""

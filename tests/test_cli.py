@@ -320,7 +320,7 @@ def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing
     if existing:
         (desk / "small.fits").write_text("mine")
     before = written(desk)
-    append = ifux.io.files.cube._append
+    append = ifux.io.files.cube.append
 
     def interrupted(file, image):
         append(file, image)
@@ -328,7 +328,7 @@ def test_interrupted_run_leaves_no_half_file(desk, monkeypatch, capsys, existing
         assert written(desk) != before
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ifux.io.files.cube, "_append", interrupted)
+    monkeypatch.setattr(ifux.io.files.cube, "append", interrupted)
     assert cli.main(["observe", "small.json", "--overwrite"]) == 130
     assert "ifux: interrupted; nothing half-written is left behind" in capsys.readouterr().err
     assert written(desk) == before

@@ -243,8 +243,8 @@ libraries = pytest.mark.parametrize("name", ["embedded", "miles"])
 VACUUM = {"medium": "vacuum"}
 SEEN_BY = {
     "muse-wfm": (0.03, {"start": 4900.15, "step": 1.25, "size": 760, "medium": "air"}),
-    "manga": (0.03, {"start": 4900.0, "step": 1.0, "size": 950, **VACUUM}),
-    "manga-log": (0.02, {"kind": "log", "start": 4900.0, "step": 1e-4 * np.log(10), "size": 800, **VACUUM}),
+    "manga-cube": (0.03, {"start": 4900.0, "step": 1.0, "size": 950, **VACUUM}),
+    "manga-log-cube": (0.02, {"kind": "log", "start": 4900.0, "step": 1e-4 * np.log(10), "size": 800, **VACUUM}),
     "nirspec-ifu-g140m-f100lp": (1.7, {"start": 12502.0, "step": 6.0, "size": 550, **VACUUM}),
 }
 """Redshift, and a part of the channels of each instrument: from H beta to Fe 5782, in all of them; NIRSpec's with R of
@@ -257,9 +257,9 @@ SEEN_BY = {
     ("instrument", "name"),
     [
         ("muse-wfm", "embedded"),
-        ("manga-log", "embedded"),
+        ("manga-log-cube", "embedded"),
         ("nirspec-ifu-g140m-f100lp", "embedded"),
-        pytest.param("manga", "miles", marks=pytest.mark.slow),
+        pytest.param("manga-cube", "miles", marks=pytest.mark.slow),
         pytest.param("muse-wfm", "miles", marks=pytest.mark.slow),
         pytest.param("nirspec-ifu-g140m-f100lp", "miles", marks=pytest.mark.slow),
     ],
@@ -291,7 +291,7 @@ def test_ppxf_recovers_normal_velocities_from_the_file_of_an_instrument(data, tm
     cube, fit = fits.getdata(tmp_path / "cube.fits", "DATA"), Fitter(library, redshift, tmp_path / "cube.fits")
     found = np.array([fit(cube[:, 0, x].astype(np.float64), 1e-3 * cube[:, 0, x].mean()) for x in range(len(truth))])
     assert found[:, 0] == pytest.approx([mean for mean, _ in truth], abs=0.3)
-    blurred = 0.3 if instrument == "manga-log" else 2
+    blurred = 0.3 if instrument == "manga-log-cube" else 2
     assert found[:, 1] == pytest.approx([spread for _, spread in truth], abs=blurred)
 
 

@@ -20,14 +20,16 @@ from astropy.table import Table
 from stages import OBSERVED, particles
 from stages import library as made_up
 
+import ifux
 from ifux import (
     AtmosphericRefraction,
+    Circle,
     CosmologicalTarget,
+    DoubleGaussianPSF,
     Drizzle,
     EulerOrientation,
     FibreBundle,
     GaussianLSF,
-    GaussianPSF,
     GridSSP,
     Hexagon,
     InclinedOrientation,
@@ -37,6 +39,7 @@ from ifux import (
     NoDust,
     NoPSF,
     Particles,
+    Shepard,
     Slicer,
     Soft,
     SquareSpaxels,
@@ -141,6 +144,7 @@ MINIMAL = {
     },
     ("layout", "hexagonal"): {"rings": 2, "pitch": 2.5},
     ("layout", "rectangular"): {"columns": 4, "rows": 3, "pitch": 0.5},
+    ("layout", "rows"): {"counts": [4, 5], "pitch": 0.5, "spacing": 0.4},
     ("layout", "table"): {"positions": [[0.0, 0.0], [1.5, -0.5]]},
     ("footprint", "circle"): {"diameter": 2.0},
     ("footprint", "ellipse"): {"major": 2.0, "minor": 1.0},
@@ -193,7 +197,12 @@ def by_hand(name, stars):
     """The telescopes of configs/, written out."""
     start = {"muse": Wavelengths(4700.15, 1.25, 3721, "air"), "manga": Wavelengths(3622.0, 1.0, 6732, "vacuum")}
     muse = {"psf": MoffatPSF(0.8, 2.8, 25), "lsf": GaussianLSF(2.65)}
-    manga = {"psf": GaussianPSF(2.54, 8), "lsf": GaussianLSF(3.68), "spaxels": SquareSpaxels(0.5, (74, 74))}
+    fibres = ifux.focal_plane.hexagonal(6, 2.5) + np.array([-0.25, 0.25])
+    dithers = ((-0.4167, -0.7217), (0.8333, 0.0), (-0.4167, 0.7217))
+    plane = FibreBundle(fibres, Circle(2.0), Shepard(0.7, 1.6), dithers, reach=1, nodes=4)
+    field = SquareSpaxels(0.5, (72, 72), centre=(0.25, -0.25))
+    manga = {"psf": DoubleGaussianPSF(1.4286, 2.8571, 0.6923, 8), "lsf": GaussianLSF(3.68), "spaxels": field}
+    manga["focal_plane"] = plane.suited_to(field.scene)
     hundred, more = (SquareSpaxels(0.2, (n, n), degree=5) for n in (100, 150))
     instrument, redshift, tilt, snr, stages = {
         "demo": ("muse", 0.05, InclinedOrientation(55.0, 30.0), 60.0, muse | {"spaxels": hundred}),
@@ -216,8 +225,7 @@ def by_hand(name, stars):
         ssp=LowRankSSP.from_library(library),
         kinematics=channels,
         dust=NoDust(),
-        focal_plane=Slicer(),
-        **stages,
+        **({"focal_plane": Slicer()} | stages),
     )
 
 
@@ -402,9 +410,10 @@ def test_bundle_of_a_description_is_that_built_by_hand():
     assert again == resolved
     expected = FibreBundle(
         hexagonal(1, 1.2), Soft(Hexagon(1.1), 0.1), Drizzle(0.8), dithers, None, described["throughput"],
-        AtmosphericRefraction(*air.values(), wavelengths=(4800.0, 5000.0)), [3],
+        AtmosphericRefraction(*air.values(), wavelengths=(4800.0, 5000.0)), [3], reach=12, nodes=7,
     )  # fmt: skip
     telescope = telescope_of(resolved)
+    expected = expected.suited_to(telescope.spaxels.scene)
     assert eqx.tree_equal(telescope.focal_plane, expected, typematch=True)
     assert telescope.focal_plane.element_shape(telescope.spaxels.scene) == (2, 7)
     stars = particles(4)
@@ -559,7 +568,7 @@ WRONG = {
     "telescope.orientation.inclination=1e300": "telescope.orientation.inclination: 1e+300 is not finite",
     # bundles
     BUNDLE % '"layout": {"kind": "hexagon"}': (
-        "telescope.focal_plane.layout.kind: 'hexagon' is not one of ['hexagonal', 'rectangular', 'table']; did you mean"
+        "telescope.focal_plane.layout.kind: 'hexagon' is not one of ['hexagonal', 'rectangular', 'rows', 'table'];"
     ),
     BUNDLE % '"layout": {"kind": "table", "positions": [[0, 0], [1]]}': (
         "telescope.focal_plane.layout.positions: [1] is not a list of 2 numbers"

@@ -555,14 +555,14 @@ def test_failure_leaves_nothing_behind(cube, tmp_path, monkeypatch, overwrite):
     if overwrite:
         write_cube(target, cube)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    append = ifux.io.files.cube._append
+    append = ifux.io.files.cube.append
 
     def full_disk(file, image):
         append(file, image)
         if ("EXTNAME", "STAT") in image.cards:
             raise OSError("no space left on device")
 
-    monkeypatch.setattr(ifux.io.files.cube, "_append", full_disk)
+    monkeypatch.setattr(ifux.io.files.cube, "append", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_cube(target, cube, overwrite=overwrite)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

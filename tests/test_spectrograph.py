@@ -228,13 +228,13 @@ SMALL = {
     "orientation": {"kind": "inclined", "inclination": 60.0},
     "arms": {
         "blue": {
-            "instrument": "sami-blue",
+            "instrument": "sami-blue-cube",
             "wavelengths": {"start": 4800.0, "step": 4.0, "size": 30, "medium": "air"},
             "psf": {"fwhm": 6.0},
             "lsf": {"fwhm": 10.0},
         },
         "red": {
-            "instrument": "sami-red",
+            "instrument": "sami-red-cube",
             "wavelengths": {"start": 6300.0, "step": 2.0, "size": 40, "medium": "air"},
             "psf": {"fwhm": 4.0},
             "lsf": {"fwhm": 7.0},
@@ -356,7 +356,7 @@ def test_worked_observation_is_of_both_arms_of_sami():
     joint = Spectrograph.of(made)
     assert joint.together() == [("blue", "red")] and joint.spaxels[0].oversampling == (2, 2)
     presets = {name: ifux.instruments.load(f"sami-{name}")["telescope"] for name in made}
-    for name, fwhm in (("blue", 2.1), ("red", 1.9)):
+    for name, fwhm in (("blue", 1.7), ("red", 1.5)):
         wavelengths = Wavelengths(**presets[name]["wavelengths"])
         assert joint.arms[name].wavelengths == wavelengths
         assert eqx.tree_equal(joint.arms[name].psf, GaussianPSF(fwhm, joint.arms[name].psf.reach))

@@ -16,7 +16,7 @@ from ifux.checks import memory
 from ifux.compute import Choices
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Particles, Stars
-from ifux.programs import deposit, expose, nothing
+from ifux.programs import deposit, expose, nothing, rebuild
 from ifux.spread import AbstractSpread, FramedSpread
 from ifux.telescope import Telescope
 
@@ -101,11 +101,18 @@ def plan(
     y, x = telescope.spaxels.shape
     tall, wide = telescope.spaxels.scene_shape(deposited.margin)
     cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
-    steps = (
+    made = second.output_size_in_bytes
+    steps = [
         ("particles are deposited", base + read + new(first) + first.temp_size_in_bytes),
-        ("light is observed", base + second.output_size_in_bytes + second.temp_size_in_bytes),
-        ("the cube is turned for FITS", base + second.output_size_in_bytes + cube),
-    )
+        ("light is observed", base + made + second.temp_size_in_bytes),
+    ]
+    if not telescope.focal_plane.of_spaxels:
+        shape = *telescope.focal_plane.element_shape(telescope.spaxels.scene), telescope.wavelengths.size
+        elements = jnp.zeros(shape, block.mass.dtype)
+        third = needs(rebuild, telescope, elements, elements if noisy else None)
+        made += third.output_size_in_bytes
+        steps.append(("the cube is rebuilt", base + made + third.temp_size_in_bytes))
+    steps = (*steps, ("the cube is turned for FITS", base + made + cube))
     steps = steps if anew else steps[1:]
     work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.sampled.size
     facts = (
@@ -135,7 +142,7 @@ def plan(
         ),
         ("work", f"{work:.1e} multiplications to contract, in proportion to the velocities"),
     )
-    larger = "weights" if summed > second.output_size_in_bytes else "cube"
+    larger = "weights" if summed > made else "cube"
     remedy = {
         "weights": "take a lower rank (telescope.ssp.tolerance), fewer velocities (telescope.kinematics) or a PSF of "
         "shorter reach",

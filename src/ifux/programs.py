@@ -35,17 +35,26 @@ def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choic
 
 @kept
 def expose(telescope: Telescope, weights, occupied: int | None, key, choices: Choices):
-    """The cube and, with noise, its variance, of weights on the telescope's scene or on a wider one."""
+    """The spectra of elements and, with noise, their variance, of weights on the telescope's scene or a wider one."""
     weights = within_margin(weights, telescope)
     elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
     noise = telescope.noise
     if key is None:
-        return telescope.rebuild(elements), None
-    cube = telescope.rebuild(noise.sample(elements, key=key))
-    variance = telescope.rebuild_variance(noise.variance(elements))
+        return elements, None
+    data, variance = noise.sample(elements, key=key), noise.variance(elements)
     if telescope.wavelengths.missing().any() or isinstance(noise, BadPixelNoise):
-        variance = jnp.where(jnp.isnan(cube), jnp.nan, variance)
-    return cube, variance
+        variance = jnp.where(jnp.isnan(data), jnp.nan, variance)
+    return data, variance
+
+
+@kept
+def rebuild(telescope: Telescope, elements, variance):
+    """The cube that is made of the spectra of elements, and its variance where they have one."""
+    cube = telescope.rebuild(elements)
+    if variance is None:
+        return cube, None
+    variance = telescope.rebuild_variance(variance)
+    return cube, jnp.where(jnp.isnan(cube), jnp.nan, variance)
 
 
 @kept

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Float, Int32, PRNGKeyArray, PyTree, Shaped
 
 from ifux import config, instruments
 from ifux.checks import (
@@ -28,15 +28,17 @@ from ifux.config.build import call, check_keys, check_type, choose, telling
 from ifux.errors import InputError, of_arm
 from ifux.exposure import exposures
 from ifux.galaxy import Galaxy
-from ifux.io.files.cube import COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube
+from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, MISSING, SATURATED, TELLURIC, Cube
 from ifux.io.files.manga import unfit
+from ifux.io.files.spectra import Spectra
 from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
 from ifux.particles import particles_of
 from ifux.plan import Plan, plan
-from ifux.programs import deposit, expose, nothing, resolution, true_maps
+from ifux.programs import deposit, expose, nothing, rebuild, resolution, true_maps
+from ifux.reconstructed import broken_of, reconstructions, sky_places, spaxel_flags
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 from ifux.typing import decimal
@@ -143,12 +145,24 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
 
 
 def assumptions(description: dict) -> list[str]:
-    """Which numbers of an instrument nobody has published, where they decide what a cube looks like."""
+    """Which numbers of an instrument nobody has published, where they decide what a cube looks like.
+
+    Those of an exposure count where it is one, and has no such number of its own.
+    """
     if "instrument" not in description:
         return []
     preset = instruments.load(description["instrument"])
-    own = {family for family in ("psf", "lsf", "noise") if family not in description}
-    found = [path for path in preset.get("assumed", []) if path.split(".")[1] in own]
+    own = {family for family in ("psf", "focal_plane", "lsf") if family not in description}
+    noise = description.get("noise")
+    while isinstance(noise, dict) and "noise" in noise:
+        noise = noise["noise"]
+    said = noise if isinstance(noise, dict) and noise.get("kind") == "exposure" else preset.get("exposure", {})
+
+    def used(path: str) -> bool:
+        _, family, *inner = path.split(".")
+        return family in own or (family == "noise" and inner[0] not in said)
+
+    found = [path for path in preset.get("assumed", []) if used(path)]
     return [f"of {preset['name']} there are assumed, not published: {', '.join(found)}"] if found else []
 
 
@@ -308,13 +322,28 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         key = jax.random.key(seed) if noisy else None
         flux, variance = expose(telescope, weights, choices.occupied(telescope, stars.count), key, choices)
         quality = flags(telescope, flux, key=key)
-        flux = wavelengths_first(flux)
         if not np.isfinite(flux).all(where=True if quality is None else quality & LOST == 0):
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
-        variance = None if variance is None else wavelengths_first(variance)
+    spectra, made = None, ()
+    if not telescope.focal_plane.of_spaxels:
+        with report("rebuilding"):
+            spectra = stacked(telescope, flux, variance, quality)
+            flux, variance = rebuild(telescope, flux, variance)
+            quality = spaxel_flags(telescope, quality, np.isnan(np.asarray(flux)))
+            quality = quality if quality.any() else None
+            made = () if spectra.variance is None else reconstructions(telescope, spectra.variance)
+    quality = None if quality is None else wavelengths_first(quality)
+    # What is turned is gone before the next is.
+    flux = wavelengths_first(flux)
+    variance = None if variance is None else wavelengths_first(variance)
     with report("drawing true maps"):
         images = true_maps(telescope, light)
         maps = {name: (np.asarray(images[name], np.float32), *words) for name, words in UNITS.items()}
+    width = np.asarray(resolution(telescope), np.float64)
+    record: dict[str, Any] = {"history": configuration, "seed": seed if noisy else None, "title": session.galaxy.source}
+    if spectra is not None:
+        notes = (*session.notes, *flagged(spectra.quality, "data"))
+        spectra = replace(spectra, **record, notes=notes, resolution=width)
     return Cube(
         flux=flux,
         wavelengths=telescope.wavelengths,
@@ -322,59 +351,68 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         position_angle=decimal(telescope.spaxels.position_angle),
         variance=variance,
         maps=maps,
-        history=configuration,
-        seed=seed if noisy else None,
-        title=session.galaxy.source,
         notes=(*session.notes, *flagged(quality)),
         quality=quality,
-        resolution=np.asarray(resolution(telescope), np.float64),
+        resolution=width,
+        reconstructions=made,
+        elements=spectra,
+        **record,
+    )
+
+
+def stacked(
+    telescope: Telescope,
+    elements: Float[Array, "exposure fibre wave"],
+    variance: Float[Array, "exposure fibre wave"] | None,
+    quality: Int32[np.ndarray, "exposure fibre wave"] | None,
+) -> Spectra:
+    """The spectra of the elements of a telescope."""
+    return Spectra(
+        flux=np.asarray(elements),
+        wavelengths=telescope.wavelengths,
+        places=sky_places(telescope),
+        area=decimal(telescope.focal_plane.element_area(telescope.spaxels.scene)),
+        variance=None if variance is None else np.asarray(variance),
+        quality=quality,
+        broken=broken_of(telescope.focal_plane),
     )
 
 
 def flags(
-    telescope: Telescope, flux: Float[Array, "y x wave"], *, key: PRNGKeyArray | None
-) -> Int32[np.ndarray, "wave y x"] | None:
-    """Flags of Euro3D for the voxels of a cube, with the key of its noise; none where no voxel can have any.
+    telescope: Telescope, elements: Float[Array, "*element wave"], *, key: PRNGKeyArray | None
+) -> Int32[np.ndarray, "*element wave"] | None:
+    """Flags of Euro3D for the data of elements, with the key of their noise; none where no datum can have any.
 
-    A voxel that lies in a gap, be it of the atmosphere's making, or is lost on the detector is not a number.
+    One that lies in a gap, be it of the atmosphere's making, or is lost on the detector is not a number.
     """
     noise, missing = telescope.noise, telescope.wavelengths.missing()
     full = noise.saturated if key is not None and isinstance(noise, AbstractExposure) and noise.can_saturate else None
-    flawed = noise if isinstance(noise, BadPixelNoise) else None
-    unseen = unseen_voxels(telescope)
-    if full is None and not missing.any() and (key is None or flawed is None) and unseen is None:
+    flawed, broken = noise if isinstance(noise, BadPixelNoise) else None, broken_of(telescope.focal_plane)
+    if full is None and not missing.any() and (key is None or flawed is None) and not broken:
         return None
     channels = np.where(missing, np.int32(MISSING), np.int32(0))
     for exposure in exposures(noise):
         channels |= np.where(missing & np.asarray(exposure.telluric()), np.int32(TELLURIC), np.int32(0))
-    found = np.broadcast_to(channels[:, None, None], flux.shape[2:] + flux.shape[:2])
-    if unseen is not None:
-        found = found | np.where(unseen, np.int32(MISSING), np.int32(0))
+    found = np.broadcast_to(channels, elements.shape)
     if full is not None:
-        found = np.where(wavelengths_first(eqx.filter_jit(full)(flux)), np.int32(SATURATED), found)
+        found = np.where(np.asarray(eqx.filter_jit(full)(elements)), np.int32(SATURATED), found)
     if key is not None and flawed is not None:
-        lost = eqx.filter_jit(flawed.lost)(key, flux.shape, flux.dtype)
+        lost = eqx.filter_jit(flawed.lost)(key, elements.shape, elements.dtype)
         for flag, where in zip((DEAD, COSMIC_RAY), lost, strict=True):
-            found = found | np.where(wavelengths_first(where), np.int32(flag), np.int32(0))
+            found = found | np.where(np.asarray(where), np.int32(flag), np.int32(0))
+    if broken:
+        found = found | np.where(np.isin(np.arange(elements.shape[1]), broken), np.int32(BAD), np.int32(0))[:, None]
     return found
 
 
-def unseen_voxels(telescope: Telescope) -> Bool[np.ndarray, "wave y x"] | None:
-    """Which voxels no element tells of; none where elements are spaxels."""
-    if telescope.focal_plane.of_spaxels:
-        return None
-    shape = *telescope.focal_plane.element_shape(telescope.spaxels.scene), telescope.wavelengths.size
-    return np.isnan(wavelengths_first(eqx.filter_jit(lambda t: t.rebuild(jnp.ones(shape)))(telescope)))
-
-
-def flagged(quality: Int32[np.ndarray, "wave y x"] | None) -> list[str]:
+def flagged(quality: Int32[np.ndarray, "..."] | None, data: str = "voxels") -> list[str]:
     """What happened to voxels, one sentence each."""
     if quality is None:
         return []
     counts = {words: np.count_nonzero(quality & flag) for words, flag in WORDS.items()}
-    return [f"{count} of {quality.size} voxels have {words}: see DQ" for words, count in counts.items() if count]
+    return [f"{count} of {quality.size} {data} have {words}: see DQ" for words, count in counts.items() if count]
 
 
-def wavelengths_first(cube: Shaped[Array, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:
+def wavelengths_first(cube: Shaped[Array | np.ndarray, "y x wave"]) -> Shaped[np.ndarray, "wave y x"]:
     """The cube in the order of FITS, on the host."""
     return np.ascontiguousarray(np.asarray(cube).transpose(2, 0, 1))

@@ -16,10 +16,11 @@ from ifux.checks import look, lost_light
 from ifux.compute import Choices
 from ifux.config.arms import OWN, resolved_arm, seed_of, with_common_cells
 from ifux.config.build import check_keys, check_seed, module
-from ifux.config.cells import with_cells
+from ifux.config.cells import read_from, with_cells
 from ifux.config.document import FAMILIES
 from ifux.errors import InputError
 from ifux.exposure import masked
+from ifux.focal_plane import FibreBundle
 from ifux.galaxy import Galaxy
 from ifux.instruments import overlaid
 from ifux.io import embedded_library
@@ -91,8 +92,12 @@ def instrument(
             telescope = dataclasses.replace(telescope, wavelengths=masked(telescope.wavelengths, telescope.noise))
         said = given[arm]["telescope"].get("spaxels", {})
         if "psf" in modules[arm] and "spaxels" not in modules[arm] and "oversampling" not in said:
-            spaxels = with_cells(telescope.spaxels, telescope.psf, asked=said.get("degree"))
+            spaxels = with_cells(telescope.spaxels, telescope.psf, telescope.focal_plane, asked=said.get("degree"))
             telescope = eqx.tree_at(lambda t: t.spaxels, telescope, spaxels)
+        if {"psf", "spaxels"} & modules[arm].keys() and "focal_plane" not in modules[arm]:
+            plane = dataclasses.replace(telescope.focal_plane, **read_from(telescope.focal_plane, telescope.spaxels))
+            plane = plane.suited_to(telescope.spaxels.scene) if isinstance(plane, FibreBundle) else plane
+            telescope = dataclasses.replace(telescope, focal_plane=plane)
         telescopes[arm] = telescope
     return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
 

@@ -30,7 +30,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "--band", metavar=("FROM", "TO"), type=float, nargs=2, help="wavelengths that count [angstrom]; default: all"
     )
     parser.add_argument("--magnitude", metavar="MAG", type=float, help="surface brightness [AB mag/arcsec2]")
-    parser.add_argument("--area", metavar="ARCSEC2", type=float, help="area that is added up; default: one spaxel")
+    parser.add_argument(
+        "--area", metavar="ARCSEC2", type=float, help="area that is added up; default: one spaxel or fibre"
+    )
     parser.add_argument(
         "--spectrum", metavar="FILE", help="table of its spectrum, in vacuum; default: as bright at all frequencies"
     )
@@ -87,7 +89,7 @@ def of_brightness(arguments: argparse.Namespace, description: dict) -> None:
     area = float(plain.element_area)
     elements = (arguments.area or area) / area
     made = exposure.spectroscopy(noise, brightness, elements=elements, band=band)
-    print(f"{float(plain.count):g} x {float(plain.time):g} s, {elements * area:g} arcsec2, {worded(band, observed)}")
+    print(f"{exposed(plain, stages['focal_plane'])}, {elements * area:g} arcsec2, {worded(band, observed)}")
     print(f"S/N {made.per_angstrom:.3g} per angstrom, {made.per_channel:.3g} per channel")
     if made.saturated:
         print("a pixel of the detector is full: take shorter exposures")
@@ -102,7 +104,7 @@ def of_brightness(arguments: argparse.Namespace, description: dict) -> None:
 
 
 def of_galaxy(arguments: argparse.Namespace, description: dict) -> None:
-    """A galaxy from a file, spaxel by spaxel."""
+    """A galaxy from a file, spaxel by spaxel, or fibre by fibre."""
     import jax.numpy as jnp
     import numpy as np
 
@@ -118,7 +120,10 @@ def of_galaxy(arguments: argparse.Namespace, description: dict) -> None:
     plain, band = exposure.plain(noise), arguments.band and tuple(arguments.band)
     share = exposure.inside(band, observed)
     share = share / share.sum() / (np.diff(observed.edges()) ** 0.5 if arguments.per == "angstrom" else 1.0)
-    spectra = np.where(observed.missing(), 0, cube.flux.reshape(observed.size, -1).T)
+    element, light = "spaxel", cube.flux.reshape(observed.size, -1).T
+    if cube.elements is not None:
+        element, light = "fibre", cube.elements.flux.reshape(-1, observed.size)
+    spectra = np.where(observed.missing(), 0, light)
     light = spectra @ (share > 0)
     bright = np.argsort(-light)
     half = bright[int(np.searchsorted(np.cumsum(light[bright]), light.sum() / 2))]
@@ -129,16 +134,25 @@ def of_galaxy(arguments: argparse.Namespace, description: dict) -> None:
 
     count = float(plain.count)
     ratios = ratio(count, slice(None))
-    where = f"spaxels of {float(plain.element_area):g} arcsec2, {worded(band, observed)}"
-    print(f"{count:g} x {float(plain.time):g} s, {where}")
+    where = f"{element}s of {float(plain.element_area):g} arcsec2, {worded(band, observed)}"
+    print(f"{exposed(plain, session.telescope.focal_plane)}, {where}")
     brightest, faint = ratios[bright[0]], ratios[half]
-    print(f"S/N per {arguments.per}: {brightest:.3g} in the brightest spaxel, {faint:.3g} at half of the light")
-    print(", ".join(f"{int((ratios >= least).sum())} spaxels above {least}" for least in (3, 10, 30)))
+    print(f"S/N per {arguments.per}: {brightest:.3g} in the brightest {element}, {faint:.3g} at half of the light")
+    print(", ".join(f"{int((ratios >= least).sum())} {element}s above {least}" for least in (3, 10, 30)))
     if np.asarray(plain.saturated(jnp.asarray(spectra))).any():
         print("a pixel of the detector is full: take shorter exposures")
     if arguments.snr is not None:
         needed = exposure.needed(lambda count: float(ratio(count, [half])[0]), arguments.snr)
         print(wanted(arguments, needed, float(plain.time)) + ", at half of the light")
+
+
+def exposed(plain: Any, plane: Any) -> str:
+    """How often and how long an element is exposed."""
+    from ifux.focal_plane import FibreBundle
+
+    times = f"{float(plain.count):g} x {float(plain.time):g} s"
+    dithers = plane.dithers.shape[0] if isinstance(plane, FibreBundle) else 1
+    return f"{times} in each of {dithers} dithers" if dithers > 1 else times
 
 
 def worded(band: Any, observed: Any) -> str:

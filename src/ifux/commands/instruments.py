@@ -58,9 +58,25 @@ def summary(preset: dict) -> tuple[str, ...]:
         f"{low:.0f} to {high:.0f}, {medium}",
         f"{middle / line_width(telescope['lsf'], middle):.0f}",
         seeing(telescope["psf"], middle),
-        "fibres" if "fibre" in (plane := preset.get("plane", "")) else plane,
+        collected(preset),
         str(len(preset.get("assumed", []))),
     )
+
+
+def collected(preset: dict) -> str:
+    """What collects the light: fibres of a bundle x exposures with dithers, or else the word of the preset."""
+    plane = preset["telescope"].get("focal_plane", {})
+    if plane.get("kind") != "fibre-bundle":
+        return "reconstructed" if "reconstructed" in (word := preset.get("plane", "")) else word
+    layout, dithers = plane["layout"], len(plane.get("dithers", [0]))
+    count = {
+        "hexagonal": lambda: 1 + 3 * layout["rings"] * (layout["rings"] + 1),
+        "rectangular": lambda: layout["columns"] * layout["rows"],
+        "rows": lambda: sum(layout["counts"]),
+        "table": lambda: len(layout["positions"]),
+    }[layout["kind"]]()
+    element = "fibres" if plane["footprint"]["kind"] == "circle" else "lenslets"
+    return f"{count} {element}" + (f" x {dithers}" if dithers > 1 else "")
 
 
 def sheet(preset: dict) -> list[str]:

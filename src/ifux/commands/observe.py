@@ -33,6 +33,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         "--picture", metavar="FILE.png", type=Path, help="also draw maps and spectra: .png, .pdf, .svg and others"
     )
     parser.add_argument(
+        "--rss", metavar="SPECTRA.fits", type=Path, help="also write the spectra of the fibres, before they make a cube"
+    )
+    parser.add_argument(
         "--layout", choices=["muse", "manga"], help="whose extensions and units the file has; default: muse"
     )
     parser.add_argument("--seed", type=int, help="seed of the noise")
@@ -96,15 +99,18 @@ def produce(
 
     report = quiet if arguments.quiet else progress
     names = [*config.arms(description)]
+    rss = getattr(arguments, "rss", None)
     outs = {name: beside(out, name) for name in names}
     pictures = {} if picture is None else {name: beside(picture, name) for name in names}
+    stacks = {} if rss is None else {name: beside(rss, name) for name in names}
     taken = {path.resolve() for path in inputs}
-    for path in (*outs.values(), *pictures.values()):
+    for path in (*outs.values(), *pictures.values(), *stacks.values()):
         if path.resolve() in taken:
             raise InputError(f"{path} is already the name of another file of this observation: choose another")
         refuse(path, overwrite=arguments.overwrite)
         taken.add(path.resolve())
-    check_name(out)
+    for path in (out, *([] if rss is None else [rss])):
+        check_name(path)
     if picture is not None:
         promised(picture, PICTURES, "a picture")
     keep_programs()
@@ -112,6 +118,11 @@ def produce(
     if not arguments.quiet:
         sys.stderr.write(replace(sessions[names[0]].galaxy, notes=()).report() + "\n")
         sys.stderr.writelines(f"  note: {note}\n" for note in notes_of(sessions))
+    for name, session in sessions.items() if stacks else ():
+        if session.telescope.focal_plane.of_spaxels:
+            raise InputError(
+                f"argument --rss: elements are spaxels, and their spectra are the cube; it takes fibres{of_arm(name)}"
+            )
     noiseless = getattr(arguments, "noiseless", False)
     if getattr(arguments, "dry_run", False):
         with report("planning"):
@@ -124,6 +135,11 @@ def produce(
     for name, cube in run.observe_arms(sessions, noiseless=noiseless, report=report):
         with report(f"writing {outs[name]}"):
             write_cube(outs[name], cube, overwrite=arguments.overwrite)
+        if name in stacks and cube.elements is not None:
+            from ifux.io.files.rss import write_rss
+
+            with report(f"writing {stacks[name]}"):
+                write_rss(stacks[name], cube.elements, overwrite=arguments.overwrite)
         if name in pictures:
             from ifux.plots import portrait
 
@@ -131,7 +147,7 @@ def produce(
                 portrait(pictures[name], cube, overwrite=arguments.overwrite)
     if not arguments.quiet:
         for name in names:
-            print(outs[name], *([pictures[name]] if pictures else []), sep="\n")
+            print(*(paths[name] for paths in (outs, stacks, pictures) if paths), sep="\n")
 
 
 def beside(path: Path, name: str) -> Path:

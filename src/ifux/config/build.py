@@ -17,6 +17,7 @@ from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
 from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError, of_arm
 from ifux.exposure import masked
+from ifux.focal_plane import FibreBundle
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
@@ -221,6 +222,8 @@ def parts(description: dict) -> tuple[dict[str, Any], AbstractWavelengths]:
         InputError: a key or a value cannot be used.
     """
     stages = {family: module(family, description[family], f"telescope.{family}") for family in STAGES}
+    if isinstance(plane := stages["focal_plane"], FibreBundle):
+        stages["focal_plane"] = plane.suited_to(stages["spaxels"].scene)
     shape = stages["focal_plane"].element_shape(stages["spaxels"].scene)
     stages["lsf"] = module("lsf", description["lsf"], "telescope.lsf", {"shape": shape})
     checked("ssp", description["ssp"], "telescope.ssp")

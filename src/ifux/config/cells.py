@@ -4,9 +4,12 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from ifux.config.build import is_number, module, parameters
-from ifux.config.table import INSIDE, KINDS
+from ifux.config.table import DEFAULTS, INSIDE, KINDS
 from ifux.errors import InputError
+from ifux.focal_plane import AbstractFocalPlane, AbstractFootprint, Aperture, FibreBundle
 from ifux.numerics.stencil import Degree
 from ifux.psf import AbstractChromaticPSF, AbstractKernelPSF, CoreHaloPSF
 from ifux.psf.base import AbstractPSF, over_cells
@@ -27,6 +30,17 @@ blur and contraction. It chooses between degrees of nearly as many cells."""
 ROUNDING = 1e-6
 """Of a width in single precision, and room for it."""
 
+READ, WIDE, STEEP = 2.85, 4 / 3, 2.0
+"""Cells to the full width at half maximum behind footprints as many times as wide, and how many more for each full
+width that they are narrower by. What they collect of a Gaussian point source is then true to 1.1e-3 of its peak,
+wherever it stands, and nearer if it has wings: a footprint is a blur, too."""
+
+HARD = 4
+"""Cells across a footprint in front of which no PSF has a width."""
+
+BEYOND = 3
+"""Cells beside those that an element touches that it is read from: the influence of a cell falls by 0.36 a cell."""
+
 HALO_CELLS, HALO_ERROR = 3.3, 0.02
 """Large cells to the full width at half maximum of a halo, and the error over its peak that they leave of a Moffat of
 slope 2.5. It falls with their fifth power."""
@@ -42,7 +56,9 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         spaxels = module("spaxels", description["spaxels"], "spaxels")
-        described = narrowed(description["psf"], spaxels, given="oversampling" in description["spaxels"])
+        described_plane = description.get("focal_plane", DEFAULTS["focal_plane"])
+        plane = module("focal_plane", described_plane, "focal_plane")
+        described = narrowed(description["psf"], spaxels, plane, given="oversampling" in description["spaxels"])
         psf = module("psf", described, "psf")
         if isinstance(psf, AbstractChromaticPSF):
             edges = module("channels", description["wavelengths"], "wavelengths").edges()
@@ -51,11 +67,12 @@ def suited(description: dict[str, Any]) -> dict[str, Any]:
     except InputError:
         return description
     given = description["spaxels"]
-    tried = [spaxels] if "oversampling" in given else divided(spaxels, psf, asked=given.get("degree"))
+    tried = [spaxels] if "oversampling" in given else divided(spaxels, psf, plane, asked=given.get("degree"))
     found = [(some, reached(described, psf, some)) for some in tried]
     spaxels, described = min(found, key=lambda both: effort(both[0], module("psf", both[1], "psf")))
     finer = {**given, "degree": spaxels.degree, "oversampling": [*spaxels.oversampling]}
-    return {**description, "spaxels": finer, "psf": described}
+    collecting = {**read_from(plane, spaxels), **described_plane}
+    return {**description, "spaxels": finer, "psf": described, "focal_plane": collecting}
 
 
 def reached(description: dict[str, Any], psf: AbstractPSF, spaxels: AbstractSpaxels) -> dict[str, Any]:
@@ -103,32 +120,45 @@ def peak(psf: AbstractKernelPSF, spaxels: AbstractSpaxels) -> float:
     return float(over_cells(psf.brightness, 0, scene)[0, 0])
 
 
-def narrowed(description: Any, spaxels: AbstractSpaxels, *, given: bool) -> Any:
+def narrowed(description: Any, spaxels: AbstractSpaxels, plane: AbstractFocalPlane, *, given: bool) -> Any:
     """The description of a PSF; of a Gaussian no wider than a spaxel, that of one which is integrated over it.
 
-    One of some width stays what it is where its reach or the cells are given, or light is put into the nearest cell.
+    Where elements are no spaxels, of one that no number of cells would show. One of some width stays what it is where
+    its reach or the cells are given, or light is put into the nearest cell.
     """
     if not isinstance(description, dict) or description.get("kind") != "gaussian":
         return description
     fwhm, asked = description.get("fwhm", math.inf), given or "reach" in description or spaxels.degree == 0
-    if not is_number(fwhm) or not 0 <= fwhm <= (0 if asked else min(spaxels.known_sides)):
+    widest = min(spaxels.known_sides) * (1 if plane.of_spaxels else READ / MOST)
+    if not is_number(fwhm) or not 0 <= fwhm <= (0 if asked else widest):
         return description
     return {key: value for key, value in description.items() if key != "reach"} | {"kind": "narrow-gaussian"}
 
 
-def divided(spaxels: AbstractSpaxels, psf: AbstractPSF, *, asked: Degree | None = None) -> list[AbstractSpaxels]:
-    """The spaxels with as many cells as the narrowest part of a PSF needs, for splines of a degree, or of several."""
+def divided(
+    spaxels: AbstractSpaxels, psf: AbstractPSF, plane: AbstractFocalPlane, *, asked: Degree | None = None
+) -> list[AbstractSpaxels]:
+    """The spaxels with as many cells as the narrowest part of a PSF needs, for splines of a degree, or of several.
+
+    Behind footprints they are cubic where no degree is asked for.
+    """
+    footprint = narrowest(plane.footprint) if isinstance(plane, Aperture | FibreBundle) else None
     found = []
-    for degree in ENOUGH if asked is None else (asked,):
+    for degree in ENOUGH if asked is None and footprint is None else (3 if asked is None else asked,):
         width = psf.sharpest() if degree > 0 else math.inf
-        x, y = (cells(width / side, degree) for side in spaxels.known_sides)
+        if footprint is None:
+            x, y = (cells(width / side, degree) for side in spaxels.known_sides)
+        else:
+            x, y = (cells_before(footprint, width, side) for side in spaxels.known_sides)
         found.append(dataclasses.replace(spaxels, oversampling=(x, y), degree=degree))
     return found
 
 
-def with_cells(spaxels: AbstractSpaxels, psf: AbstractPSF, *, asked: Degree | None = None) -> AbstractSpaxels:
+def with_cells(
+    spaxels: AbstractSpaxels, psf: AbstractPSF, plane: AbstractFocalPlane, *, asked: Degree | None = None
+) -> AbstractSpaxels:
     """Those of them that take the least effort, with the reach that the PSF has."""
-    return min(divided(spaxels, psf, asked=asked), key=lambda some: effort(some, psf))
+    return min(divided(spaxels, psf, plane, asked=asked), key=lambda some: effort(some, psf))
 
 
 def effort(spaxels: AbstractSpaxels, psf: AbstractPSF) -> float:
@@ -143,6 +173,37 @@ def cells(across: float, degree: Degree) -> int:
     if across >= one:
         return 1
     return 2 if 2 * across >= two else min(MOST, max(3, math.ceil(more / across)))
+
+
+def cells_before(footprint: float, width: float, side: float) -> int:
+    """Cells to a spaxel of a side, of a scene before footprints and behind a PSF of their widths [arcsec]."""
+    most = footprint / HARD if math.isinf(width) else width / (READ + STEEP * max(0.0, WIDE - footprint / width))
+    return min(MOST, math.ceil(side / most))
+
+
+def narrowest(footprint: AbstractFootprint) -> float:
+    """The width of a footprint where it is narrow: of a circle its diameter [arcsec]."""
+    wide = 2 * float(footprint.half_width())
+    return min(wide, 4 / math.pi * float(footprint.area()) / wide)
+
+
+def read_from(plane: AbstractFocalPlane, spaxels: AbstractSpaxels) -> dict[str, int]:
+    """Cells beyond the field that the elements of a plane are read from, and nodes of the quadrature over them."""
+    if not isinstance(plane, Aperture | FibreBundle):
+        return {}
+    scene = spaxels.scene
+    sides, points = np.asarray(scene.sides), np.asarray(plane.footprint.quadrature(3)[0])
+    radius = max(np.hypot(*points.T).max(), float(plane.footprint.half_width()))
+    places = np.asarray(plane.places(scene), np.float64)
+    if isinstance(plane, FibreBundle):
+        if plane.moves_at is not None:
+            places = np.asarray(plane.looking(scene, np.asarray(plane.moves_at)), np.float64)
+        if plane.errors is not None:
+            places = places + np.asarray(plane.errors)[:, None, :]
+    farthest = np.abs(places).reshape(-1, 2).max(axis=0) + radius
+    field = np.array(spaxels.size) * np.asarray(scene.pitch) / 2
+    reach = max(1, int(np.ceil(((farthest - field) / sides).max())) + BEYOND)
+    return {"reach": reach, "nodes": math.ceil(radius / sides.min()) + 2}
 
 
 def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:

@@ -68,6 +68,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "layout": {
         "hexagonal": focal_plane.hexagonal,
         "rectangular": focal_plane.rectangular,
+        "rows": focal_plane.rows,
         "table": focal_plane.table,
     },
     "footprint": {
@@ -98,6 +99,7 @@ FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
     "spaxels": {"oversampling", "degree"},
     "psf": {"reach", "band", "terms", "nodes", "coarse"},
+    "focal_plane": {"reach", "nodes"},
 }
 """Arguments that follow from the galaxy, the resolution or other stages where a description does not say them."""
 

@@ -14,6 +14,7 @@ from ifux.focal_plane.footprints import Soft as Soft
 from ifux.focal_plane.layouts import fibre_bundle as fibre_bundle
 from ifux.focal_plane.layouts import hexagonal as hexagonal
 from ifux.focal_plane.layouts import rectangular as rectangular
+from ifux.focal_plane.layouts import rows as rows
 from ifux.focal_plane.layouts import table as table
 from ifux.focal_plane.reconstruction import AbstractReconstruction as AbstractReconstruction
 from ifux.focal_plane.reconstruction import Drizzle as Drizzle

@@ -31,15 +31,39 @@ def hexagonal(
     along, up = (values.ravel() for values in np.meshgrid(steps, steps))
     inside = np.abs(along + up) <= rings
     east, north = pitch * (along + up / 2)[inside], pitch * math.sqrt(3) / 2 * up[inside]
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     order = np.lexsort((east, north))
-    return np.stack([east * cos - north * sin, east * sin + north * cos], axis=1)[order]
+    return turned(np.stack([east, north], axis=1)[order], angle)
 
 
 def rectangular(columns: Count, rows: Count, pitch: Positive) -> Float[np.ndarray, "fibre 2"]:
     """Lenslets in rows and columns, as far apart along both [arcsec]."""
     north, east = np.meshgrid(np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2, indexing="ij")
     return pitch * np.stack([east.ravel(), north.ravel()], axis=1)
+
+
+def rows(
+    counts: tuple[int, ...], pitch: float, spacing: float, shift: float = 0.0, angle: float = 0.0
+) -> Float[np.ndarray, "fibre 2"]:
+    """Fibres in rows, the first in the north, each from east to west and in the middle.
+
+    Args:
+        counts: Fibres of every row.
+        pitch: Within a row [arcsec].
+        spacing: Between rows [arcsec].
+        shift: Of every second row to the east, and of the others to the west [arcsec].
+        angle: By which all is turned, from east to north [degree].
+    """
+    found = []
+    for place, count in enumerate(counts):
+        east = pitch * ((count - 1) / 2 - np.arange(count)) + (shift if place % 2 else -shift)
+        found.append(np.stack([east, np.full(count, spacing * ((len(counts) - 1) / 2 - place))], axis=1))
+    return turned(np.concatenate(found), angle)
+
+
+def turned(positions: Float[np.ndarray, "fibre 2"], angle: float) -> Float[np.ndarray, "fibre 2"]:
+    """Turned from east to north [degree]."""
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return positions @ np.array([[cos, sin], [-sin, cos]])
 
 
 def table(positions: Pairs) -> Float[np.ndarray, "fibre 2"]:
@@ -53,6 +77,7 @@ def fibre_bundle(
     layout: Float[np.ndarray, "fibre 2"],
     footprint: AbstractFootprint,
     reconstruction: AbstractReconstruction,
+    centre: tuple[float, float] = (0.0, 0.0),
     dithers: Pairs | None = None,
     errors: Pairs | None = None,
     throughput: tuple[float, ...] | None = None,
@@ -61,9 +86,12 @@ def fibre_bundle(
     reach: int = 8,
     nodes: int = 4,
 ) -> FibreBundle:
-    """The bundle of a layout; without dithers there is one exposure. For the arguments see `FibreBundle`."""
+    """The bundle of a layout, whose middle is to the east and north of that of the field [arcsec].
+
+    Without dithers there is one exposure. For the other arguments see `FibreBundle`.
+    """
     return FibreBundle(
-        layout,
+        layout + np.asarray(centre),
         footprint,
         reconstruction,
         ((0.0, 0.0),) if dithers is None else dithers,

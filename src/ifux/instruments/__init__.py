@@ -18,7 +18,7 @@ def load(name: str) -> dict:
     """An instrument by its name, or from a JSON file of the same keys. 'MUSE WFM' is 'muse-wfm'.
 
     A file may say `"like": "muse-wfm"` and hold only what is different there; a stage of another kind takes the place
-    of the old one.
+    of the old one, and what it says of a source that of the old.
 
     Raises:
         InputError: there is none of this name, or the file is no description of one.
@@ -33,7 +33,7 @@ def load(name: str) -> dict:
         )
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise InputError(f"instrument: {name!r} is none of the {len(known)} that `ifux instruments` lists{hint}")
-    return json.loads(files(__name__).joinpath(f"{asked}.json").read_text(encoding="utf-8"))
+    return alike(json.loads(files(__name__).joinpath(f"{asked}.json").read_text(encoding="utf-8")))
 
 
 def own(path: Path) -> dict:
@@ -46,10 +46,25 @@ def own(path: Path) -> dict:
         raise InputError(f"instrument: {path} is not JSON: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("telescope", {}), dict):
         raise InputError(f"instrument: {path} must hold a JSON object with a telescope, as the presets have it")
+    return alike(found)
+
+
+def alike(found: dict) -> dict:
+    """An instrument; where it is like another, with all that it has from that."""
     if "like" not in found:
         return found
-    base = load(str(found["like"]))
-    return base | found | {"telescope": overlaid(base.get("telescope", {}), found.get("telescope", {}))}
+    base, own = load(str(found["like"])), {key: value for key, value in found.items() if key != "like"}
+    telescope = overlaid(base.get("telescope", {}), own.get("telescope", {}))
+    kept = [path for path in base.get("assumed", []) if path not in own.get("sources", {})]
+    return (
+        base
+        | own
+        | {
+            "telescope": telescope,
+            "sources": {**base.get("sources", {}), **own.get("sources", {})},
+            "assumed": sorted({*kept, *own.get("assumed", [])}),
+        }
+    )
 
 
 def overlaid(base: dict, changes: dict) -> dict:

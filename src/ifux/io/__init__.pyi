@@ -7,6 +7,9 @@ from .files.cube import read_configuration as read_configuration
 from .files.cube import read_cube as read_cube
 from .files.cube import write_cube as write_cube
 from .files.psf import read_psf as read_psf
+from .files.rss import read_rss as read_rss
+from .files.rss import write_rss as write_rss
+from .files.spectra import Spectra as Spectra
 from .files.writing import replacing as replacing
 from .inspect import describe as describe
 from .libraries.embedded import embedded_library as embedded_library

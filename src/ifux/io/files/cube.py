@@ -12,45 +12,37 @@
 | WCS-TABLE | the edges of the channels, where they are even neither in wavelength nor in its logarithm |
 | others | one map [y, x] each, under its own name |
 
-**The record.** What the arrays do not hold (the configuration, seed, versions, notes, gaps, comments of the maps) is
-one JSON text in ASCII, cut into pieces of 68 characters under the keywords IFUX0001, IFUX0002 and so on: put in a row,
-each padded with blanks to 68 characters, they are the text. Floats are written with the fewest digits that give the
-same double back. No card is continued, since readers disagree on continued cards that hold quotes, ampersands or
-trailing blanks. The text holds no quote and no ampersand, both are written as escapes. The cards OBJECT, SEED, PKG1 and
-COMMENT say the same to people, in what ASCII can say of it.
+How it was made stands in the primary header: see `ifux.io.files.record`. A cube that was reconstructed has the
+extensions of `ifux.io.files.reconstruction`, too.
 """
 
-import gzip
-import json
 import math
-import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from jaxtyping import Float, Shaped
 
 from ifux.errors import InputError
 from ifux.grids import AbstractWavelengths
-from ifux.io.files import manga
-from ifux.io.files.fits import BLOCK, opened_fits
-from ifux.io.files.manga import Extension
+from ifux.io.files import manga, reconstruction
+from ifux.io.files.fits import opened_fits
+from ifux.io.files.images import BITS, Extension, append, created, whole
+from ifux.io.files.reconstruction import Reconstruction
+from ifux.io.files.record import PIECE, primary, printable, recorded, versions
+from ifux.io.files.spectra import Spectra
 from ifux.io.files.spectral import TABLE, spectral_axis, spectral_cards, spectral_table
 from ifux.io.files.writing import promised, replacing
 
 UNIT = "10**(-20)*erg/s/cm**2/Angstrom"
 """Of the flux density, in the spelling of the MUSE pipeline."""
 
-TELLURIC, COSMIC_RAY, SATURATED, DEAD, BAD = 1, 32, 4096, 8192, 16384
-"""Flags of Euro3D, as in the MUSE pipeline (muse_quality.h): the atmosphere lets too little through, a cosmic ray, a
-full pixel of the detector, a dead one, anything else that is wrong.
+TELLURIC, COSMIC_RAY, LOW_COVERAGE, SATURATED, DEAD, BAD = 1, 32, 64, 4096, 8192, 16384
+"""Flags of Euro3D, as in the MUSE pipeline (muse_quality.h): the atmosphere lets too little through, a cosmic ray, low
+efficiency (here of a spaxel that few elements tell of), a full pixel of the detector, a dead one, anything else that is
+wrong.
 
 References: Kissler-Patig et al. (2004), Astronomische Nachrichten 325, 159 (Euro3D).
 """
@@ -61,22 +53,14 @@ SQUARED = "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
 MISSING = 1 << 30
 """The flag of a voxel without data: bit 31 of Euro3D, which the MUSE pipeline sets where a cube is not a number."""
 
-BITS = {"float32": -32, "float64": -64, "int16": 16, "int32": 32, "int64": 64, "uint8": 8}
 OWN = ("DATA", "STAT", "DQ", "LSF", TABLE)
 """Names of extensions that are no map."""
 
 LAYOUTS = ("muse", "manga")
 """Whose extensions, units and flags a file has."""
 
-USELESS = TELLURIC | COSMIC_RAY | SATURATED | DEAD | BAD | MISSING
+USELESS = TELLURIC | COSMIC_RAY | LOW_COVERAGE | SATURATED | DEAD | BAD | MISSING
 """Flags of data that are not to be used."""
-PIECE, CHUNK = 68, 2**24
-ESCAPES = {"'": "\\u0027", "&": "\\u0026", "\x7f": "\\u007f"}
-
-
-def versions() -> dict[str, str]:
-    """The versions of this package and of those that decide its numbers."""
-    return {name: version(name) for name in ("ifux", "jax", "equinox", "numpy", "astropy")}
 
 
 @dataclass(frozen=True)
@@ -112,6 +96,10 @@ class Cube:
     """What is wrong with the flux, as flags of Euro3D in 32 bits; none where nothing can be."""
     resolution: Float[np.ndarray, " wave"] | None = None
     """Full width at half maximum of a line before the pixel, in every channel [angstrom], where it is known."""
+    reconstructions: tuple[Reconstruction, ...] = ()
+    """What its reconstruction does to noise and to a point source, at some wavelengths; nothing for a slicer."""
+    elements: Spectra | None = None
+    """The spectra that it was made of, where elements are no spaxels: `write_rss` writes them to their own file."""
 
     def __post_init__(self):
         if self.flux.ndim != 3 or self.flux.shape[0] != self.wavelengths.size:
@@ -131,7 +119,8 @@ class Cube:
                 raise InputError(f"Map {name!r} holds {image.dtype}, but FITS can hold {', '.join(BITS)}.")
             if not (name and name.isascii() and name.isprintable() and len(name) <= PIECE):
                 raise InputError(f"Map {name!r} needs a short name in ASCII.")
-        taken = ["PRIMARY", *OWN, *(name.upper() for name in self.maps)]
+        made = [f"{one.band}{kind}" for one in self.reconstructions for kind in ("PSF", "CORREL")]
+        taken = ["PRIMARY", *OWN, *made, *(name.upper() for name in self.maps)]
         if len(set(taken)) < len(taken):
             raise InputError(
                 f"Maps need names of their own, whatever their case, and not {', '.join(OWN)}: {[*self.maps]}."
@@ -155,36 +144,41 @@ def write_cube(path: str | Path, cube: Cube, *, layout: str | None = None, overw
     layout = layout or cube.history.get("layout", "muse")
     if layout not in LAYOUTS:
         raise InputError(f"layout: {layout!r} is not one of {[*LAYOUTS]}")
-    primary = _primary(cube)
+    header = primary(_record_of(cube))
     check_name(path)
     celestial = _celestial(cube)
     plane = [*celestial, *spectral_cards(cube.wavelengths)]
     if layout == "manga":
-        survey = manga.survey_cards(_ascii(cube.title), cube.position)
+        survey = manga.survey_cards(printable(cube.title), cube.position) + reconstruction.widths(cube.reconstructions)
         images = _of_manga(cube, survey, plane)
-        primary.extend(survey)
+        header.extend(survey)
     else:
         images = _of_muse(cube, plane)
-    with replacing(path, overwrite=overwrite) as temporary, _created(temporary) as file:
-        file.write(primary.tostring().encode("ascii"))
+    with replacing(path, overwrite=overwrite) as temporary, created(temporary) as file:
+        file.write(header.tostring().encode("ascii"))
         for image in images:
-            _append(file, image)
+            append(file, image)
+        if layout == "manga" and cube.elements is not None:
+            file.write(manga.exposures(cube.elements))
+        for image in reconstruction.images(cube.reconstructions, celestial):
+            append(file, image)
+        file.write(reconstruction.tables(cube.reconstructions))
         file.write(spectral_table(cube.wavelengths))
         for name, (image, unit, comment) in cube.maps.items():
-            cards = [("EXTNAME", name), ("BUNIT", _ascii(unit)), *celestial, ("COMMENT", _ascii(comment))]
-            _append(file, _whole(cards, image, image.dtype.name))
+            cards = [("EXTNAME", name), ("BUNIT", printable(unit)), *celestial, ("COMMENT", printable(comment))]
+            append(file, whole(cards, image, image.dtype.name))
 
 
 def _of_muse(cube: Cube, plane: list[tuple]) -> Iterator[Extension]:
-    yield _whole([*_image("DATA", UNIT), *plane], cube.flux, "float32")
+    yield whole([*_image("DATA", UNIT), *plane], cube.flux, "float32")
     if cube.variance is not None:
-        yield _whole([*_image("STAT", SQUARED), *plane], cube.variance, "float32")
+        yield whole([*_image("STAT", SQUARED), *plane], cube.variance, "float32")
     if cube.quality is not None:
-        yield _whole([*_image("DQ", ""), *plane], cube.quality, "int32")
+        yield whole([*_image("DQ", ""), *plane], cube.quality, "int32")
     if cube.resolution is not None:
         words = "full width at half maximum of a line in every channel, before the pixel"
         cards = [("EXTNAME", "LSF"), ("BUNIT", "Angstrom"), ("COMMENT", words)]
-        yield _whole(cards, cube.resolution, "float64")
+        yield whole(cards, cube.resolution, "float64")
 
 
 def _of_manga(cube: Cube, survey: list[tuple], plane: list[tuple]) -> Iterator[Extension]:
@@ -198,15 +192,12 @@ def _of_manga(cube: Cube, survey: list[tuple], plane: list[tuple]) -> Iterator[E
         cube.variance,
         lambda start, stop: quality[start:stop] & MISSING != 0,
         lambda start, stop: quality[start:stop] & USELESS != 0,
+        lambda start, stop: quality[start:stop] & LOW_COVERAGE != 0,
         cube.wavelengths,
         cube.resolution,
         survey,
         plane,
     )
-
-
-def _whole(cards: list[tuple], array: np.ndarray, dtype: str) -> Extension:
-    return Extension(cards, array.shape, dtype, lambda start, stop: array[start:stop])
 
 
 def check_name(path: str | Path) -> None:
@@ -217,25 +208,15 @@ def check_name(path: str | Path) -> None:
         promised(inner, (".fits", ".fit", ".fts"), "a cube")
 
 
-@contextmanager
-def _created(path: Path) -> Iterator[BufferedIOBase]:
-    """A new file, whose bytes are compressed, without a date, where its name ends in .gz."""
-    with path.open("xb") as file:
-        if path.suffix.lower() != ".gz":
-            yield file
-        else:
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=file, mtime=0) as packed:
-                yield packed
-
-
 def read_cube(path: str | Path) -> Cube:
     """A cube that `write_cube` wrote, or another of the same layout, which then has no history."""
     with opened_fits(path) as file:
         name = _name(file, path)
         header = file[name].header
-        record = _record(file[0].header, path) if "IFUX0001" in file[0].header else {}
+        record = recorded(file[0].header, path) if "IFUX0001" in file[0].header else {}
         wavelengths, (pitch, position, angle) = spectral_axis(header, file, path), _plane(header, file)
-        comments = record.get("maps", {})
+        comments, made = record.get("maps", {}), reconstruction.read(file)
+        others = {f"{one.band}{reconstruction.PSF}" for one in made}
         shape = file[name].shape
         maps = {
             hdu.header["EXTNAME"]: (
@@ -243,7 +224,7 @@ def read_cube(path: str | Path) -> Cube:
                 *comments.get(hdu.header["EXTNAME"], (hdu.header.get("BUNIT", ""), "")),
             )
             for hdu in file[1:]
-            if hdu.is_image and hdu.shape == shape[1:] and "EXTNAME" in hdu.header
+            if hdu.is_image and hdu.shape == shape[1:] and hdu.name and hdu.name not in others
         }
         return Cube(
             **(_arrays_of_muse if name == "DATA" else _arrays_of_manga)(file),
@@ -257,6 +238,7 @@ def read_cube(path: str | Path) -> Cube:
             notes=tuple(record.get("notes", ())),
             position=position,
             position_angle=angle,
+            reconstructions=made,
         )
 
 
@@ -279,7 +261,8 @@ def _arrays_of_muse(file: Any) -> dict[str, Any]:
 
 def _arrays_of_manga(file: Any) -> dict[str, Any]:
     found = manga.arrays(file)
-    quality = np.where(found.lost, np.int32(MISSING), np.where(found.unusable, np.int32(BAD), np.int32(0)))
+    kind = np.where(found.sparse, np.int32(LOW_COVERAGE), np.int32(BAD))
+    quality = np.where(found.lost, np.int32(MISSING), np.where(found.unusable, kind, np.int32(0)))
     return {
         "flux": found.flux,
         "variance": found.variance,
@@ -289,7 +272,7 @@ def _arrays_of_manga(file: Any) -> dict[str, Any]:
 
 
 def read_configuration(path: str | Path) -> dict:
-    """The configuration that made a cube; its arrays are not read.
+    """The configuration that made a cube, or row-stacked spectra; arrays are not read.
 
     Raises:
         InputError: the file says nothing of it, or is damaged or cut off, be it in another place.
@@ -297,14 +280,16 @@ def read_configuration(path: str | Path) -> dict:
     with opened_fits(path) as file:
         if "IFUX0001" not in file[0].header:
             raise InputError(f"{path} does not say how it was made: its header has no record of ifux.")
-        header = file[_name(file, path)].header
-        spectral_axis(header, file, path)
-        _plane(header, file)
-        return _record(file[0].header, path)["configuration"]
+        record = recorded(file[0].header, path)
+        if "rss" not in record:
+            header = file[_name(file, path)].header
+            spectral_axis(header, file, path)
+            _plane(header, file)
+        return record["configuration"]
 
 
-def _primary(cube: Cube) -> fits.Header:
-    record = {
+def _record_of(cube: Cube) -> dict[str, Any]:
+    return {
         "configuration": cube.history,
         "seed": cube.seed,
         "versions": cube.versions,
@@ -312,45 +297,6 @@ def _primary(cube: Cube) -> fits.Header:
         "notes": list(cube.notes),
         "maps": {name: [unit, comment] for name, (_, unit, comment) in cube.maps.items()},
     } | ({"gaps": cube.wavelengths.gaps} if cube.wavelengths.gaps else {})
-    try:
-        text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The history of a cube must hold what JSON can say: {error}.") from error
-    for character, escape in ESCAPES.items():
-        text = text.replace(character, escape)
-    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
-    if len(pieces) > 9999:
-        raise InputError(f"The configuration is too long for a FITS header: {len(text)} characters of {9999 * PIECE}.")
-
-    header = fits.Header([("SIMPLE", True, "FITS standard"), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
-    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when the file was written (UTC)")
-    header["CREATOR"] = ("ifux", "simulated data, not an observation")
-    header["OBJECT"] = _ascii(cube.title)
-    if cube.seed is not None:
-        header["SEED"] = (cube.seed, "what the noise was drawn with")
-    for place, (name, number) in enumerate(cube.versions.items(), 1):
-        header[f"PKG{place}"] = _ascii(f"{name} {number}")
-    for note in cube.notes:
-        header.add_comment(_ascii(note))
-    header.add_comment("The cards IFUXnnnn, each padded to 68 characters, are one JSON text.")
-    header.extend([(f"IFUX{place:04d}", piece) for place, piece in enumerate(pieces, 1)], end=True)
-    return header
-
-
-def _record(header: Any, path: str | Path) -> dict:
-    pieces = []
-    while (keyword := f"IFUX{len(pieces) + 1:04d}") in header:
-        pieces.append(str(header[keyword]).ljust(PIECE))
-    try:
-        record = json.loads("".join(pieces))
-        if not isinstance(record["configuration"], dict):
-            raise ValueError("its configuration is none")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(
-            f"{path} is damaged: the record in the cards IFUX0001 to IFUX{len(pieces):04d} is broken ({error}); copy "
-            "or make it again."
-        ) from error
-    return record
 
 
 def _image(name: str, unit: str) -> list[tuple]:
@@ -390,32 +336,3 @@ def _plane(header: Any, file: Any) -> tuple[tuple[float, float], tuple[float, fl
         raise ValueError("its field is mirrored: x grows to the east")
     angle = round(math.degrees(math.atan2(matrix[0, 1], matrix[1, 1])), 9) + 0.0
     return (x, y), (round(float(centre[0]), 12), round(float(centre[1]), 12)), angle
-
-
-def _append(file: BufferedIOBase, image: Extension) -> None:
-    shape, dtype = image.shape, np.dtype(image.dtype)
-    header = fits.Header(
-        [
-            ("XTENSION", "IMAGE"),
-            ("BITPIX", BITS[dtype.name]),
-            ("NAXIS", len(shape)),
-            *((f"NAXIS{axis}", size) for axis, size in enumerate(reversed(shape), 1)),
-            ("PCOUNT", 0),
-            ("GCOUNT", 1),
-            *image.cards,
-        ]
-    )
-    file.write(header.tostring().encode("ascii"))
-    rows = max(1, CHUNK // (dtype.itemsize * math.prod(shape[1:])))
-    for start in range(0, shape[0], rows):
-        part = image.rows(start, min(start + rows, shape[0]))
-        file.write(np.ascontiguousarray(part, dtype.newbyteorder(">")).data)
-    file.write(bytes(-math.prod(shape) * dtype.itemsize % BLOCK))
-
-
-def _ascii(text: str) -> str:
-    """What printable ASCII can say of a text: accents go, other characters become question marks."""
-    plain = "".join(
-        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
-    )
-    return "".join(character if " " <= character <= "~" else "?" for character in " ".join(plain.split()))
