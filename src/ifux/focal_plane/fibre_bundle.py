@@ -122,7 +122,7 @@ class FibreBundle(AbstractFocalPlane):
         def shares(places: Float[Array, "exposure fibre 2"]) -> Float[Array, "exposure fibre tall wide"]:
             places = places if self.errors is None else places + self.errors[:, None, :]
             found = shares_of_cells(self.footprint, self.nodes, places, scene, (tall, wide))
-            return found.astype(maps.dtype) * throughput[:, None, None]
+            return found.astype(maps.dtype) * throughput[None, :, None, None]
 
         if self.moves_at is None or seen_at is None:
             return jnp.einsum("efyx,tyxc->tefc", shares(self.places(scene)), maps, precision=HIGHEST)
@@ -173,7 +173,8 @@ class FibreBundle(AbstractFocalPlane):
         across = looking[None, :, 0] - east[:, None]
         up = jnp.broadcast_to(looking[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
-        return weights * np.tile(self.working(), self.dithers.shape[0]).astype(weights.dtype)
+        working = np.tile(self.working(), self.dithers.shape[0])
+        return weights * jnp.asarray(working, weights.dtype)[None, :]
 
     def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x exposure fibre"]:
         """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.

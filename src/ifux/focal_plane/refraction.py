@@ -100,6 +100,6 @@ class AtmosphericRefraction(AbstractRefraction):
         """The formula above."""
         density = self.pressure / (273.15 + self.temperature) * STANDARD
         excess = refractivity(jnp.asarray(wave, self.reference.dtype)) - refractivity(self.reference)
-        raised = excess[:, None] * density * jnp.tan(jnp.deg2rad(self.zenith_distance)) / ARCSEC
+        raised = jnp.outer(excess * density, jnp.tan(jnp.deg2rad(self.zenith_distance))) / ARCSEC
         angle = jnp.deg2rad(self.parallactic_angle)
-        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+        return raised[..., None] * jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)[None]

@@ -48,5 +48,5 @@ def weighted_means(
     def of_all() -> Float[Array, "y x wave"]:
         return over(lambda shares: shares.sum(axis=1, keepdims=True))
 
-    means = jax.lax.cond(jnp.any(~good & ~missing), of_some, of_all)
-    return jnp.where(missing, jnp.nan, means)
+    means = jax.lax.cond(jnp.any(~good & ~missing[None]), of_some, of_all)
+    return jnp.where(missing[None, None], jnp.nan, means)
