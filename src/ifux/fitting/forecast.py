@@ -70,7 +70,8 @@ def forecast(
             {"as it is": telescope, "twice the exposure": longer(telescope, 2.0)},
             rotation=(lambda o: o.galaxy.rotation_speed, Positive()))
 
-    The variance of the noise is taken at the noiseless cube, and known: what it tells by itself about the parameters
+    Noise is that of the elements of the focal plane, as fits of them have it, or of a cube with its covariance. Its
+    variance is taken at the noiseless ones, and known: what it tells by itself about the parameters
     does not count. Priors do. What a telescope cannot know, or not tell from something else, has an infinite error.
 
     Args:
@@ -91,15 +92,15 @@ def forecast(
     return Forecast(settings)
 
 
-def noiseless(observation: Observation) -> Float[Array, "y x wave"]:
-    """The cube without noise."""
-    return observation()
+def noiseless(observation: Observation) -> Float[Array, "*element wave"]:
+    """The elements without noise."""
+    return observation.telescope.expose(observation.galaxy)
 
 
 @eqx.filter_jit
-def variance_of(observation: Observation) -> Float[Array, "y x wave"]:
-    """Of the noise, at the noiseless cube."""
-    return observation.telescope.noise.variance(observation())
+def variance_of(observation: Observation) -> Float[Array, "*element wave"]:
+    """Of their noise."""
+    return observation.telescope.noise.variance(noiseless(observation))
 
 
 def longer(telescope: Telescope, times: float) -> Telescope:
