@@ -1,6 +1,7 @@
 """The public names of the package, and where each is defined."""
 
 from . import config as config
+from . import covariance as covariance
 from . import exposure as exposure
 from . import fitting as fitting
 from . import galaxies as galaxies

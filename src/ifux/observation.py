@@ -36,8 +36,12 @@ class Observation(eqx.Module, Generic[T]):
         """The data cube, or that of every arm [1e-20 erg/s/cm2/angstrom per spaxel]."""
         return self.telescope(self.galaxy, key=key)
 
-    def variance(self, cube: Any) -> Any:
-        """Of the noise of a noiseless cube, or of the cubes of all arms."""
+    def expose(self, *, key: PRNGKeyArray | None = None) -> Any:
+        """The spectra of the elements, or those of every arm: what data are to be compared with."""
+        return self.telescope.expose(self.galaxy, key=key)
+
+    def variance(self, elements: Any) -> Any:
+        """Of the noise of noiseless elements, or of those of all arms."""
         if isinstance(self.telescope, Spectrograph):
-            return {name: arm.noise.variance(cube[name]) for name, arm in self.telescope.arms.items()}
-        return self.telescope.noise.variance(cube)
+            return {name: arm.noise.variance(elements[name]) for name, arm in self.telescope.arms.items()}
+        return self.telescope.noise.variance(elements)

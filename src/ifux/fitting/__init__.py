@@ -45,3 +45,6 @@ from ifux.fitting.sampling import nuts as nuts
 from ifux.fitting.scatter import scattered as scattered
 from ifux.fitting.verdict import Verdict as Verdict
 from ifux.fitting.whitened import Whitened as Whitened
+from ifux.fitting.whitening import AbstractWhitening as AbstractWhitening
+from ifux.fitting.whitening import CorrelationWhitening as CorrelationWhitening
+from ifux.fitting.whitening import ElementWhitening as ElementWhitening

@@ -76,7 +76,8 @@ def forecast(
             {"as it is": telescope, "twice the exposure": longer(telescope, 2.0)},
             rotation=(lambda o: o.galaxy.rotation_speed, Positive()))
 
-    The variance of the noise is taken at the noiseless cube, and known: what it tells by itself about the parameters
+    Noise is that of the elements of the focal plane, as fits of them have it, or of a cube with its covariance. Its
+    variance is taken at the noiseless ones, and known: what it tells by itself about the parameters
     does not count. Priors do. What a telescope cannot know, or not tell from something else, has an infinite error.
 
     Args:
@@ -98,14 +99,14 @@ def forecast(
 
 
 def noiseless(observation: Observation) -> Cubes:
-    """The cube without noise, or that of every arm."""
-    return observation()
+    """The spectra of the elements without noise, or those of every arm."""
+    return observation.expose()
 
 
 @eqx.filter_jit
 def variance_of(observation: Observation) -> Cubes:
-    """Of the noise, at the noiseless cube."""
-    return observation.variance(observation())
+    """Of their noise."""
+    return observation.variance(observation.expose())
 
 
 def longer(telescope: T, times: float) -> T:

@@ -77,6 +77,14 @@ class Aperture(AbstractFocalPlane):
         known, shares = ~jnp.isnan(spectrum), shares.astype(spectrum.dtype)[..., None]
         return jnp.where((shares > 0) & known, shares * jnp.where(known, spectrum, 0), jnp.nan)
 
+    def bands(self, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
+        """One."""
+        return [(0, wavelengths.size, float(wavelengths.centres()[0]))]
+
+    def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x one one"]:
+        """Each takes what it has of the aperture."""
+        return self.covered(scene)[..., None, None]
+
     def element_shape(self, scene: Scene) -> tuple[int, int]:
         """One."""
         return 1, 1

@@ -55,6 +55,17 @@ class AbstractFocalPlane(AbstractLimited):
         """The variance of every voxel of that cube, if the elements have independent noise of this one."""
 
     @abstractmethod
+    def bands(self, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
+        """Of every band that is combined with the same weights its first and last channel, and its wavelength."""
+
+    @abstractmethod
+    def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x *element"]:
+        """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.
+
+        Nothing where no element is near.
+        """
+
+    @abstractmethod
     def element_shape(self, scene: Scene) -> tuple[int, int]:
         """The axes of the elements: rows and columns of spaxels, or exposures and fibres."""
 

@@ -1,5 +1,6 @@
 """An image slicer."""
 
+import math
 from typing import final
 
 import jax.numpy as jnp
@@ -50,6 +51,15 @@ class Slicer(AbstractFocalPlane):
     ) -> Float[Array, "y x wave"]:
         """That of the elements."""
         return variance
+
+    def bands(self, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
+        """One."""
+        return [(0, wavelengths.size, float(wavelengths.centres()[0]))]
+
+    def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x *element"]:
+        """Each takes its own."""
+        spaxels = math.prod(scene.shape)
+        return jnp.eye(spaxels, dtype=scene.sides.dtype).reshape(*scene.shape, *scene.shape)
 
     def element_shape(self, scene: Scene) -> tuple[int, int]:
         """Rows and columns."""

@@ -69,7 +69,7 @@ def squares(posterior: Posterior, batch: Batch) -> Float[Array, ""]:
 def misfit(
     prior: Prior[Observation],
     numbers: Float[Array, "mock parameter"],
-    data: Float[Array, "mock y x wave"],
+    data: Float[Array, "mock *element wave"],
     *,
     mesh: Mesh | None = None,
 ) -> Float[Array, ""]:
@@ -82,8 +82,8 @@ def misfit(
 
     def one(prior, numbers, data):
         observation = prior(numbers)
-        cube = observation()
-        squares = 2 * chi_squared(data, cube, observation.variance(cube))
+        elements = observation.expose()
+        squares = 2 * chi_squared(data, elements, observation.variance(elements))
         return 0.5 * jnp.log(squares / jnp.sum(~jnp.isnan(data), dtype=data.dtype))
 
     return jnp.mean(each(one, prior, numbers, data, mesh=mesh))

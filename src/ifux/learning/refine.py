@@ -65,10 +65,10 @@ def stepped(prior: Prior[Observation], numbers: Float[Array, " parameter"], data
 
     def whitened(numbers):
         observation = prior(numbers)
-        cube = observation()
-        variance, _ = ravel_pytree(jax.lax.stop_gradient(observation.variance(cube)))
+        elements = observation.expose()
+        variance, _ = ravel_pytree(jax.lax.stop_gradient(observation.variance(elements)))
         sigma = jnp.sqrt(variance)
-        return ravel_pytree(cube)[0] / sigma, ravel_pytree(data)[0] / sigma
+        return ravel_pytree(elements)[0] / sigma, ravel_pytree(data)[0] / sigma
 
     def linear(numbers):
         """The loss, its slope and its curvature."""
