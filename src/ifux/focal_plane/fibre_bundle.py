@@ -61,7 +61,6 @@ class FibreBundle(AbstractFocalPlane):
     """Cells around the field from which fibres that reach beyond it, or look beyond it, get light."""
     nodes: int = eqx.field(static=True, default=4, metadata=within(least=1))
     """Of the quadrature, along a radius or a side: two more than half a fibre has cells across are enough."""
-
     cells: int | None = eqx.field(static=True, default=None)
     """Along an axis, around its middle, that a fibre touches at the most; by default all."""
     near: int | None = eqx.field(static=True, default=None)
