@@ -76,9 +76,9 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     widths of an instrument's own narrow lines, and the inclination, are allowed three times the worst of them in
     `benchmarks/gradients.md`, 1.7e-4, and so are the inclination and the width under a Gauss-Hermite series, whose
     terms are derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of
-    residuals differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its widths are
-    second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where velocities blur
-    the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but for what the
+    residuals differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its
+    widths are second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where
+    velocities blur the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but for what the
     cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
     """
     observation = VARIANTS[variant]()

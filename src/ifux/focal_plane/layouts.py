@@ -42,7 +42,11 @@ def rectangular(columns: Count, rows: Count, pitch: Positive) -> Float[np.ndarra
 
 
 def rows(
-    counts: tuple[int, ...], pitch: float, spacing: float, shift: float = 0.0, angle: float = 0.0
+    counts: Annotated[tuple[int, ...], Limits(least=0)],
+    pitch: Positive,
+    spacing: Positive,
+    shift: float = 0.0,
+    angle: float = 0.0,
 ) -> Float[np.ndarray, "fibre 2"]:
     """Fibres in rows, the first in the north, each from east to west and in the middle.
 
@@ -53,6 +57,8 @@ def rows(
         shift: Of every second row to the east, and of the others to the west [arcsec].
         angle: By which all is turned, from east to north [degree].
     """
+    if not any(counts):
+        raise ValueError("rows needs a fibre or more, got none.")
     found = []
     for place, count in enumerate(counts):
         east = pitch * ((count - 1) / 2 - np.arange(count)) + (shift if place % 2 else -shift)
@@ -83,8 +89,8 @@ def fibre_bundle(
     throughput: tuple[float, ...] | None = None,
     refraction: AbstractRefraction | None = None,
     broken: tuple[int, ...] = (),
-    reach: int = 8,
-    nodes: int = 4,
+    reach: Count = 8,
+    nodes: Count = 4,
 ) -> FibreBundle:
     """The bundle of a layout, whose middle is to the east and north of that of the field [arcsec].
 
