@@ -78,8 +78,8 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     terms are derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of
     residuals differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its
     widths are second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where
-    velocities blur the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but for what the
-    cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
+    velocities blur the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but
+    for what the cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import stages
 
-from ifux import Telescope, VelocityChannels, Wavelengths, instruments
+from ifux import Telescope, VelocityChannels, Wavelengths, config, instruments
 from ifux.config.build import module
 from ifux.ssp import GridSSP
 from ifux.typing import real
 
 REPRESENTATIVES = [
     "califa-v500", "eris-spiffier-k-low-100", "eris-spiffier-k-low-250", "harmoni-k-30x60", "harmoni-k-20x20",
-    "kcwi-bl-large", "kmos-k", "lvm-r", "manga-log", "miri-mrs-2b", "muse-nfm-ao", "muse-wfm", "muse-wfm-ao",
-    "muse-wfm-extended", "nirspec-ifu-g140m-f100lp", "osiris-kbb-100", "virus-w-low",
+    "kcwi-bl-large", "kmos-k", "lvm-r", "manga", "manga-log", "manga-log-cube", "miri-mrs-2b", "muse-nfm-ao",
+    "muse-wfm", "muse-wfm-ao", "muse-wfm-extended", "nirspec-ifu-g140m-f100lp", "osiris-kbb-100",
 ]  # fmt: skip
 """One instrument of every combination of PSF, LSF, channels and spaxels that any has."""
 FIELD, CHANNELS, REACH = (3, 2), 8, 2
@@ -132,3 +132,45 @@ def test_templates_of_a_preset_have_gradients(double, name):
         return made(dataclasses.replace(telescope, lsf=lsf), spectra)[0]
 
     check_gradient(by, telescope.lsf, slope.lsf, rng, abs(float(value)))
+
+
+PLANES = ["califa-v500", "gmos-ifu-one-b480", "hector-aaomega-blue-37", "virus-p", "virus-w-low"]
+"""One of every combination of layout, footprint and reconstruction."""
+
+
+def plane_of(name: str) -> tuple:
+    """What collects the light of a preset."""
+    return kinds(instruments.load(name)["telescope"].get("focal_plane", {}))
+
+
+def test_every_combination_of_a_focal_plane_is_run():
+    assert {plane_of(name) for name in instruments.names()} == {plane_of(name) for name in ("muse-wfm", *PLANES)}
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_fibres_of_a_preset_have_an_adjoint(double, name):
+    """From the scene to the fibres and from these to the cube, to 1e-12; an even sky is even in the cube."""
+    given = {"instrument": name, "target": {"kind": "fixed", "redshift": 0.02, "distance": 90.0}}
+    whole = {"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}, "telescope": given}
+    parts, observed = config.parts(config.resolved(whole)["telescope"])
+    plane, spaxels, rng = parts["focal_plane"], parts["spaxels"], np.random.default_rng(3)
+    scene = spaxels.scene
+    some = observed.part(0, 1)
+
+    @jax.jit
+    def steps(sky, cube, elements):
+        seen, back = jax.vjp(lambda sky: plane.sample(sky, scene, None)[0], sky)
+        rebuilt, apart = jax.vjp(lambda some_elements: plane.rebuild(some_elements, scene, some), elements)
+        there = ~jnp.isnan(rebuilt)
+        cube = jnp.where(there, cube, 0)
+        forward = jnp.vdot(seen, elements), jnp.vdot(jnp.where(there, rebuilt, 0), cube)
+        return forward, (jnp.vdot(sky, back(elements)[0]), jnp.vdot(elements, apart(cube)[0])), there
+
+    sky = real(rng.normal(size=(1, *spaxels.scene_shape(plane.margin), 1)))
+    elements = real(rng.normal(size=(*plane.element_shape(scene), 1)))
+    forward, adjoint, there = steps(sky, real(rng.normal(size=(*scene.shape, 1))), elements)
+    assert np.allclose(forward, adjoint, rtol=0, atol=1e-12 * sky.size**0.5 * elements.size**0.5)
+    assert float(there.mean()) > 0.3
+    even = plane.sample(jnp.ones_like(sky) * jnp.prod(scene.sides), scene, None)[0]
+    cube = plane.rebuild(even, scene, some)[there]
+    assert np.allclose(cube, float(jnp.prod(scene.pitch)), rtol=5e-3)

@@ -62,7 +62,7 @@ def moved(spaxels, psf, sky):
 
 def resolved(psf, side=1.0, size=FIELD):
     """Spaxels with the cells that a description would have, and the PSF with such a reach."""
-    spaxels = with_cells(SquareSpaxels(side, (size, size)), psf)
+    spaxels = with_cells(SquareSpaxels(side, (size, size)), psf, Slicer())
     cell = side / spaxels.oversampling[0]
     return spaxels, psf.reaching(int(np.ceil(psf.radius(LOST / 10) / cell)))
 
@@ -323,7 +323,7 @@ TURNED = {"pitch": (0.5, 0.3), "size": (11, 16), "centre": (0.4, -0.3), "positio
 def test_turned_field_of_rectangles_is_that_of_the_specification(double):
     """A PSF of two and a half spaxels one way and four the other, with the cells that a description would have."""
     psf, fwhm, stars = GaussianPSF(1.2, reach=14), 1.2, stages.particles(150)
-    telescope = stages.telescope(spaxels=with_cells(RectangularSpaxels(**TURNED), psf), psf=psf)
+    telescope = stages.telescope(spaxels=with_cells(RectangularSpaxels(**TURNED), psf, Slicer()), psf=psf)
     assert telescope.spaxels.oversampling == (2, 1) and telescope.spaxels.degree == 5
     columns = {name: np.asarray(getattr(stars, name)) for name in vars(stars) if getattr(stars, name) is not None}
     slow = Specification(
