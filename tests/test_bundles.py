@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from astropy.io import fits
+from matplotlib.axes import Axes
 from scipy.stats import ncx2
 
 import ifux
@@ -23,6 +24,7 @@ from ifux.io import describe, read_cube, read_rss, write_cube, write_rss
 from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED
 from ifux.io.files.reconstruction import Reconstruction
 from ifux.numerics.reading import splined
+from ifux.plots import portrait
 from ifux.reconstructed import correlations
 
 SMALL = {
@@ -41,6 +43,9 @@ SMALL = {
     "seed": 5,
 }
 """MaNGA's smallest bundle, on a few channels around the middle of g."""
+
+
+imshow = Axes.imshow
 
 
 def changed(*settings):
@@ -79,6 +84,18 @@ def test_fibres_stand_around_the_galaxy_and_spaxels_on_it(seen):
     east = (wide - 1) / 2 * 0.5 - wide // 2 * 0.5 + float(scene.centre[0])
     north = (tall // 2 - (tall - 1) / 2) * 0.5 + float(scene.centre[1])
     assert (east, north) == (0, 0)
+
+
+def test_picture_shows_what_fibres_see_and_leaves_out_the_corners(seen, tmp_path, monkeypatch):
+    """Spaxels that no fibre tells of are no numbers, and nothing else of the picture may become one."""
+    drawn = []
+    monkeypatch.setattr(
+        Axes, "imshow", lambda axes, shown, **given: drawn.append(shown) or imshow(axes, shown, **given)
+    )
+    portrait(tmp_path / "cube.png", seen.cube)
+    there = np.isfinite(seen.cube.flux).any(axis=0)
+    assert 0.3 < there.mean() < 1 and np.array_equal(np.isfinite(drawn[0]), there)
+    assert len(drawn) == 3 and all(np.isfinite(shown).mean() > 0.1 for shown in drawn)
 
 
 @pytest.mark.parametrize("layout", ["muse", "manga"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
@@ -28,8 +28,8 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
     (across, up), angle = cube.pitch, cube.position_angle
     extent = np.array([wide * across, -wide * across, -tall * up, tall * up]) / 2
     seen = ~np.isnan(cube.flux)
-    image = cube.flux.mean(axis=0, where=seen)
-    peak = max(float(image.max()), np.finfo(np.float32).tiny)
+    image = mean(cube.flux, seen)
+    peak = max(float(image.max(where=np.isfinite(image), initial=0)), np.finfo(np.float32).tiny)
     bright = image > 0.003 * peak
     rings = radii(image, bright, cube.pitch)
     panels = (
@@ -56,8 +56,7 @@ def portrait(path: str | Path, cube: Cube, *, overwrite: bool = False) -> None:
         inside = bright & (distance >= low) & (distance < high)
         if not inside.any():
             continue
-        count = seen[:, inside].sum(axis=1)
-        spectrum = np.where(count > 0, np.nansum(cube.flux[:, inside], axis=1) / np.maximum(count, 1), np.nan)
+        spectrum = mean(cube.flux[:, inside].T, seen[:, inside].T)
         middle = np.nanmedian(spectrum)
         axes.plot(wave, spectrum / middle, color=colour, lw=0.8, label=f"{low:.1f} to {high:.1f} arcsec")
     axes.set_xlim(wave[0], wave[-1])
@@ -78,6 +77,14 @@ def from_centre(shape: tuple[int, int], pitch: tuple[float, float]) -> Float[np.
     """Distance of each spaxel from the centre of the field [arcsec]."""
     y, x = ((np.arange(length) - (length - 1) / 2) * side for length, side in zip(shape, pitch[::-1], strict=True))
     return np.hypot(y[:, None], x[None, :])
+
+
+def mean(
+    flux: Float[np.ndarray, " wave *place"], seen: Bool[np.ndarray, " wave *place"]
+) -> Float[np.ndarray, "*place"]:
+    """Over what is seen; not a number where that is nothing."""
+    count = seen.sum(axis=0)
+    return np.where(count > 0, flux.sum(axis=0, where=seen) / np.maximum(count, 1), np.nan)
 
 
 def radii(image: Float[np.ndarray, "y x"], bright, pitch: tuple[float, float]) -> list[tuple[float, float]]:
