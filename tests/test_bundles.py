@@ -17,6 +17,7 @@ import ifux
 from ifux import cli, config, instruments, run
 from ifux.config.build import module
 from ifux.config.cells import READ, STEEP, WIDE, suited
+from ifux.covariance import Correlation
 from ifux.errors import InputError
 from ifux.focal_plane import Circle, hexagonal, rows
 from ifux.focal_plane.seen import seen_by
@@ -25,7 +26,6 @@ from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SAT
 from ifux.io.files.reconstruction import Reconstruction
 from ifux.numerics.reading import splined
 from ifux.plots import portrait
-from ifux.reconstructed import correlations
 
 SMALL = {
     "galaxy": {"kind": "disc-bulge", "count": 2000, "seed": 3},
@@ -215,10 +215,10 @@ def test_correlations_are_read_as_the_analysis_pipeline_reads_them(seen, tmp_pat
 def test_correlations_leave_out_what_is_lost():
     """A spaxel of two elements, one of them lost, has the noise of the other."""
     matrix = np.array([[[0.5, 0.5]], [[0.0, 1.0]]]).reshape(2, 1, 1, 2)
-    pairs, both = correlations(matrix, np.array([[1.0, 1.0]]))
-    assert pairs.tolist() == [[0, 0], [0, 1], [1, 1]] and both == pytest.approx([1, 0.5**0.5, 1])
-    pairs, one = correlations(matrix, np.array([[np.nan, 3.0]]))
-    assert one == pytest.approx([1, 1, 1])
+    both = Correlation.of(matrix, np.array([[1.0, 1.0]]))
+    assert both.first.tolist() == [0, 0, 1] and both.second.tolist() == [0, 1, 1]
+    assert both.value == pytest.approx([1, 0.5**0.5, 1])
+    assert Correlation.of(matrix, np.array([[0.0, 3.0]])).value == pytest.approx([1, 1, 1])
 
 
 def test_reconstructed_point_source_is_as_wide_as_the_survey_has_it(seen):

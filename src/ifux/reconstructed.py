@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
+from ifux.covariance import CubeCovariance
 from ifux.focal_plane import AbstractFocalPlane, FibreBundle
 from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, LOW_COVERAGE, MISSING, SATURATED, TELLURIC
-from ifux.io.files.reconstruction import NEGLIGIBLE, Reconstruction, bands, gaussian_width
+from ifux.io.files.reconstruction import Reconstruction, bands, gaussian_width
 from ifux.program_cache import kept
 from ifux.telescope import Telescope
 
@@ -75,46 +76,19 @@ def reconstructions(
     telescope: Telescope, variance: Float[np.ndarray, "exposure fibre wave"]
 ) -> tuple[Reconstruction, ...]:
     """What the reconstruction of a bundle does to noise of this variance, and to a point source."""
-    plane, scene = telescope.focal_plane, telescope.spaxels.scene
-    if not isinstance(plane, FibreBundle):
+    if not isinstance(telescope.focal_plane, FibreBundle):
         return ()
+    covariance = CubeCovariance.of(telescope, jnp.asarray(variance))
     asked = {band: at for band, at in bands(telescope.wavelengths).items() if np.isfinite(variance[..., at[1]]).any()}
     stars = np.asarray(point_source(telescope, tuple(channel for _, channel in asked.values())), np.float64)
     found = []
     for place, (band, (wave, channel)) in enumerate(asked.items()):
-        matrix = np.asarray(plane.matrix(scene, float(telescope.wavelengths.centres()[channel])))
-        pairs, correlation = correlations(matrix, np.asarray(variance[..., channel], np.float64))
-        psf = np.tensordot(matrix, stars[..., place], axes=2)
+        correlation = covariance.correlation(channel)
+        pairs = np.stack([correlation.first, correlation.second], axis=1)
+        psf = np.tensordot(np.asarray(covariance.matrix(channel)), stars[..., place], axes=2)
         width = gaussian_width(psf, telescope.spaxels.known_sides)
-        found.append(Reconstruction(band, wave, channel, pairs, correlation, psf, width))
+        found.append(Reconstruction(band, wave, channel, pairs, correlation.value, psf, width))
     return tuple(found)
-
-
-def correlations(
-    matrix: Float[np.ndarray, "y x exposure fibre"], variance: Float[np.ndarray, "exposure fibre"]
-) -> tuple[Int[np.ndarray, "pair 2"], Float[np.ndarray, " pair"]]:
-    """Pairs of spaxels whose noise is correlated, the second not before the first, and the correlation.
-
-    Elements whose variance is not a number have no part.
-    """
-    from scipy import sparse
-
-    y, x, *_ = matrix.shape
-    good = np.isfinite(variance).ravel()
-    whole = sparse.csr_array(matrix.reshape(y * x, -1)).astype(np.float64)
-    weights = whole @ sparse.diags_array(good.astype(np.float64))
-    before, after = whole.sum(axis=1), weights.sum(axis=1)
-    renewed = sparse.diags_array(np.where(after > 0, before / np.where(after > 0, after, 1), 0))
-    deviations = np.sqrt(np.where(good, variance.ravel(), 0))
-    scaled = sparse.csr_array(renewed @ weights @ sparse.diags_array(deviations))
-    scaled.eliminate_zeros()
-    covariance = sparse.triu(scaled @ scaled.T).tocoo()
-    deviation = np.sqrt((scaled**2).sum(axis=1))
-    first, second = (np.asarray(index, np.int64) for index in covariance.coords)
-    correlation = covariance.data / (deviation[first] * deviation[second])
-    order = np.lexsort((second, first))
-    order = order[np.abs(correlation[order]) > NEGLIGIBLE]
-    return np.stack([first, second], axis=1)[order], correlation[order]
 
 
 @kept

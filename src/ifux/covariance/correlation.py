@@ -43,15 +43,25 @@ class Correlation:
 
     @staticmethod
     def of(
-        covariance: Float[np.ndarray, "spaxel spaxel"], shape: tuple[int, int], least: float = LEAST
+        matrix: Float[np.ndarray, "y x *element"], variance: Float[np.ndarray, "*element"], least: float = LEAST
     ) -> "Correlation":
-        """Of a covariance between the spaxels of a field, where it is greater than the least; of none without noise."""
-        scale = np.sqrt(np.diag(covariance))
-        scale = np.where(scale > 0, scale, np.inf)
-        first, second = np.nonzero(np.triu(covariance))
-        value = (covariance[first, second] / (scale[first] * scale[second])).astype(np.float64)
-        kept = np.abs(value) > least
-        return Correlation(shape, first[kept], second[kept], value[kept])
+        """Between spaxels that take something of elements of a variance, where it is greater than the least.
+
+        Most take nothing of most: nothing as large as spaxels x spaxels is made. Spaxels without noise have none.
+        """
+        from scipy import sparse
+
+        y, x, *_ = matrix.shape
+        deviations = sparse.diags_array(np.sqrt(variance.ravel().astype(np.float64)))
+        scaled = sparse.csr_array(sparse.csr_array(matrix.reshape(y * x, -1)).astype(np.float64) @ deviations)
+        scaled.eliminate_zeros()
+        covariance = sparse.triu(scaled @ scaled.T).tocoo()
+        scale = np.sqrt((scaled**2).sum(axis=1))
+        first, second = (np.asarray(index, np.int64) for index in covariance.coords)
+        value = covariance.data / (scale[first] * scale[second])
+        order = np.lexsort((second, first))
+        order = order[np.abs(value[order]) > least]
+        return Correlation((y, x), first[order], second[order], value[order])
 
     @staticmethod
     def gaussian(shape: tuple[int, int], width: float, limit: float) -> "Correlation":

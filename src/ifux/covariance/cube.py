@@ -85,10 +85,11 @@ class CubeCovariance(eqx.Module):
 
     def correlation(self, channel: int, least: float = LEAST) -> Correlation:
         """The correlation between spaxels in a channel, where it is greater than the least. On the host."""
-        return Correlation.of(np.asarray(at(self, channel)), self.scene.shape, least)
+        variance = np.asarray(self.variance[..., channel])
+        return Correlation.of(np.asarray(taken(self, channel)), np.where(np.isnan(variance), 0, variance), least)
 
 
 @eqx.filter_jit
-def at(covariance: CubeCovariance, channel: int) -> Float[Array, "spaxel spaxel"]:
-    """The covariance in a channel."""
-    return covariance.at(channel)
+def taken(covariance: CubeCovariance, channel: int) -> Float[Array, "y x *element"]:
+    """What spaxels take of the elements in a channel."""
+    return covariance.matrix(channel)

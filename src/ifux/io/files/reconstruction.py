@@ -26,8 +26,6 @@ from ifux.units import FWHM_OF_GAUSSIAN
 BANDS = {"G": 4702.50, "R": 6176.58, "I": 7496.12, "Z": 8946.71}
 """Wavelengths at which the survey tells correlations [angstrom]."""
 PSF, CORRELATION = "PSF", "CORREL"
-NEGLIGIBLE = 1e-14
-"""Correlation that is left out."""
 
 
 @dataclass(frozen=True)
