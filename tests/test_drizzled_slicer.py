@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from ifux import AtmosphericRefraction, DrizzledSlicer, Scene, Slicer, Wavelengths
 from ifux.config.build import module
 from ifux.config.document import completed
+from ifux.covariance import CubeCovariance
 from ifux.focal_plane import drizzled_slicer
 from ifux.numerics.intervals import integrals, overlaps
 from ifux.typing import real
@@ -28,7 +29,11 @@ rebuilt = eqx.filter_jit(lambda plane, elements, field, channels=WAVES: plane.re
 variances = eqx.filter_jit(
     lambda plane, variance, field, channels=WAVES: plane.rebuild_variance(variance, field, channels)
 )
-product = eqx.filter_jit(lambda plane, *given: plane.covariance_product(*given, WAVES))
+product = eqx.filter_jit(
+    lambda plane, variance, vector, field, channels=WAVES: CubeCovariance(plane, field, channels, variance).matvec(
+        vector
+    )
+)
 taken = eqx.filter_jit(lambda plane, field, wave=5000.0: plane.matrix(field, wave))
 
 
@@ -295,7 +300,7 @@ def test_covariance_is_that_of_many_exposures(double):
 def middle(plane, field):
     """Of a spaxel in the middle the covariance with all, and the variance."""
     ones, one = jnp.ones((*plane.element_shape(field), 1)), Wavelengths(5000.0, 1.0, 1, "air")
-    covariance = plane.covariance_product(ones, jnp.ones((*field.shape, 1)), field, one)
+    covariance = product(plane, ones, jnp.ones((*field.shape, 1)), field, one)
     return covariance[4, 4, 0], plane.rebuild_variance(ones, field, one)[4, 4, 0]
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ifux.focal_plane.base import AbstractFocalPlane
 from ifux.focal_plane.fibre_bundle import whole
-from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction, bands, in_field
+from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction, bands, in_field, term_by_term
 from ifux.grids import AbstractWavelengths
 from ifux.numerics.intervals import integrals, overlaps
 from ifux.numerics.separable import Separable
@@ -180,10 +180,7 @@ class DrizzledSlicer(AbstractFocalPlane):
 
         if self.moves_at is None or seen_at is None:
             return collected(self.dithers, maps)
-        looking = self.looking(scene, np.asarray(seen_at))
-        if maps.shape[0] == 1:
-            return jax.lax.map(lambda at: collected(at, maps[0]), looking)
-        return jax.lax.map(lambda one: collected(*one), (looking, maps))
+        return term_by_term(collected, self.looking(scene, np.asarray(seen_at)), maps)
 
     def rebuild(
         self, elements: Float[Array, "exposure pixel wave"], scene: Scene, wavelengths: AbstractWavelengths
@@ -220,29 +217,6 @@ class DrizzledSlicer(AbstractFocalPlane):
             seen = (total > LEAST) & ~missing[None, None, first:last]
             found.append(jnp.where(seen, summed / power(jnp.where(seen, total, 1)), jnp.nan))
         return power(self.spaxel_over_element(scene)).astype(values.dtype) * jnp.concatenate(found, axis=-1)
-
-    def covariance_product(
-        self,
-        variance: Float[Array, "exposure pixel wave"],
-        cube: Float[Array, "y x wave"],
-        scene: Scene,
-        wavelengths: AbstractWavelengths,
-    ) -> Float[Array, "y x wave"]:
-        """The covariance of spaxels times a cube, channel by channel, if elements have independent noise of a variance.
-
-        The matrix of spaxels and spaxels is not formed. Spaxels that no element tells of have none.
-        """
-        grids = variance.reshape(*self.grid, -1)
-        good = ~jnp.isnan(grids)
-        values, area = jnp.where(good, grids, 0), self.spaxel_over_element(scene).astype(variance.dtype) ** 2
-        found = []
-        for first, last, wave in self.bands(wavelengths):
-            drops, part = self.drops(scene, wave), cube[..., first:last]
-            total = totals(drops, good[..., first:last], values.dtype)
-            mean = jnp.where(total > LEAST, area / jnp.where(total > LEAST, total, 1), 0)
-            inner = jnp.where(total > LEAST, part / jnp.where(total > LEAST, total, 1), 0)
-            found.append(mean * scattered(drops, values[..., first:last] * gathered(drops, inner)))
-        return jnp.concatenate(found, axis=-1)
 
     def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x exposure pixel"]:
         """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.

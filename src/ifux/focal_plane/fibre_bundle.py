@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int32
 from ifux.focal_plane.base import AbstractFocalPlane, centres
 from ifux.focal_plane.footprints.base import AbstractFootprint
 from ifux.focal_plane.reconstruction.base import AbstractReconstruction
-from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction, bands, in_field
+from ifux.focal_plane.refraction import AbstractRefraction, NoRefraction, bands, in_field, term_by_term
 from ifux.focal_plane.seen import cells_across, seen_by
 from ifux.grids import AbstractWavelengths
 from ifux.numerics.reading import splined
@@ -134,10 +134,9 @@ class FibreBundle(AbstractFocalPlane):
 
         if self.moves_at is None or seen_at is None:
             return collected(self.places(scene), splines)
-        looking = self.looking(scene, np.asarray(seen_at))
-        if maps.shape[0] == 1:
-            return jax.lax.map(lambda places: collected(places, splines)[0], looking)
-        return jax.lax.map(lambda one: collected(one[0], one[1][None])[0], (looking, splines))
+        return term_by_term(
+            lambda places, seen: collected(places, seen[None])[0], self.looking(scene, np.asarray(seen_at)), splines
+        )
 
     def rebuild(
         self, elements: Float[Array, "exposure fibre wave"], scene: Scene, wavelengths: AbstractWavelengths

@@ -1,9 +1,11 @@
 """How the atmosphere moves light with its wavelength."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -127,6 +129,17 @@ def in_field(moved: Float[Array, "*place 2"], scene: Scene) -> Float[Array, "*pl
     sin, cos = jnp.sin(jnp.deg2rad(scene.position_angle)), jnp.cos(jnp.deg2rad(scene.position_angle))
     east, north = moved[..., 0], moved[..., 1]
     return jnp.stack([east * cos - north * sin, north * cos + east * sin], axis=-1)
+
+
+def term_by_term(
+    collected: Callable[[Float[Array, "..."], Float[Array, "tall wide channel"]], Float[Array, "..."]],
+    looking: Float[Array, "seen ..."],
+    maps: Float[Array, "term tall wide channel"],
+) -> Float[Array, "seen ..."]:
+    """What elements collect of each map where they look at its wavelength; of one map, where they look at any."""
+    if maps.shape[0] == 1:
+        return jax.lax.map(lambda at: collected(at, maps[0]), looking)
+    return jax.lax.map(lambda one: collected(*one), (looking, maps))
 
 
 def bands(moves_at: tuple[float, ...] | None, wavelengths: AbstractWavelengths) -> list[tuple[int, int, float]]:
