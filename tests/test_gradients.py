@@ -72,12 +72,12 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     """Relative to the largest number of a leaf: some hundred roundings for each of a few thousand terms.
 
     A gradient by velocity, and by what sets velocities, is the difference between spectra of neighbouring channels,
-    which differ by some per cent: 3e-3. So is that by angles where spaxels are the nearest: they move nothing else. The
-    widths of an instrument's own narrow lines, and the inclination, are allowed three times the worst of them in
-    `benchmarks/gradients.md`, 1.7e-4, and so are the inclination and the width under a Gauss-Hermite series, whose
-    terms are derivatives up to the fourth, and the numbers of a noise, by which a likelihood changes as squares of
-    residuals differ from what is expected of them. A line spread function of place acts on a cube: the slopes of its
-    widths are second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where
+    which differ by some per cent: 3e-3. The widths of an instrument's own narrow lines, and the inclination, are allowed
+    three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the nearest,
+    where they move nothing but velocities (behind seven lenslets 5.2e-4 is left, and twice as much allowed), the
+    inclination and the width under a Gauss-Hermite series, whose terms are derivatives up to the fourth, and the
+    numbers of a noise, by which a likelihood changes as squares of residuals differ from what is expected of them. A
+    line spread function of place acts on a cube: the slopes of its widths are second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where
     velocities blur the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but
     for what the cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
     """
@@ -85,12 +85,14 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     angles = () if observation.telescope.spaxels.degree else ANGLES
     sharp = ("inclination",) if isinstance(observation.telescope.lsf, GaussHermiteLSF) else ()
     for name, error in in_single(observation).items():
-        narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*sharp, "lsf.lsf.fwhm"))
+        narrow = (variant in INSTRUMENTS and name.endswith(NARROW)) or name.endswith((*angles, *sharp, "lsf.lsf.fwhm"))
         narrow |= ".noise." in name
-        cancels = not observation.telescope.focal_plane.of_spaxels and name.endswith(("spaxels.pitch", "spaxels.sides"))
+        fibres = not observation.telescope.focal_plane.of_spaxels
+        cancels = fibres and name.endswith(("spaxels.pitch", "spaxels.sides"))
         of_place = isinstance(observation.telescope.lsf, FieldLSF) and ".lsf." in name
-        rough = of_place or cancels or name.endswith((*VELOCITIES, *angles))
-        allowed = 3e-3 if rough else 5e-4 if narrow else 2e-4
+        rough = of_place or cancels or name.endswith(VELOCITIES)
+        few = fibres and name.endswith(angles)
+        allowed = 3e-3 if rough else 1e-3 if few else 5e-4 if narrow else 2e-4
         assert error <= allowed, name
 
 
