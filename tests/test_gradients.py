@@ -72,14 +72,15 @@ def test_gradient_in_single_precision_is_that_in_double(double, variant):
     """Relative to the largest number of a leaf: some hundred roundings for each of a few thousand terms.
 
     A gradient by velocity, and by what sets velocities, is the difference between spectra of neighbouring channels,
-    which differ by some per cent: 3e-3. The widths of an instrument's own narrow lines, and the inclination, are allowed
-    three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the nearest,
-    where they move nothing but velocities (behind seven lenslets 5.2e-4 is left, and twice as much allowed), the
-    inclination and the width under a Gauss-Hermite series, whose terms are derivatives up to the fourth, and the
+    which differ by some per cent: 3e-3. The widths of an instrument's own narrow lines, and the inclination, are
+    allowed three times the worst of them in `benchmarks/gradients.md`, 1.7e-4, and so are angles where spaxels are the
+    nearest, where they move nothing but velocities (behind seven lenslets 5.2e-4 is left, and twice as much allowed),
+    the inclination and the width under a Gauss-Hermite series, whose terms are derivatives up to the fourth, and the
     numbers of a noise, by which a likelihood changes as squares of residuals differ from what is expected of them. A
-    line spread function of place acts on a cube: the slopes of its widths are second differences of neighbouring voxels, each of them rounded, which differ by a thousandth where
-    velocities blur the lines: 3e-3. What fibres and apertures collect does not depend on how large the spaxels are, but
-    for what the cells of the scene leave of errors: the slope of a likelihood by their sides is what cancels in a sum.
+    line spread function of place acts on a cube: the slopes of its widths are second differences of neighbouring
+    voxels, each of them rounded, which differ by a thousandth where velocities blur the lines: 3e-3. What fibres and
+    apertures collect does not depend on how large the spaxels are, but for what the cells of the scene leave of errors:
+    the slope of a likelihood by their sides is what cancels in a sum.
     """
     observation = VARIANTS[variant]()
     angles = () if observation.telescope.spaxels.degree else ANGLES
