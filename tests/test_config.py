@@ -601,7 +601,7 @@ WRONG = {
     BUNDLE % '"throughput": [-1, 1, 1, 1, 1, 1, 1]': "telescope.focal_plane: FibreBundle.throughput: [",
     BUNDLE % '"broken": [7]': "telescope.focal_plane: FibreBundle.broken: 7 is none of 7 fibres, counted from zero.",
     BUNDLE % '"broken": [0.5]': "telescope.focal_plane.broken: 0.5 is not a whole number",
-    BUNDLE % '"reach": 0': "telescope.focal_plane: FibreBundle.reach: 0 is not greater than zero",
+    BUNDLE % '"reach": 0': "telescope.focal_plane.reach: 0 is not greater than zero",
     BUNDLE % '"refraction": {"kind": "atmospheric", "zenith_distance": [30], "parallactic_angle": [1, 2]}': (
         "telescope.focal_plane.refraction: AtmosphericRefraction.zenith_distance and parallactic_angle have shapes"
     ),
