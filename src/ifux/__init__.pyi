@@ -73,6 +73,7 @@ from .orientation import AbstractOrientation as AbstractOrientation
 from .orientation import EulerOrientation as EulerOrientation
 from .orientation import InclinedOrientation as InclinedOrientation
 from .particles import AbstractGalaxy as AbstractGalaxy
+from .particles import AbstractGasGalaxy as AbstractGasGalaxy
 from .particles import Gas as Gas
 from .particles import Particles as Particles
 from .particles import Projected as Projected

@@ -1,9 +1,9 @@
-"""Star particles, in the frame of their galaxy and as an observer sees them, and gas."""
+"""What shines: star particles and gas, in the frame of their galaxy and as an observer sees them."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, Protocol, Self, final, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -22,8 +22,42 @@ class AbstractGalaxy(AbstractLimited):
         """The star particles in the galaxy frame."""
 
 
+class AbstractGasGalaxy(AbstractGalaxy):
+    """A galaxy that has gas, too."""
+
+    @abstractmethod
+    def gas(self) -> "Gas":
+        """The gas in the galaxy frame, that of the stars."""
+
+
+class AbstractEmitters(AbstractLimited):
+    """What shines from places in the frame of a galaxy, each with a velocity."""
+
+    position: eqx.AbstractVar[Float[Array, "emitter 3"]]
+    """Offset from the centre of the galaxy [kpc, physical]."""
+    velocity: eqx.AbstractVar[Float[Array, "emitter 3"]]
+    """Velocity relative to the galaxy [km/s]."""
+
+    @property
+    def count(self) -> int:
+        """Number of them."""
+        return self.position.shape[0]
+
+    def blocks(self, size: int) -> Iterator[Self]:
+        """All of them in their order, so many at a time; fewer in the last block."""
+        for start in range(0, self.count, size):
+            yield jax.tree.map(lambda leaf, start=start: leaf[start : start + size], self)
+
+    def filled(self, count: int) -> Self:
+        """Filled up to a count with dark ones, all of whose numbers are zero, so that one program serves all blocks."""
+        spare = count - self.count
+        if not spare:
+            return self
+        return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
+
+
 @final
-class Particles(AbstractGalaxy):
+class Particles(AbstractGalaxy, AbstractEmitters):
     """Star particles in the frame of their galaxy, centred and at rest. Every array can be differentiated."""
 
     position: Float[Array, "particle 3"] = eqx.field(converter=real)
@@ -56,26 +90,9 @@ class Particles(AbstractGalaxy):
                     f"so {name} must have shape {expected}."
                 )
 
-    @property
-    def count(self) -> int:
-        """Number of particles."""
-        return self.mass.size
-
     def particles(self) -> "Particles":
         """The particles themselves."""
         return self
-
-    def blocks(self, size: int) -> Iterator["Particles"]:
-        """The particles in their order, so many at a time; fewer in the last block."""
-        for start in range(0, self.count, size):
-            yield jax.tree.map(lambda leaf, start=start: leaf[start : start + size], self)
-
-    def filled(self, count: int) -> "Particles":
-        """Filled up to a count with particles without mass, so that one program serves all blocks."""
-        spare = count - self.count
-        if not spare:
-            return self
-        return jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, spare)] + [(0, 0)] * (leaf.ndim - 1)), self)
 
 
 def stars_of(galaxy: AbstractGalaxy) -> Particles:
@@ -88,6 +105,18 @@ def stars_of(galaxy: AbstractGalaxy) -> Particles:
         raise ValueError(f"A telescope observes Particles or a model that makes them, and no {type(galaxy).__name__}.")
     check_one(galaxy)
     return ready(galaxy.particles())
+
+
+def gas_of(galaxy: AbstractGalaxy) -> "Gas | None":
+    """The gas of one galaxy, in single precision at least; None where it has none.
+
+    Raises:
+        ValueError: it is a batch of several.
+    """
+    if not isinstance(galaxy, AbstractGasGalaxy):
+        return None
+    check_one(galaxy)
+    return ready(galaxy.gas())
 
 
 def particles_of(galaxy: AbstractGalaxy) -> "Particles":
@@ -113,7 +142,7 @@ def real_or_none(x: ArrayLike | None) -> Float[Array, "..."] | None:
 
 
 @final
-class Gas(eqx.Module):
+class Gas(AbstractEmitters):
     """Gas particles or cells in the frame of their galaxy, that of its stars. Every array can be differentiated."""
 
     position: Float[Array, "cell 3"] = eqx.field(converter=real)
@@ -154,11 +183,6 @@ class Gas(eqx.Module):
                     f"shape {(self.count,)}."
                 )
 
-    @property
-    def count(self) -> int:
-        """Number of particles or cells."""
-        return self.mass.size
-
 
 @runtime_checkable
 class Stars(Protocol):
@@ -174,16 +198,36 @@ class Stars(Protocol):
         ...
 
 
+class AbstractSeen(eqx.Module):
+    """What shines as the telescope sees it. (east, north, away) is right-handed."""
+
+    sky: eqx.AbstractVar[Float[Array, "emitter 2"]]
+    """Offset from the centre of the field to the (east, north) [arcsec]."""
+    depth: eqx.AbstractVar[Float[Array, " emitter"]]
+    """Distance behind the centre of the galaxy, away from the observer [kpc]."""
+    velocity: eqx.AbstractVar[Float[Array, " emitter"]]
+    """Line-of-sight velocity relative to the systemic one, receding is positive [km/s]."""
+    brightness: eqx.AbstractVar[Float[Array, " emitter"] | None]
+    """Flux over that of the same light at the centre of the galaxy, where each has a distance of its own."""
+
+
 @final
-class Projected(eqx.Module):
-    """Star particles as the telescope sees them. (east, north, away) is right-handed."""
+class Seen(AbstractSeen):
+    """Places and velocities on the sky, whatever shines there."""
+
+    sky: Float[Array, "emitter 2"]
+    depth: Float[Array, " emitter"]
+    velocity: Float[Array, " emitter"]
+    brightness: Float[Array, " emitter"] | None = None
+
+
+@final
+class Projected(AbstractSeen):
+    """Star particles as the telescope sees them."""
 
     sky: Float[Array, "particle 2"]
-    """Offset from the centre of the field to the (east, north) [arcsec]."""
     depth: Float[Array, " particle"]
-    """Distance behind the centre of the galaxy, away from the observer [kpc]."""
     velocity: Float[Array, " particle"]
-    """Line-of-sight velocity relative to the systemic one, receding is positive [km/s]."""
     mass: Float[Array, " particle"]
     """Stellar mass as formed [solar mass]."""
     age: Float[Array, " particle"]
@@ -193,7 +237,6 @@ class Projected(eqx.Module):
     alpha: Float[Array, " particle"] | None = None
     """[alpha/Fe] [dex], where the particles have their own."""
     brightness: Float[Array, " particle"] | None = None
-    """Flux over that of the same light at the centre of the galaxy, where particles have distances of their own."""
 
     @property
     def seen_mass(self) -> Float[Array, " particle"]:

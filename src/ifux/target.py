@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ifux.particles import Particles, Projected
+from ifux.particles import AbstractEmitters, Particles, Projected, Seen
 from ifux.typing import DATA, AbstractLimited, real, within
 from ifux.units import ARCSEC, FLUX_OF_ONE_SUN, SPEED_OF_LIGHT
 
@@ -37,8 +37,8 @@ class AbstractTarget(AbstractLimited):
     ) -> Float[Array, " particle"]:
         """Velocities away from the observer [km/s] with the Hubble flow over a depth [kpc], where that counts."""
 
-    def project(self, turned: Particles) -> Projected:
-        r"""Particles in the sky frame (east, north, away) [kpc, km/s] as an observer sees them.
+    def see(self, turned: AbstractEmitters) -> Seen:
+        r"""Places and velocities in the sky frame (east, north, away) [kpc, km/s] as an observer sees them.
 
         In perspective, a particle at (x, y, z) in front of an observer at the angular diameter distance D stands at
         (x, y) / (D + z) in the tangent plane, is $(D/r)^2$ as bright as at the centre, where r is its own distance, and
@@ -60,9 +60,14 @@ class AbstractTarget(AbstractLimited):
             receding = (u * east + v * north + receding) / jnp.sqrt(square)
             brightness = jnp.where(there, 1 / (jnp.where(there, along, 1) ** 2 * square), 0)
             sky = jnp.where(there[:, None], jnp.stack([east, north], axis=1) / nearer, OFF_THE_SKY)
+        return Seen(sky * scale, z, self.expanding(receding, z), brightness)
+
+    def project(self, turned: Particles) -> Projected:
+        """Star particles in the sky frame as an observer sees them."""
+        seen = self.see(turned)
         return Projected(
-            sky * scale, z, self.expanding(receding, z), turned.mass, turned.age, turned.metallicity, turned.alpha,
-            brightness,
+            seen.sky, seen.depth, seen.velocity, turned.mass, turned.age, turned.metallicity, turned.alpha,
+            seen.brightness,
         )  # fmt: skip
 
     def flux_per_luminosity(self) -> Float[Array, ""]:

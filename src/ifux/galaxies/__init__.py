@@ -1,3 +1,4 @@
 """Parametric galaxies: particles that follow from a few numbers."""
 
 from ifux.galaxies.disc_bulge import DiscBulge as DiscBulge
+from ifux.galaxies.stars_and_gas import StarsAndGas as StarsAndGas

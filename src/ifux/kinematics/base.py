@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.stencil import Stencil
-from ifux.particles import Projected
+from ifux.particles import AbstractSeen
 from ifux.typing import AbstractLimited
 
 
@@ -57,14 +57,14 @@ class AbstractKinematics(AbstractLimited):
         """The same grid, as far as stars go, given the velocities along the line of sight of all in blocks [km/s]."""
 
     @abstractmethod
-    def locate(self, projected: Projected) -> Stencil:
+    def locate(self, seen: AbstractSeen) -> Stencil:
         """The velocity nodes that each particle touches.
 
         A star that is not `represented` is held at the nearest velocity that is: its light is kept.
         """
 
     @abstractmethod
-    def represented(self, projected: Projected) -> Bool[Array, " particle"]:
+    def represented(self, seen: AbstractSeen) -> Bool[Array, " particle"]:
         """Whether the velocity of each particle is one that the grid has."""
 
     @abstractmethod

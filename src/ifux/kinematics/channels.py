@@ -18,7 +18,7 @@ from ifux.kinematics.doppler import pixels_at_rest, reached_at_rest
 from ifux.numerics import chebyshev
 from ifux.numerics.rebin import spline_coefficients
 from ifux.numerics.stencil import Degree, Stencil, bspline, spline_values
-from ifux.particles import Projected
+from ifux.particles import AbstractSeen
 from ifux.typing import ranges, within
 from ifux.units import SPEED_OF_LIGHT
 
@@ -192,11 +192,11 @@ class VelocityChannels(AbstractKinematics):
             self, reach=step * reach, beyond=tuple((step * low, step * high) for low, high in further)
         )
 
-    def locate(self, projected: Projected) -> Stencil:
+    def locate(self, seen: AbstractSeen) -> Stencil:
         """B-spline weights in the Doppler shift."""
         runs, skipped = self.runs, 0
         start, end = runs[0][0], runs[-1][1]
-        position = self.nodes(projected, start, end)
+        position = self.nodes(seen, start, end)
         here = position - start
         for (_, last), (first, _) in pairwise(runs):
             # Between two runs, the nearer one.
@@ -205,22 +205,22 @@ class VelocityChannels(AbstractKinematics):
             above = jnp.maximum(position, first) - start - skipped
             here = jnp.where(position < (first + last) / 2, below, above)
         stencil = bspline(here + self.padding, self.size, self.degree)
-        possible = jnp.abs(projected.velocity) < SPEED_OF_LIGHT
+        possible = jnp.abs(seen.velocity) < SPEED_OF_LIGHT
         return Stencil(stencil.index, jnp.where(possible[:, None], stencil.weight, 0), stencil.size)
 
-    def represented(self, projected: Projected) -> Bool[Array, " particle"]:
+    def represented(self, seen: AbstractSeen) -> Bool[Array, " particle"]:
         """Whether the velocity of each particle lies in a run, but for rounding."""
         runs = self.runs
-        position = self.nodes(projected, runs[0][0] - 1, runs[-1][1] + 1)
+        position = self.nodes(seen, runs[0][0] - 1, runs[-1][1] + 1)
         found = jnp.zeros(position.shape, bool)
         for first, last in self.runs:
             found |= (position > first - ROUNDING) & (position < last + ROUNDING)
         return found
 
-    def nodes(self, projected: Projected, first: int, last: int) -> Float[Array, " particle"]:
+    def nodes(self, seen: AbstractSeen, first: int, last: int) -> Float[Array, " particle"]:
         """The Doppler shift of each particle in units of the spacing, held between two nodes."""
         low, high = (math.tanh(node * self.spacing / SPEED_OF_LIGHT) for node in (first, last))
-        fraction = jnp.clip(projected.velocity / SPEED_OF_LIGHT, low, high)
+        fraction = jnp.clip(seen.velocity / SPEED_OF_LIGHT, low, high)
         return artanh(fraction, max(-low, high)) * (SPEED_OF_LIGHT / self.spacing)
 
     def respond(

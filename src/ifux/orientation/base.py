@@ -1,12 +1,15 @@
 """What an orientation does: it turns the galaxy towards the observer."""
 
 from abc import abstractmethod
+from typing import TypeVar
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ifux.particles import Particles, Stars
+from ifux.particles import AbstractEmitters, Stars
 from ifux.typing import AbstractLimited
+
+E = TypeVar("E", bound=AbstractEmitters)
 
 
 def turned(vectors: Float[Array, "particle 3"], axes: Float[Array, "3 3"]) -> Float[Array, "particle 3"]:
@@ -30,8 +33,8 @@ class AbstractOrientation(AbstractLimited):
         and device, and moving a particle does not turn the others.
         """
 
-    def __call__(self, particles: Particles) -> Particles:
-        """The particles in the sky frame."""
+    def __call__(self, emitters: E) -> E:
+        """Particles or gas in the sky frame."""
         axes = self.rotation()
-        seen = turned(particles.position, axes), turned(particles.velocity, axes)
-        return eqx.tree_at(lambda p: (p.position, p.velocity), particles, seen)
+        seen = turned(emitters.position, axes), turned(emitters.velocity, axes)
+        return eqx.tree_at(lambda e: (e.position, e.velocity), emitters, seen)

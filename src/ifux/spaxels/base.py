@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ifux.numerics.stencil import Degree, Stencil
-from ifux.particles import Projected
+from ifux.particles import AbstractSeen
 from ifux.scene import Scene
 from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import AbstractLimited
@@ -74,21 +74,21 @@ class AbstractSpaxels(AbstractLimited):
         """Number of cells (y, x) of the field, with a margin of cells on every side."""
         return self.size[1] * self.oversampling[1] + 2 * margin, self.size[0] * self.oversampling[0] + 2 * margin
 
-    def axes(self, projected: Projected, margin: int, spread: AbstractSpread | None = None) -> tuple[Stencil, Stencil]:
+    def axes(self, seen: AbstractSeen, margin: int, spread: AbstractSpread | None = None) -> tuple[Stencil, Stencil]:
         """The rows and the columns of cells that each particle touches, with a margin of cells on every side.
 
         B-splines along each axis, where the PSF asks for nothing else.
         """
         spread = SplineSpread() if spread is None else spread
         scene, (tall, wide) = self.scene, self.scene_shape(margin)
-        east, north = projected.sky[:, 0] - self.centre[0], projected.sky[:, 1] - self.centre[1]
+        east, north = seen.sky[:, 0] - self.centre[0], seen.sky[:, 1] - self.centre[1]
         cos, sin = jnp.cos(jnp.deg2rad(self.position_angle)), jnp.sin(jnp.deg2rad(self.position_angle))
         x = 0.5 * (wide - 1) - (east * cos - north * sin) / scene.sides[0]
         y = 0.5 * (tall - 1) + (east * sin + north * cos) / scene.sides[1]
         across = spread.along(x, wide, scene.sides[0], self.degree)
         return spread.along(y, tall, scene.sides[1], self.degree), across
 
-    def locate(self, projected: Projected, margin: int, spread: AbstractSpread | None = None) -> Stencil:
+    def locate(self, seen: AbstractSeen, margin: int, spread: AbstractSpread | None = None) -> Stencil:
         """The cells that each particle touches, on the field widened by a margin of cells on every side."""
-        rows, columns = self.axes(projected, margin, spread)
+        rows, columns = self.axes(seen, margin, spread)
         return rows.outer(columns)
