@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Protocol, Self, final, runtime_checkable
+from typing import Any, Protocol, TypeVar, final, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -12,6 +12,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ifux.program_cache import kept
 from ifux.typing import AbstractLimited, check_one, ready, real, real_if_any
+
+E = TypeVar("E", bound="AbstractEmitters")
 
 
 class AbstractGalaxy(AbstractLimited):
@@ -43,12 +45,12 @@ class AbstractEmitters(AbstractLimited):
         """Number of them."""
         return self.position.shape[0]
 
-    def blocks(self, size: int) -> Iterator[Self]:
+    def blocks(self: E, size: int) -> Iterator[E]:
         """All of them in their order, so many at a time; fewer in the last block."""
         for start in range(0, self.count, size):
             yield jax.tree.map(lambda leaf, start=start: leaf[start : start + size], self)
 
-    def filled(self, count: int) -> Self:
+    def filled(self: E, count: int) -> E:
         """Filled up to a count with dark ones, all of whose numbers are zero, so that one program serves all blocks."""
         spare = count - self.count
         if not spare:

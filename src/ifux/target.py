@@ -66,9 +66,15 @@ class AbstractTarget(AbstractLimited):
         """Star particles in the sky frame as an observer sees them."""
         seen = self.see(turned)
         return Projected(
-            seen.sky, seen.depth, seen.velocity, turned.mass, turned.age, turned.metallicity, turned.alpha,
-            seen.brightness,
-        )  # fmt: skip
+            sky=seen.sky,
+            depth=seen.depth,
+            velocity=seen.velocity,
+            mass=turned.mass,
+            age=turned.age,
+            metallicity=turned.metallicity,
+            alpha=turned.alpha,
+            brightness=seen.brightness,
+        )
 
     def flux_per_luminosity(self) -> Float[Array, ""]:
         """Flux of one solar luminosity, 1 / (4 pi D_L^2) [1e-20 erg/s/cm2]."""
