@@ -38,6 +38,7 @@ from ifux.particles import (
     Particles,
     Projected,
     Stars,
+    gas_of,
     stars_of,
 )
 from ifux.program_cache import kept
@@ -135,13 +136,13 @@ class Telescope(eqx.Module):
         """
         self = ready(self)
         emitters = self.emitters(particles)
-        occupied = self.occupied(sum(some.count for some in emitters if some is not None))
-        elements = self.observe(self.deposited(emitters), self.templates(), occupied=occupied)
+        elements = self.observe(self.deposited(emitters), self.templates(), occupied=self.occupied(count(emitters)))
         return elements if key is None else self.noise.sample(elements, key=key)
 
     def emitters(self, galaxy: AbstractGalaxy) -> tuple[AbstractEmitters | None, ...]:
         """What shines of a galaxy: its stars, and what each of the sources finds in it, if it does."""
-        return stars_of(galaxy), *(source.emitters(galaxy) for source in self.sources)
+        stars, gas = stars_of(galaxy), gas_of(galaxy) if self.sources else None
+        return stars, *(source.emitters(stars, gas) for source in self.sources)
 
     def project(self, particles: AbstractGalaxy) -> Projected:
         """The particles as seen on the sky."""
@@ -465,6 +466,11 @@ class Telescope(eqx.Module):
         """Whether a channel holds a number: the library reaches it, and it lies in no gap of the detector."""
         reached, missing = self.reached(), self.wavelengths.missing()
         return reached & jnp.asarray(~missing) if missing.any() else reached
+
+
+def count(emitters: tuple[AbstractEmitters | None, ...]) -> int:
+    """How many places shine."""
+    return sum(some.count for some in emitters if some is not None)
 
 
 def line_of_sight(

@@ -1,7 +1,7 @@
 """What a source does: it brings kinds of its own, which follow those of the stars on the same axis."""
 
 from abc import abstractmethod
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -11,7 +11,7 @@ from ifux.grids import AbstractWavelengths
 from ifux.lsf.base import AbstractLSF
 from ifux.numerics.bands import Band
 from ifux.numerics.stencil import Stencil
-from ifux.particles import AbstractEmitters, AbstractGalaxy, AbstractSeen
+from ifux.particles import AbstractEmitters, AbstractSeen
 from ifux.typing import AbstractLimited
 
 
@@ -53,8 +53,11 @@ class AbstractSource(AbstractLimited):
         return self.velocities * self.elements
 
     @abstractmethod
-    def emitters(self, galaxy: AbstractGalaxy) -> AbstractEmitters | None:
-        """What shines of a galaxy; None where it has nothing of the sort."""
+    def emitters(self, stars: Any, gas: Any) -> Any:
+        """What shines of a galaxy: its stars, its gas, or something of the source's own; None where it has none.
+
+        Stars and gas in memory, or as they stream from a file.
+        """
 
     @abstractmethod
     def locate(self, seen: AbstractSeen) -> Stencil:

@@ -1,7 +1,7 @@
 """Lines of gas, or of the nebulae around young stars."""
 
 from itertools import pairwise
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -14,7 +14,7 @@ from ifux.grids import refractivity
 from ifux.kinematics.base import AbstractKinematics
 from ifux.numerics.bands import Band
 from ifux.numerics.stencil import Stencil
-from ifux.particles import AbstractEmitters, AbstractGalaxy, AbstractSeen, Gas, Particles, gas_of, stars_of
+from ifux.particles import AbstractEmitters, AbstractSeen, Gas, Particles
 from ifux.sources.base import AbstractSource, View
 from ifux.typing import within
 from ifux.units import SPEED_OF_LIGHT
@@ -61,9 +61,9 @@ class EmissionLines(AbstractSource):
         """Those of the emission."""
         return self.emission.size
 
-    def emitters(self, galaxy: AbstractGalaxy) -> AbstractEmitters | None:
+    def emitters(self, stars: Any, gas: Any) -> Any:
         """Its gas, or its young stars."""
-        return stars_of(galaxy) if self.emission.of_stars else gas_of(galaxy)
+        return stars if self.emission.of_stars else gas
 
     def locate(self, seen: AbstractSeen) -> Stencil:
         """Those of their kinematics."""
