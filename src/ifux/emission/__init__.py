@@ -1,1 +1,0 @@
-"""Emission: which lines shine, how bright, and how wide."""
