@@ -13,7 +13,7 @@ FLOORS = {
     "units": 0, "typing": 0, "errors": 0, "program_cache": 0,
     "numerics": 1,
     "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2, "scene": 2, "spread": 2,
-    "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3,
+    "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "emission": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3,
     "noise": 3,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
