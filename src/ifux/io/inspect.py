@@ -65,7 +65,7 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     half = half_mass_radius(radius, mass)
     inner = radius <= half
     dispersion = np.sqrt(np.average(velocity[inner] ** 2, axis=0, weights=mass[inner]).mean())
-    lines = gas_lines(galaxy.gas) if galaxy.gas is not None and galaxy.gas.count else []
+    lines = gas_lines(galaxy.gas) if isinstance(galaxy.gas, Gas) and galaxy.gas.count else []
     return "\n".join(
         [
             galaxy.report(),

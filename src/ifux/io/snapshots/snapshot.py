@@ -19,6 +19,9 @@ POOREST = 1e-10
 OLDEST = 20.0
 """Age that no universe has that anybody simulates [Gyr]: years in the place of Gyr, or numbers that mean nothing."""
 
+OF_GAS = "gas: "
+"""What reasons of gas begin with."""
+
 Masks = dict[str, Bool[np.ndarray, " particle"]]
 """Particles to leave out, by reason."""
 
@@ -47,7 +50,7 @@ class Snapshot:
     ) -> "Snapshot":
         """The particles that no mask strikes, counting each lost one under the first reason that does."""
         result = self
-        for name, masks, prefix in (("stars", stars, ""), ("gas", gas, "gas: ")):
+        for name, masks, prefix in (("stars", stars, ""), ("gas", gas, OF_GAS)):
             if masks and (table := getattr(self, name)) is not None:
                 left, lost = kept(masks, table.count)
                 dropped = added(result.dropped, {f"{prefix}{reason}": count for reason, count in lost.items()})
@@ -101,7 +104,7 @@ class Snapshot:
         for name, values in (columns | gas.elements).items():
             if (wrong := unusable(values) | (values < 0)).any():
                 words = "below zero" if name in gases.UNITS else "below zero or not finite"
-                changed[f"gas: {name} {words} set to zero"] = int(wrong.sum())
+                changed[f"{OF_GAS}{name} {words} set to zero"] = int(wrong.sum())
                 mended[name] = np.where(wrong, 0.0, values)
         if not changed:
             return snapshot
