@@ -219,7 +219,10 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
 
     def seen(of: tuple[Float[Array, ""], Float[Array, ""]]) -> Float[Array, "population wave"]:
         velocity, redshift = of
-        stars = Projected(sky, sky[:, 0], sky[:, 0] + velocity, sky[:, 0] + 1, age, metallicity)
+        none = sky[:, 0]
+        stars = Projected(
+            sky=sky, depth=none, velocity=none + velocity, mass=none + 1, age=age, metallicity=metallicity
+        )
         place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
         nodes = telescope.respond(ssp.spectra(), redshift)
         basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)
