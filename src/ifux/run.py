@@ -35,7 +35,7 @@ from ifux.io.libraries.embedded import embedded_library
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
-from ifux.particles import particles_of
+from ifux.particles import cells_of, particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import deposit, expose, nothing, rebuild, resolution, true_maps
 from ifux.reconstructed import broken_of, reconstructions, sky_places, spaxel_flags
@@ -186,8 +186,9 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
     """The galaxy of a description: from a file, or from a parametric model, which stands at the target's redshift."""
     if description["kind"] != "file":
-        stars = particles_of(config.galaxy_model(description))
-        return Galaxy(stars, redshift, source=description["kind"], format="parametric")
+        model = config.galaxy_model(description)
+        stars, gas = particles_of(model), cells_of(model)
+        return Galaxy(stars, redshift, source=description["kind"], format="parametric", gas=gas)
     from ifux.io.snapshots.read import GALAXY_FORMATS, galaxy_options, read_galaxy
     from ifux.io.snapshots.stream import stream_galaxy
 

@@ -26,7 +26,7 @@ from ifux.instruments import overlaid
 from ifux.io import embedded_library
 from ifux.io.files.cube import Cube
 from ifux.library import SSPLibrary
-from ifux.particles import AbstractGalaxy, Stars, particles_of
+from ifux.particles import AbstractGalaxy, Stars, cells_of, particles_of
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 
@@ -171,10 +171,11 @@ def observe(
         InputError: in one sentence, what cannot be used and what would do.
     """
     check_seed(seed, "seed")
-    if isinstance(galaxy, AbstractGalaxy):
-        galaxy = particles_of(galaxy)
     if not isinstance(galaxy, Galaxy):
-        galaxy = Galaxy(galaxy, float(telescope.target.redshift))
+        gas = None
+        if isinstance(galaxy, AbstractGalaxy):
+            galaxy, gas = particles_of(galaxy), cells_of(galaxy)
+        galaxy = Galaxy(galaxy, float(telescope.target.redshift), gas=gas)
     telescope = telescope.aligned_to(galaxy.stars).spanning(galaxy.stars)
     if isinstance(telescope, Spectrograph):
         arms = {name: (telescope[name], seed_of(name, seed)) for name in telescope.arms}

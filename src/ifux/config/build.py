@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType, NoneType, UnionType
@@ -12,17 +12,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
-from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
+from ifux.config.table import CELLS, DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError, of_arm
 from ifux.exposure import masked
 from ifux.focal_plane import FibreBundle
-from ifux.galaxies import DiscBulge
+from ifux.galaxies import DiscBulge, GasDisc, SpiralGalaxy
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.noise.base import AbstractNoise
-from ifux.particles import Stars
+from ifux.particles import AbstractGalaxy, Stars
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits, decimal
 
@@ -317,20 +318,44 @@ def telescopes(
     return found
 
 
-def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:
-    """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}."""
-    given = DRAWN | {key: value for key, value in description.items() if key != "kind"}
-    known = dict.fromkeys(DRAWN, Argument(int, Limits(), MISSING)) | parameters(DiscBulge)
-    check_keys(given, [*known], path, "DiscBulge")
-    for key, value in given.items():
-        check_type(value, known[key].type, f"{path}.{key}")
-        check_value(value, known[key].limits, f"{path}.{key}")
+def galaxy_model(description: dict, path: str = "galaxy") -> AbstractGalaxy:
+    """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}.
+
+    With gas if it has that, {..., "gas": {"count": 50000}}, whose random numbers follow from the same seed.
+    """
+    given = DRAWN | {key: value for key, value in description.items() if key not in ("kind", "gas")}
+    check_drawn(DiscBulge, given, [*DRAWN], path, also=["gas"])
     check_seed(seed := given.pop("seed"), f"{path}.seed")
     if given["count"] < 2:
         raise InputError(f"{path}.count: {given['count']} particles are no galaxy, at least 2 are needed")
+    key = jax.random.key(seed)
+    stars = call(DiscBulge.sample, {"key": key, **given}, path)
+    if "gas" not in description:
+        return stars
+    return SpiralGalaxy(stars, gas_model(description["gas"], jax.random.fold_in(key, 1), f"{path}.gas"))
+
+
+def gas_model(description: Any, key: PRNGKeyArray, path: str) -> GasDisc:
+    """The gas of a parametric galaxy."""
+    if not isinstance(description, dict):
+        raise InputError(f'{path}: {shown(description)} must be like {{"count": 50000}}')
+    choose(description.get("kind", "disc"), [*KINDS["gas"]], f"{path}.kind")
+    given = CELLS | {key: value for key, value in description.items() if key != "kind"}
+    check_drawn(GasDisc, given, [*CELLS], path)
+    if given["count"] < 1:
+        raise InputError(f"{path}.count: {given['count']} cells are no gas; leave it out for a galaxy without")
+    return call(GasDisc.sample, {"key": key, **given}, path)
+
+
+def check_drawn(owner: type, given: dict, counts: list[str], path: str, also: Sequence[str] = ()) -> None:
+    """Whole numbers and the parameters of a model that is drawn at random, and that it fits into memory."""
+    known = dict.fromkeys(counts, Argument(int, Limits(), MISSING)) | parameters(owner)
+    check_keys(given, [*known, *also], path, owner.__name__)
+    for key, value in given.items():
+        check_type(value, known[key].type, f"{path}.{key}")
+        check_value(value, known[key].limits, f"{path}.{key}")
     if sentence := beyond_memory(50 * given["count"]):
         raise InputError(f"{path}.count: {sentence}")
-    return call(DiscBulge.sample, {"key": jax.random.key(seed), **given}, path)
 
 
 def check_seed(seed: Any, path: str) -> None:

@@ -11,7 +11,7 @@ from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
 from ifux.config.schemes import converted
-from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
+from ifux.config.table import CELLS, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
 from ifux.io.files.cube import LAYOUTS
@@ -156,6 +156,8 @@ def resolved(description: dict) -> dict:
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     if galaxy["kind"] in KINDS["model"]:
         galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
+        if isinstance(gas := galaxy.get("gas"), dict):
+            galaxy["gas"] = completed("gas", gas) | {key: gas.get(key, value) for key, value in CELLS.items()}
     whole = {
         "galaxy": galaxy,
         "library": library,
