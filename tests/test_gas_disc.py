@@ -79,7 +79,7 @@ def test_star_formation_follows_the_law_of_kennicutt_and_schmidt(cells):
 
 
 def test_usual_star_formation_is_that_of_the_law():
-    """Kennicutt (1998), eq. 4, in rings of the default disc, with 0.67 for Kroupa's mass function; it scatters 0.3 dex."""
+    """Kennicutt (1998), eq. 4, in rings of the default disc, with 0.67 for Kroupa's mass function."""
     gas = cells_of(spiral())
     cells = {"radius": np.hypot(*np.asarray(gas.position).T[:2])}
     for ring, area in rings(cells):

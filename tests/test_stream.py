@@ -36,6 +36,7 @@ def cells():
     """Gas of which every number is another."""
     random = np.random.default_rng(4)
     columns = {name: random.uniform(0.1, 1, CELLS) for name in GAS} | {"elements": {"O": random.uniform(0, 1, CELLS)}}
+    columns["mass"] = 1e6 * columns["mass"]
     return Gas(**columns | {name: random.normal(0, 5, (CELLS, 3)) for name in ("position", "velocity")})
 
 

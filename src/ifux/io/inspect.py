@@ -90,6 +90,10 @@ def gas_lines(gas: Gas) -> list[str]:
         middle = np.average(values, weights=mass)
         words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
         lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))
+    rate = doubled(gas.star_formation_rate)
+    if (forming := rate > 0).any():
+        middle = np.average(doubled(gas.metallicity), weights=rate)
+        lines.append(f"  gas: {forming.sum()} form stars, metallicity weighted by their rate {middle:.4g}")
     if gas.elements:
         lines.append(f"  gas: fractions of {', '.join(sorted(gas.elements))}")
     return lines

@@ -19,6 +19,12 @@ POOREST = 1e-10
 OLDEST = 20.0
 """Age that no universe has that anybody simulates [Gyr]: years in the place of Gyr, or numbers that mean nothing."""
 
+SHORTEST = 100.0
+"""Time in which no gas turns into stars [yr]: that of free fall at 1e11 atoms/cm3, which no simulation of galaxies has.
+
+Star-formation rates in other units than solar masses a year are beyond it.
+"""
+
 OF_GAS = "gas: "
 """What reasons of gas begin with."""
 
@@ -64,7 +70,7 @@ class Snapshot:
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
     def sane(self) -> "Snapshot":
-        """The stars that can shine and the gas that can be: finite, of positive mass, with a metallicity in range.
+        """The stars that can shine and the gas that can be: finite, of positive mass, with fractions in range.
 
         A star's metallicity of zero or below is kept as 1e-10, which every library clamps to its poorest population;
         metallicities, element fractions and star-formation rates of gas below zero become zero.
@@ -95,7 +101,13 @@ class Snapshot:
         if self.gas is None:
             return self
         reasons = odd(self.gas, gases.UNITS, ["mass", "density", "temperature", "smoothing_length"])
-        reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
+        reasons[f"its star formation uses it up within {SHORTEST:g} years"] = (
+            self.gas.star_formation_rate * SHORTEST > self.gas.mass
+        )
+        for name, fraction in ({"metallicity": self.gas.metallicity} | self.gas.elements).items():
+            reasons[f"{name} is above one, so no mass fraction"] = fraction > 1
+        if "H" in self.gas.elements:
+            reasons["it has no hydrogen"] = ~(self.gas.elements["H"] > 0)
         snapshot = self.without(gas=reasons)
         gas, changed, mended = snapshot.gas, {}, {}
         assert gas is not None
