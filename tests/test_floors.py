@@ -14,7 +14,8 @@ FLOORS = {
     "numerics": 1,
     "grids": 2, "particles": 2, "library": 2, "target": 2, "scene": 2, "spread": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "dust": 3, "psf": 3, "focal_plane": 3, "lsf": 3,
-    "noise": 3,
+    "emission": 3, "noise": 3,
+    "sources": 3.5,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
     "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5, "galaxy": 5,
@@ -91,8 +92,9 @@ def test_no_arrow_between_the_rooms_of_io_runs_upward_or_sideways(path):
             assert there == here or ROOMS[there] < ROOMS[here], f"{here}/{path.name} imports {'.'.join(parts)}"
 
 
-def test_the_telescope_knows_no_concrete_stage():
-    stages = {parts for parts in imports(PACKAGE / "telescope.py") if FLOORS[parts[0]] == 3}
+def test_the_telescope_and_its_sources_know_no_concrete_stage():
+    known = [PACKAGE / "telescope.py", *(PACKAGE / "sources").glob("*.py")]
+    stages = {parts for path in known for parts in imports(path) if FLOORS[parts[0]] == 3}
     assert {parts[1:] for parts in stages} == {("base",)}
     assert {parts[0] for parts in stages} == {name for name, floor in FLOORS.items() if floor == 3}
 

@@ -23,7 +23,7 @@ with `jax.config.update("jax_num_cpu_devices", cores)`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import Any, Literal, TypeVar, final
 
 import equinox as eqx
 import jax
@@ -35,13 +35,14 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.numerics.contract import Range
-from ifux.particles import Particles
+from ifux.particles import AbstractEmitters, AbstractGalaxy, E
 from ifux.psf.base import AbstractPSF
 from ifux.scene import Scene
 from ifux.spread import AbstractSpread
-from ifux.telescope import Telescope
+from ifux.telescope import Telescope, count
 
 AXIS = "device"
+G = TypeVar("G", bound=AbstractGalaxy)
 
 
 def mesh(devices: Sequence | None = None) -> Mesh:
@@ -49,62 +50,95 @@ def mesh(devices: Sequence | None = None) -> Mesh:
     return Mesh(np.asarray(jax.devices() if devices is None else devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def shard(particles: Particles, mesh: Mesh) -> Particles:
-    """The particles, split over the devices. On several hosts, each gives some of them, in any number, and gets all.
+def shard(galaxy: G, mesh: Mesh) -> G:
+    """Particles, or a galaxy of them and gas, split over the devices.
 
-    Filled up with particles without mass, so far and so fast that no telescope sees them: their gradients are zero, and
-    they stay dark in a fit.
+    On several hosts, each gives some of them, in any number, and gets all. Filled up with ones without mass, so far and
+    so fast that no telescope sees them: their gradients are zero, and they stay dark in a fit.
     """
+    return jax.tree.map(
+        lambda found: split(found, mesh) if isinstance(found, AbstractEmitters) else found, galaxy, is_leaf=shines
+    )
+
+
+def shines(node: Any) -> bool:
+    """Whether a node of a tree is particles or gas."""
+    return isinstance(node, AbstractEmitters)
+
+
+def split(emitters: E, mesh: Mesh) -> E:
+    """The same of particles or of gas."""
     here = len(mesh.local_devices)
-    each = int(np.max(process_allgather(np.asarray(-(-particles.count // here)))))
-    split = NamedSharding(mesh, P(AXIS))
+    each = int(np.max(process_allgather(np.asarray(-(-emitters.count // here)))))
+    sharding = NamedSharding(mesh, P(AXIS))
 
     def place(leaf: Float[Array, "..."], filling: Float[Array, "..."]) -> Float[Array, "..."]:
         filled = np.concatenate([leaf, np.asarray(filling, leaf.dtype)])
-        return jax.make_array_from_process_local_data(split, filled, (each * mesh.size, *leaf.shape[1:]))
+        return jax.make_array_from_process_local_data(sharding, filled, (each * mesh.size, *leaf.shape[1:]))
 
-    return jax.tree.map(place, particles, dark(each * here - particles.count, particles))
+    return jax.tree.map(place, emitters, dark(each * here - emitters.count, emitters))
 
 
-def dark(count: int, like: Particles) -> Particles:
-    """Particles without mass that are off the sky or, on the line of sight, faster than light: dark.
+def dark(count: int, like: E) -> E:
+    """Emitters without mass that are off the sky or, on the line of sight, faster than light: dark.
 
     They have the leaves that others have.
     """
-    place, none = np.tile([1e6, 0.0, 0.0], (count, 1)), np.zeros(count)
-    return Particles(place, place, none, none, none, None if like.alpha is None else none)
+    none = jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape[1:])), like)
+    place = np.tile([1e6, 0.0, 0.0], (count, 1))
+    return eqx.tree_at(lambda e: (e.position, e.velocity), none, (place, place))
 
 
 @eqx.filter_jit
 def weights(
-    telescope: Telescope, particles: Particles, mesh: Mesh, *, block: int | None = None
+    telescope: Telescope, galaxy: AbstractGalaxy, mesh: Mesh, *, block: int | None = None
 ) -> Float[Array, "tall wide kind"]:
     """`Telescope.weights`, whole on every device."""
-    if mesh.size == 1:
-        return telescope.weights(particles, block=block)
-    if spare := -particles.count % mesh.size:
-        filling = dark(spare, particles)
-        particles = jax.tree.map(
-            lambda leaf, more: jnp.concatenate([leaf, more.astype(leaf.dtype)]), particles, filling
-        )
+    return deposited(telescope, telescope.emitters(galaxy), mesh, block=block)
+
+
+def deposited(
+    telescope: Telescope, emitters: tuple[AbstractEmitters | None, ...], mesh: Mesh, *, block: int | None = None
+) -> Float[Array, "tall wide kind"]:
+    """`Telescope.deposited`, whole on every device."""
+    parts = [deposited_of(telescope, number, some, mesh, block=block) for number, some in enumerate(emitters)]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=2)
+
+
+@eqx.filter_jit
+def deposited_of(
+    telescope: Telescope,
+    number: int,
+    emitters: AbstractEmitters | None,
+    mesh: Mesh,
+    *,
+    block: int | None = None,
+) -> Float[Array, "tall wide part"]:
+    """`Telescope.deposited_of`, whole on every device."""
+    if mesh.size == 1 or emitters is None:
+        return telescope.deposited_of(number, emitters, block=block)
+    if spare := -emitters.count % mesh.size:
+        filling = dark(spare, emitters)
+        emitters = jax.tree.map(lambda leaf, more: jnp.concatenate([leaf, more.astype(leaf.dtype)]), emitters, filling)
     arrays, rest = eqx.partition(telescope, eqx.is_array)
 
-    def part(arrays, particles):
-        return eqx.combine(arrays, rest).weights(particles, block=block)[None]
+    def part(arrays, emitters):
+        return eqx.combine(arrays, rest).deposited_of(number, emitters, block=block)[None]
 
     parts = jax.shard_map(part, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS))
-    return parts(arrays, particles).sum(axis=0)
+    return parts(arrays, emitters).sum(axis=0)
 
 
 @eqx.filter_jit
 def observe(
-    telescope: Telescope, particles: Particles, mesh: Mesh, *, key: PRNGKeyArray | None = None
+    telescope: Telescope, galaxy: AbstractGalaxy, mesh: Mesh, *, key: PRNGKeyArray | None = None
 ) -> Float[Array, "y x wave"]:
     """The data cube of a galaxy [1e-20 erg/s/cm2/angstrom per spaxel]; without a key there is no noise.
 
     The noise is the same for any number of devices.
     """
-    summed, occupied = weights(telescope, particles, mesh), telescope.occupied(particles.count)
+    emitters = telescope.emitters(galaxy)
+    summed, occupied = deposited(telescope, emitters, mesh), telescope.occupied(count(emitters))
     elements = contract(telescope, summed, mesh, occupied=occupied)
     return telescope.rebuild(elements if key is None else telescope.noise.sample(elements, key=key))
 

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from ifux.checks import memory
 from ifux.compute import Choices
 from ifux.numerics.stencil import Stencil
-from ifux.particles import Particles, Stars
-from ifux.programs import deposit, expose, nothing, rebuild
+from ifux.particles import AbstractEmitters
+from ifux.programs import Sums, deposit, deposit_source, expose, nothing, rebuild
 from ifux.spread import AbstractSpread, FramedSpread
 from ifux.telescope import Telescope
 
@@ -70,7 +70,7 @@ class Plan:
 
 def plan(
     telescope: Telescope,
-    stars: Stars,
+    streams: Sequence[tuple[int, Any]],
     choices: Choices,
     *,
     noisy: bool,
@@ -81,34 +81,37 @@ def plan(
 
     Args:
         telescope: That observes.
-        stars: Its galaxy.
+        streams: What shines of its galaxy: its stars by the number zero, then what it has of sources, from one.
         choices: How it is computed.
         noisy: Whether noise is drawn.
         deposited: That whose scene the stars are deposited on, where it is another with a wider one.
         anew: Whether they are, and not there already.
     """
     deposited = telescope if deposited is None else deposited
-    size = min(choices.chunk, stars.count)
-    block = next(stars.blocks(size)).filled(size)
-    sums = nothing(deposited, block)
+    sizes = [min(choices.chunk, stream.count) for _, stream in streams]
+    blocks = [next(stream.blocks(size)).filled(size) for (_, stream), size in zip(streams, sizes, strict=True)]
+    sums = nothing(deposited, blocks[0])
     summed = sum(leaf.nbytes for leaf in jax.tree.leaves(sums))
     # Zeros that nobody has touched are not yet there.
     base = resident() + summed
-    first = needs(deposit, deposited, block, sums, choices)
-    occupied, parts = choices.occupied(telescope, stars.count), -(-stars.count // size)
+    count = sum(stream.count for _, stream in streams)
+    firsts = [
+        depositing(deposited, number, block, sums, choices) for (number, _), block in zip(streams, blocks, strict=True)
+    ]
+    occupied = choices.occupied(telescope, count)
     second = needs(expose, telescope, sums[0], occupied, jax.random.key(0) if noisy else None, choices)
-    read = sum(leaf.nbytes for leaf in jax.tree.leaves(block))
+    kind = blocks[0].position.dtype
     y, x = telescope.spaxels.shape
     tall, wide = telescope.spaxels.scene_shape(deposited.margin)
-    cube = y * x * telescope.wavelengths.size * block.mass.dtype.itemsize
+    cube = y * x * telescope.wavelengths.size * kind.itemsize
     made = second.output_size_in_bytes
     steps = [
-        ("particles are deposited", base + read + new(first) + first.temp_size_in_bytes),
+        ("particles are deposited", base + max(firsts)),
         ("light is observed", base + made + second.temp_size_in_bytes),
     ]
     if not telescope.focal_plane.of_spaxels:
         shape = *telescope.focal_plane.element_shape(telescope.spaxels.scene), telescope.wavelengths.size
-        elements = jnp.zeros(shape, block.mass.dtype)
+        elements = jnp.zeros(shape, kind)
         third = needs(rebuild, telescope, elements, elements if noisy else None)
         made += third.output_size_in_bytes
         steps.append(("the cube is rebuilt", base + made + third.temp_size_in_bytes))
@@ -116,7 +119,7 @@ def plan(
     steps = steps if anew else steps[1:]
     work = (y * x if occupied is None else occupied) * telescope.kinds * telescope.sampled.size
     facts = (
-        ("particles", f"{stars.count} in {parts} blocks of {size}" if parts > 1 else f"{stars.count} together"),
+        ("particles", told(streams, sizes)),
         (
             "weights",
             f"{tall} x {wide} cells, {cells(telescope.spaxels.oversampling)} to a spaxel and {deposited.margin} on "
@@ -149,25 +152,48 @@ def plan(
         "cube": "take fewer channels or fewer spaxels",
     }[larger]
     written = (2 if noisy else 1) * y * x * telescope.wavelengths.size
-    shapes, deposits = eqx.filter_eval_shape(lambda: block), stars.count if anew else 0
-    return Plan(facts, steps, memory(), remedy, lambda: work + effort(telescope, shapes, deposits, written))
+    shapes = eqx.filter_eval_shape(lambda: blocks)
+    counts = [(number, stream.count if anew else 0) for number, stream in streams]
+
+    def spent() -> float:
+        added = sum(
+            effort(telescope, number, block, count) for (number, count), block in zip(counts, shapes, strict=True)
+        )
+        return work + added + RESPONDED * telescope.kinds * telescope.sampled.size + WRITTEN * written
+
+    return Plan(facts, steps, memory(), remedy, spent)
 
 
-def effort(telescope: Telescope, block: Particles, count: int, written: int) -> float:
-    """What particles, templates and numbers that are written take beside the contraction [multiplications]."""
+def depositing(telescope: Telescope, number: int, block: AbstractEmitters, sums: Sums, choices: Choices) -> int:
+    """Memory to deposit a block of stars, or of what shines of a source, beside the sums [byte]."""
+    if number:
+        found = needs(deposit_source, telescope, number, block, sums[0][number], choices)
+    else:
+        found = needs(deposit, telescope, block, (sums[0][0], sums[1]), choices)
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(block)) + new(found) + found.temp_size_in_bytes
 
-    def split(telescope: Telescope, block: Particles) -> tuple[tuple[Stencil, ...], Any]:
-        projected = telescope.project(block)
-        rows, columns = telescope.spaxels.axes(projected, telescope.margin, telescope.psf.spread)
-        places = (rows, columns, telescope.kinematics.locate(projected))
-        return places, telescope.ssp.coefficients(projected)
+
+def told(streams: Sequence[tuple[int, Any]], sizes: Sequence[int]) -> str:
+    """How many particles there are, and in how many blocks."""
+    words = []
+    for (number, stream), size in zip(streams, sizes, strict=True):
+        parts = -(-stream.count // size)
+        of = f" of source {number}" if number else ""
+        words.append(f"{stream.count}{of} in {parts} blocks of {size}" if parts > 1 else f"{stream.count}{of} together")
+    return ", ".join(words)
+
+
+def effort(telescope: Telescope, number: int, block: AbstractEmitters, count: int) -> float:
+    """What particles take to deposit [multiplications]."""
+
+    def split(telescope: Telescope, block: AbstractEmitters) -> tuple[tuple[Stencil, ...], Any]:
+        seen, channels, mixture, _ = telescope.light(number, block)
+        return (*telescope.spaxels.axes(seen, telescope.margin, telescope.psf.spread), channels), mixture
 
     places, mixture = eqx.filter_eval_shape(split, telescope, block)
     windows = count * math.prod(stencil.index.shape[1] for stencil in places)
     sparse = isinstance(mixture, Stencil)
-    each = SCATTERED * mixture.index.shape[1] if sparse else ADDED * mixture.shape[1]
-    added = windows * each * telescope.dust.size
-    return added + RESPONDED * telescope.kinds * telescope.sampled.size + WRITTEN * written
+    return windows * (SCATTERED * mixture.index.shape[1] if sparse else ADDED * mixture.shape[1])
 
 
 def cells(oversampling: tuple[int, int]) -> str:

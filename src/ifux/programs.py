@@ -9,34 +9,58 @@ from ifux import parallel
 from ifux.compute import Choices
 from ifux.maps import MOMENTS, drawn_on, means, moments
 from ifux.noise import BadPixelNoise
-from ifux.particles import Particles
+from ifux.particles import AbstractEmitters, Particles
 from ifux.program_cache import kept, kept_over
 from ifux.spectrograph import within_margin
 from ifux.telescope import Telescope
 
+Sums = tuple[tuple[Float[Array, "tall wide _"], ...], Float[Array, "up across moment"]]
+"""Weights of the stars and of every source, and what true maps of the stars are made of."""
 
-def nothing(
-    telescope: Telescope, stars: Particles
-) -> tuple[Float[Array, "tall wide kind"], Float[Array, "up across moment"]]:
+
+def nothing(telescope: Telescope, emitters: AbstractEmitters) -> Sums:
     """What is added up over particles, before the first."""
-    kind, spaxels = stars.mass.dtype, telescope.spaxels
+    kind, spaxels = emitters.position.dtype, telescope.spaxels
     wide, narrow = spaxels.scene_shape(telescope.margin), drawn_on(spaxels).scene_shape(0)
-    shapes = (*wide, telescope.kinds), (*narrow, MOMENTS)
-    weights, light = (jnp.asarray(np.zeros(shape, kind), kind) for shape in shapes)
-    return weights, light
+    light, *weights = (
+        jnp.asarray(np.zeros(shape, kind), kind)
+        for shape in ((*narrow, MOMENTS), *((*wide, kinds) for kinds in telescope.kinds_of))
+    )
+    return tuple(weights), light
 
 
 @kept_over("before")
 def deposit(telescope: Telescope, stars: Particles, before: PyTree[Array], choices: Choices) -> PyTree[Array]:
     """Weights of the stars and what true maps are made of, added to those before, which are gone then."""
-    weights = parallel.weights(telescope, stars, parallel.mesh(), block=choices.block)
+    weights = parallel.deposited_of(telescope, 0, stars, parallel.mesh(), block=choices.block)
     return jax.tree.map(jnp.add, before, (weights, moments(telescope, stars)))
+
+
+@kept_over("before")
+def deposit_source(
+    telescope: Telescope, number: int, emitters: AbstractEmitters, before: PyTree[Array], choices: Choices
+) -> PyTree[Array]:
+    """Weights of a source, counted from one, added to those before, which are gone then."""
+    return before + parallel.deposited_of(telescope, number, emitters, parallel.mesh(), block=choices.block)
+
+
+def added(telescope: Telescope, number: int, emitters: AbstractEmitters, before: Sums, choices: Choices) -> Sums:
+    """The sums with a block of stars, whose number is zero, or of what shines of a source."""
+    weights, light = before
+    if not number and isinstance(emitters, Particles):
+        one, light = deposit(telescope, emitters, (weights[0], light), choices)
+    else:
+        one = deposit_source(telescope, number, emitters, weights[number], choices)
+    return (*weights[:number], one, *weights[number + 1 :]), light
 
 
 @kept
 def expose(telescope: Telescope, weights, occupied: int | None, key, choices: Choices):
-    """The spectra of elements and, with noise, their variance, of weights on the telescope's scene or a wider one."""
-    weights = within_margin(weights, telescope)
+    """The spectra of elements and, with noise, their variance, of weights on the telescope's scene or a wider one.
+
+    The weights of the stars, and those of every source.
+    """
+    weights = within_margin(weights[0] if len(weights) == 1 else jnp.concatenate(weights, axis=2), telescope)
     elements = parallel.contract(telescope, weights, parallel.mesh(), blur=choices.blur(), occupied=occupied)
     noise = telescope.noise
     if key is None:

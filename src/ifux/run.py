@@ -37,7 +37,7 @@ from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
 from ifux.particles import cells_of, particles_of
 from ifux.plan import Plan, plan
-from ifux.programs import deposit, expose, nothing, rebuild, resolution, true_maps
+from ifux.programs import added, expose, nothing, rebuild, resolution, true_maps
 from ifux.reconstructed import broken_of, reconstructions, sky_places, spaxel_flags
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
@@ -252,7 +252,7 @@ def planned_arms(sessions: Mapping[str, Session], *, noiseless: bool = False) ->
             session, first = sessions[name], name == names[0]
             found[name] = plan(
                 session.telescope,
-                session.galaxy.stars,
+                [stream for _, stream in shining(widest, session.galaxy)],
                 session.choices,
                 noisy=session.noisy(noiseless),
                 deposited=widest,
@@ -297,16 +297,19 @@ def observe_arms(
             raise InputError(f"{one.sentence()}{of_arm(name)}")
     for names in spectrograph.together(sessions):
         session = sessions[names[0]]
-        stars, choices = session.galaxy.stars, session.choices
-        size, widest, sums = min(choices.chunk, stars.count), spectrograph.widest(names), None
-        with report("observing", -(-stars.count // size)) as advance:
-            for block in stars.blocks(size):
-                # While the last block is deposited, this one was read.
-                jax.block_until_ready(sums)
-                # Nothing else may hold what was summed before: it is as large as the weights.
-                sums = nothing(widest, block) if sums is None else sums
-                sums = deposit(widest, block.filled(size), sums, choices)
-                advance()
+        choices, widest, sums = session.choices, spectrograph.widest(names), None
+        streams = shining(widest, session.galaxy)
+        sizes = [min(choices.chunk, stream.count) for _, stream in streams]
+        parts = sum(-(-stream.count // size) for (_, stream), size in zip(streams, sizes, strict=True))
+        with report("observing", parts) as advance:
+            for (number, stream), size in zip(streams, sizes, strict=True):
+                for block in stream.blocks(size):
+                    # While the last block is deposited, this one was read.
+                    jax.block_until_ready(sums)
+                    # Nothing else may hold what was summed before: it is as large as the weights.
+                    sums = nothing(widest, block) if sums is None else sums
+                    sums = added(widest, number, block.filled(size), sums, choices)
+                    advance()
             sums = jax.block_until_ready(sums)
         for name in names:
             yield name, exposed(sessions[name], sums, noiseless=noiseless, report=report)
@@ -314,14 +317,15 @@ def observe_arms(
 
 def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: Report) -> Cube:
     """The cube of a session, of weights and light that were summed over the particles."""
-    telescope, stars, choices = session.telescope, session.galaxy.stars, session.choices
+    telescope, choices = session.telescope, session.choices
+    count = sum(stream.count for _, stream in shining(telescope, session.galaxy))
     configuration, seed, noisy = session.configuration, session.seed, session.noisy(noiseless)
     if noiseless and configuration:
         configuration = {**configuration, "telescope": {**configuration["telescope"], "noise": {"kind": "none"}}}
     weights, light = sums
     with report("exposing"):
         key = jax.random.key(seed) if noisy else None
-        flux, variance = expose(telescope, weights, choices.occupied(telescope, stars.count), key, choices)
+        flux, variance = expose(telescope, weights, choices.occupied(telescope, count), key, choices)
         quality = flags(telescope, flux, key=key)
         if not np.isfinite(flux).all(where=True if quality is None else quality & LOST == 0):
             raise InputError("the cube holds numbers that are not finite: a number in the configuration is too extreme")
@@ -359,6 +363,12 @@ def exposed(session: Session, sums: PyTree[Array], *, noiseless: bool, report: R
         elements=spectra,
         **record,
     )
+
+
+def shining(telescope: Telescope, galaxy: Galaxy) -> list[tuple[int, Any]]:
+    """What shines of a galaxy, in memory or in its file: its stars by the number zero, then sources, from one."""
+    found = enumerate([galaxy.stars, *(source.emitters(galaxy.stars, galaxy.gas) for source in telescope.sources)])
+    return [(number, stream) for number, stream in found if stream is not None and stream.count]
 
 
 def stacked(

@@ -18,15 +18,16 @@ from ifux.kinematics.base import AbstractKinematics
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import AbstractGalaxy, Stars, stars_of
+from ifux.particles import AbstractGalaxy, Stars
 from ifux.psf.base import AbstractPSF
+from ifux.sources.base import AbstractSource
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.spread import SplineSpread
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
-from ifux.telescope import Telescope, line_of_sight
+from ifux.telescope import Telescope, count, line_of_sight
 
-SHARED = ("target", "orientation", "kinematics", "ssp", "dust")
+SHARED = ("target", "orientation", "kinematics", "ssp", "dust", "sources")
 """Stages that say where the galaxy stands and what it shines like: the same for all arms."""
 OWN = ("wavelengths", "psf", "focal_plane", "lsf", "noise")
 """Those that an arm has for itself, beside its spaxels."""
@@ -71,6 +72,8 @@ class Spectrograph(eqx.Module):
     """Of every field of view."""
     arms: dict[str, Arm] = eqx.field(converter=lambda arms: dict(sorted(arms.items())))
     """By their names."""
+    sources: tuple[AbstractSource, ...] = ()
+    """What shines beside the stars."""
 
     def __check_init__(self):
         if not self.arms:
@@ -166,15 +169,16 @@ class Spectrograph(eqx.Module):
 
     def noiseless(self, particles: AbstractGalaxy, names: Iterable[str]) -> dict[str, Float[Array, "..."]]:
         """The spectra of the elements of some arms, before their noise."""
-        particles, wanted, found = stars_of(particles), [*names], {}
+        wanted, found, emitters = [*names], {}, None
         if unknown := [name for name in wanted if name not in self.arms]:
             raise ValueError(f"Spectrograph: {unknown[0]!r} is not one of its arms {[*self.arms]}.")
         for arms in self.together(wanted):
-            weights = self.weights(particles, arms)
+            emitters = self.widest(arms).emitters(particles) if emitters is None else emitters
+            weights = self.widest(arms).deposited(emitters)
             for name in arms:
                 arm = self[name]
                 own = within_margin(weights, arm)
-                found[name] = arm.observe(own, arm.templates(), occupied=arm.occupied(particles.count))
+                found[name] = arm.observe(own, arm.templates(), occupied=arm.occupied(count(emitters)))
         return found
 
     def together(self, names: Iterable[str] | None = None) -> list[tuple[str, ...]]:

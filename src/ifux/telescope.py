@@ -1,7 +1,8 @@
-"""The whole instrument: nine stages, and the three products that make a cube of them."""
+"""The whole instrument: its stages, and the three products that make a cube of them."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Literal, final
 
 import equinox as eqx
@@ -21,16 +22,28 @@ from ifux.library import common_words, extreme_shifts
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics import piecewise
+from ifux.numerics.bands import add_bands
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import Range, contract
 from ifux.numerics.deposit import deposit, joined
 from ifux.numerics.order import TOGETHER, order
+from ifux.numerics.stencil import Stencil
 from ifux.numerics.sums import Sum
 from ifux.numerics.varying import alike
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import AbstractGalaxy, Particles, Projected, Stars, stars_of
+from ifux.particles import (
+    AbstractEmitters,
+    AbstractGalaxy,
+    AbstractSeen,
+    Particles,
+    Projected,
+    Stars,
+    gas_of,
+    stars_of,
+)
 from ifux.program_cache import kept
 from ifux.psf.base import AbstractPSF
+from ifux.sources.base import AbstractSource, View
 from ifux.spaxels.base import AbstractSpaxels
 from ifux.ssp.base import AbstractSSP
 from ifux.target import AbstractTarget
@@ -75,8 +88,9 @@ class Telescope(eqx.Module):
         templates = respond(basis spectra)        # [kind wave]    wavelengths, no particles
         cube      = observe(weights, templates)   # [y x wave]
 
-    with kind = velocity x dust x basis. Each of the three can be computed once and kept while the leaves that it
-    depends on stay as they are.
+    with kind = velocity x dust x basis. What shines beside the stars has kinds of its own, which follow those of the
+    stars on the same axis: behind the weights nothing knows of it. Each of the three can be computed once and kept
+    while the leaves that it depends on stay as they are.
     """
 
     wavelengths: AbstractWavelengths
@@ -91,6 +105,8 @@ class Telescope(eqx.Module):
     focal_plane: AbstractFocalPlane
     lsf: AbstractLSF
     noise: AbstractNoise
+    sources: tuple[AbstractSource, ...] = ()
+    """What shines beside the stars."""
 
     def __check_init__(self):
         redshift = self.target.redshift
@@ -118,9 +134,15 @@ class Telescope(eqx.Module):
 
         Those of a slicer are the spaxels. Noise acts on elements; without a key there is none.
         """
-        self, particles = ready(self), stars_of(particles)
-        elements = self.observe(self.weights(particles), self.templates(), occupied=self.occupied(particles.count))
+        self = ready(self)
+        emitters = self.emitters(particles)
+        elements = self.observe(self.deposited(emitters), self.templates(), occupied=self.occupied(count(emitters)))
         return elements if key is None else self.noise.sample(elements, key=key)
+
+    def emitters(self, galaxy: AbstractGalaxy) -> tuple[AbstractEmitters | None, ...]:
+        """What shines of a galaxy: its stars, and what each of the sources finds in it, if it does."""
+        stars, gas = stars_of(galaxy), gas_of(galaxy) if self.sources else None
+        return stars, *(source.emitters(stars, gas) for source in self.sources)
 
     def project(self, particles: AbstractGalaxy) -> Projected:
         """The particles as seen on the sky."""
@@ -130,41 +152,69 @@ class Telescope(eqx.Module):
     def weights(self, particles: AbstractGalaxy, *, block: int | None = None) -> Float[Array, "tall wide kind"]:
         """Formed mass per cell of the scene and kind [solar mass], on the field and the margin around it.
 
-        The galaxy's population-kinematic distribution. Linear in mass; memory follows the block, not the particles, but
-        for a word a particle that their gradient keeps. By default a block fits into the cache of a CPU, or keeps an
-        accelerator busy. More particles than a block are taken in the order of their spaxels, those that light the same
-        spaxels one after the other: on a CPU only where the weights do not fit into the cache, and many thousand at a
-        time.
+        The galaxy's population-kinematic distribution; of sources their luminosities [solar luminosity]. Linear in
+        mass; memory follows the block, not the particles, but for a word a particle that their gradient keeps. By
+        default a block fits into the cache of a CPU, or keeps an accelerator busy. More particles than a block are
+        taken in the order of their spaxels, those that light the same spaxels one after the other: on a CPU only where
+        the weights do not fit into the cache, and many thousand at a time.
         """
+        return self.deposited(self.emitters(particles), block=block)
+
+    def deposited(
+        self, emitters: tuple[AbstractEmitters | None, ...], *, block: int | None = None
+    ) -> Float[Array, "tall wide kind"]:
+        """The same of what shines, as `emitters` gives it."""
+        parts = [self.deposited_of(number, some, block=block) for number, some in enumerate(emitters)]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=2)
+
+    def deposited_of(
+        self, number: int, emitters: AbstractEmitters | None, *, block: int | None = None
+    ) -> Float[Array, "tall wide part"]:
+        """The same of the kinds of the stars, whose number is zero, or of a source, counted from one."""
         # What is cast to vary over a mesh here has its cotangent added up over the mesh once, and not in the loop.
-        self, particles = alike((ready(self), stars_of(particles)))
+        self, emitters = alike((ready(self), ready(emitters)))
         processor = jax.default_backend() == "cpu"
         block = block or (4096 if processor else 262144)
-        margin = self.margin
-        nothing = jnp.zeros((*self.spaxels.scene_shape(margin), self.kinds), particles.mass.dtype)
-        start = Sum.onto(alike(nothing, particles), self.kinematics.size)
+        margin, velocities = self.margin, self.sources[number - 1].velocities if number else self.kinematics.size
+        dtype = self.target.redshift.dtype if emitters is None else emitters.position.dtype
+        nothing = jnp.zeros((*self.spaxels.scene_shape(margin), self.kinds_of[number]), dtype)
+        if emitters is None:
+            return nothing
+        start = Sum.onto(alike(nothing, emitters), velocities)
 
-        def add(weights: Sum, particles: Particles) -> Sum:
-            projected = self.target.project(self.orientation(particles))
-            place = *self.spaxels.axes(projected, margin, self.psf.spread), self.kinematics.locate(projected)
-            mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
-            return deposit(weights, place, mixture, projected.seen_mass)
+        def add(weights: Sum, emitters: AbstractEmitters) -> Sum:
+            seen, channels, mixture, amount = self.light(number, emitters)
+            place = *self.spaxels.axes(seen, margin, self.psf.spread), channels
+            return deposit(weights, place, mixture, amount)
 
-        def add_in_order(weights: Sum, particles: Particles) -> Sum:
-            projected = self.target.project(self.orientation(particles))
-            rows, columns = self.spaxels.axes(projected, margin, self.psf.spread)
+        def add_in_order(weights: Sum, emitters: AbstractEmitters) -> Sum:
+            seen = self.target.see(self.orientation(emitters))
+            rows, columns = self.spaxels.axes(seen, margin, self.psf.spread)
             cell = rows.index[:, 0] * columns.size + columns.index[:, 0]
             taken = order(cell, rows.size * columns.size)
-            particles = jax.tree.map(
-                lambda leaf: leaf.at[taken].get(mode="promise_in_bounds", unique_indices=True), particles
+            emitters = jax.tree.map(
+                lambda leaf: leaf.at[taken].get(mode="promise_in_bounds", unique_indices=True), emitters
             )
-            return accumulate(add, weights, particles, block)
+            return accumulate(add, weights, emitters, block)
 
-        if particles.count > block and (nothing.nbytes > CACHE or not processor):
-            pieces = -(-particles.count // TOGETHER) if processor else 1
-            together = block * -(-particles.count // (pieces * block))
-            return accumulate(add_in_order, start, particles, together).value()
-        return accumulate(add, start, particles, block).value()
+        if emitters.count > block and (nothing.nbytes > CACHE or not processor):
+            pieces = -(-emitters.count // TOGETHER) if processor else 1
+            together = block * -(-emitters.count // (pieces * block))
+            return accumulate(add_in_order, start, emitters, together).value()
+        return accumulate(add, start, emitters, block).value()
+
+    def light(
+        self, number: int, emitters: AbstractEmitters
+    ) -> tuple[AbstractSeen, Stencil, Stencil | Float[Array, "emitter basis"], Float[Array, " emitter"]]:
+        """Where emitters are seen, their velocity nodes, their mixture, and how much of it there is."""
+        turned = self.orientation(emitters)
+        if isinstance(turned, Particles) and not number:
+            projected = self.target.project(turned)
+            mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
+            return projected, self.kinematics.locate(projected), mixture, projected.seen_mass
+        source, seen = self.sources[number - 1], self.target.see(turned)
+        amount = jnp.ones_like(seen.depth) if seen.brightness is None else seen.brightness
+        return seen, source.locate(seen), source.luminosities(emitters), amount
 
     def templates(self) -> Float[Array, "kind part"]:
         """Flux density of one solar mass of each kind, where `sampled` [1e-20 erg/s/cm2/angstrom].
@@ -176,6 +226,8 @@ class Telescope(eqx.Module):
         spectra = self.dust.respond(self.ssp.spectra(), rest)
         spectra = spectra.reshape(-1, rest.size) * self.target.flux_per_luminosity()
         seen = self.respond(spectra, redshift).reshape(-1, self.sampled.size)
+        if self.sources:
+            seen = jnp.concatenate([seen, *(source.templates(self.view) for source in self.sources)])
         return jnp.where(jnp.repeat(self.seen(), self.lsf.oversampling)[None], seen, jnp.nan)
 
     def respond(
@@ -186,6 +238,18 @@ class Telescope(eqx.Module):
         redshifts = (1 + redshift) * stretches - 1
         spectra = self.lsf.broaden(spectra, self.ssp.rest, self.ssp.fwhm, redshifts, self.wavelengths)
         return self.kinematics.respond(spectra, self.ssp.rest, self.sampled, redshift)
+
+    @property
+    def view(self) -> View:
+        """What stands between a source and its spectrum."""
+        return View(
+            self.dust,
+            self.lsf,
+            self.wavelengths,
+            self.sampled,
+            self.target.redshift,
+            self.target.flux_per_luminosity(),
+        )
 
     @property
     def sampled(self) -> AbstractWavelengths:
@@ -216,14 +280,49 @@ class Telescope(eqx.Module):
             elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
             maps = in_pieces(self.collect, weights)
-            spectra = share[:, None, :] * templates[None, :, :]
-            elements = contract(maps, jnp.where(missing[None, None], jnp.nan, spectra), ranges)
+            elements = self.contracted(maps, templates, share, ranges, missing)
             return self.lsf.broaden_elements(elements, self.wavelengths, missing)
         else:
-            cube = contract(weights[None], templates[None])
+            one, none = jnp.ones((1, templates.shape[1]), templates.dtype), jnp.zeros_like(missing)
+            cube = self.contracted(weights[None], templates, one, None, none)
             collected = in_pieces(self.collect, cube)
             elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
         return self.lsf.broaden_elements(jnp.where(missing, jnp.nan, elements), self.wavelengths, missing)
+
+    def contracted(
+        self,
+        maps: Float[Array, "term *element kind"],
+        templates: Float[Array, "kind part"],
+        share: Float[Array, "term part"],
+        ranges: tuple[Range, ...] | None,
+        missing: Bool[Array, " part"],
+    ) -> Float[Array, "*element part"]:
+        """The sum over terms and kinds; of sources that are dark but for bands, in these bands.
+
+        Not a number in channels that are missing.
+        """
+        ends = [int(end) for end in np.cumsum(self.kinds_of)]
+        parts = [slice(*pair) for pair in pairwise([0, *ends])]
+        banded = {
+            number: bands
+            for number, source in enumerate(self.sources, 1)
+            if (bands := source.bands(self.view)) is not None
+        }
+        if banded:
+            whole = [part for number, part in enumerate(parts) if number not in banded]
+            dense = jnp.concatenate([maps[..., part] for part in whole], axis=-1) if whole[1:] else maps[..., whole[0]]
+            shining = jnp.concatenate([templates[part] for part in whole])
+        else:
+            dense, shining = maps, templates
+        spectra = share[:, None, :] * shining[None, :, :]
+        elements = contract(dense, jnp.where(missing[None, None], jnp.nan, spectra), ranges)
+        for number, bands in banded.items():
+            source = self.sources[number - 1]
+            shape = source.velocities, source.elements
+            here = maps[..., parts[number]].reshape(*maps.shape[:-1], *shape)
+            spectra = templates[parts[number]].reshape(*shape, -1)
+            elements = add_bands(elements, here, spectra, share, missing, bands)
+        return elements
 
     def collect(self, maps: Float[Array, "tall wide channel"]) -> Float[Array, "term *element channel"]:
         """What the elements collect of maps of the scene, behind the PSF: in every term of the optics."""
@@ -256,8 +355,13 @@ class Telescope(eqx.Module):
 
     @property
     def kinds(self) -> int:
-        """Number of kinds: velocity x dust x basis."""
-        return self.kinematics.size * self.dust.size * self.ssp.size
+        """Number of kinds: velocity x dust x basis, and those of the sources."""
+        return sum(self.kinds_of)
+
+    @property
+    def kinds_of(self) -> tuple[int, ...]:
+        """Those of the stars, and of every source."""
+        return self.kinematics.size * self.dust.size * self.ssp.size, *(source.kinds for source in self.sources)
 
     @property
     def cheaper_to_blur(self) -> Literal["weights", "cube"]:
@@ -362,6 +466,11 @@ class Telescope(eqx.Module):
         """Whether a channel holds a number: the library reaches it, and it lies in no gap of the detector."""
         reached, missing = self.reached(), self.wavelengths.missing()
         return reached & jnp.asarray(~missing) if missing.any() else reached
+
+
+def count(emitters: tuple[AbstractEmitters | None, ...]) -> int:
+    """How many places shine."""
+    return sum(some.count for some in emitters if some is not None)
 
 
 def line_of_sight(

@@ -25,6 +25,10 @@ class AbstractDust(AbstractLimited):
     def respond(self, spectra: Float[Array, "basis rest"], rest: Wavelengths) -> Float[Array, "dust basis rest"]:
         """The spectra behind each term."""
 
+    @abstractmethod
+    def transmission(self, vacuum: Float[Array, " wave"]) -> Float[Array, " wave"]:
+        """What is let through of gas, which has no depth of its own, at rest-frame vacuum wavelengths [angstrom]."""
+
 
 class AbstractCurve(AbstractLimited):
     """How attenuation depends on wavelength."""

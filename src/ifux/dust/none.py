@@ -26,3 +26,7 @@ class NoDust(AbstractDust):
     def respond(self, spectra: Float[Array, "basis rest"], rest: Wavelengths) -> Float[Array, "dust basis rest"]:
         """The spectra themselves."""
         return spectra[None]
+
+    def transmission(self, vacuum: Float[Array, " wave"]) -> Float[Array, " wave"]:
+        """All."""
+        return jnp.ones_like(vacuum)

@@ -38,5 +38,8 @@ class ScreenDust(AbstractDust):
         """The dimmed spectra."""
         centres = rest.centres()
         vacuum = jnp.asarray(to_vacuum(centres) if rest.medium == "air" else centres, spectra.dtype)
-        transmission = jnp.exp(-0.4 * jnp.log(10.0) * self.depth * self.curve.ratio(vacuum))
-        return (spectra * transmission[None, :])[None]
+        return (spectra * self.transmission(vacuum)[None, :])[None]
+
+    def transmission(self, vacuum: Float[Array, " wave"]) -> Float[Array, " wave"]:
+        """By the depth and the curve."""
+        return jnp.exp(-0.4 * jnp.log(10.0) * self.depth * self.curve.ratio(vacuum))

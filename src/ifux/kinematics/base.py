@@ -44,6 +44,16 @@ class AbstractKinematics(AbstractLimited):
     def stretches(self) -> Float[np.ndarray, " term"]:
         """The stretches exp(u) by a velocity for which `respond` wants the spectra, each broadened for its own."""
 
+    @property
+    @abstractmethod
+    def looked_up(self) -> Float[np.ndarray, " node"]:
+        """The Doppler shifts u at which functions of velocity are looked up."""
+
+    @property
+    @abstractmethod
+    def through(self) -> Float[np.ndarray, "velocity node"]:
+        """What makes of a function there its coefficients on the grid: a particle between nodes has their sum."""
+
     @abstractmethod
     def resolving(self, sigma: float) -> "AbstractKinematics":
         """The same grid, its nodes as near as lines of a standard deviation need [km/s]."""

@@ -123,6 +123,28 @@ class VelocityChannels(AbstractKinematics):
         return np.concatenate(rows) * self.spacing
 
     @property
+    def places(self) -> list[np.ndarray]:
+        """The nodes of every run at which functions are looked up, counted from rest."""
+        more = self.padding + self.margin
+        return [np.arange(first - more, last + more + 1) for first, last in self.runs]
+
+    @property
+    def looked_up(self) -> Float[np.ndarray, " node"]:
+        """Those of the nodes, and of some more on either side of a run."""
+        return np.concatenate(self.places) * (self.spacing / SPEED_OF_LIGHT)
+
+    @property
+    def through(self) -> Float[np.ndarray, "velocity node"]:
+        """Makes the spline through values at the nodes."""
+        runs = self.places
+        matrix, row, column = np.zeros((self.size, sum(run.size for run in runs))), 0, 0
+        for run in runs:
+            block = spline_values(run.size - 2 * self.margin, self.margin, self.degree)
+            matrix[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        return matrix
+
+    @property
     def outermost(self) -> float:
         """The largest Doppler shift |u| of any node at which spectra are looked up."""
         runs = self.runs
@@ -231,9 +253,7 @@ class VelocityChannels(AbstractKinematics):
         redshift: Float[Array, ""],
     ) -> Float[Array, "velocity basis wave"]:
         """Coefficients of the spline through the shifted spectra."""
-        more = self.padding + self.margin
-        place = [np.arange(first - more, last + more + 1) for first, last in self.runs]
-        nodes = jnp.asarray(np.concatenate(place) * (self.spacing / SPEED_OF_LIGHT), spectra.dtype)
+        nodes = jnp.asarray(self.looked_up, spectra.dtype)
         systemic = jnp.log1p(redshift)
         columns = [spline_coefficients(term).T for term in spectra]
         shares = chebyshev.weights(nodes / self.outermost, len(columns))
@@ -245,13 +265,8 @@ class VelocityChannels(AbstractKinematics):
             return pixels_at_rest(rest, wavelengths, systemic + shift, self.outermost).gather(here)
 
         values = jax.lax.map(seen, (nodes, shares))
-        matrix, row, column = np.zeros((self.size, nodes.size)), 0, 0
-        for run in place:
-            block = spline_values(run.size - 2 * self.margin, self.margin, self.degree)
-            matrix[row : row + block.shape[0], column : column + block.shape[1]] = block
-            row, column = row + block.shape[0], column + block.shape[1]
         return jnp.einsum(
-            "vn,nwb->vbw", jnp.asarray(matrix, spectra.dtype), values, precision=jax.lax.Precision.HIGHEST
+            "vn,nwb->vbw", jnp.asarray(self.through, spectra.dtype), values, precision=jax.lax.Precision.HIGHEST
         )
 
     def reached(

@@ -1,0 +1,1 @@
+"""Emission: which lines shine, how bright, and how wide."""
