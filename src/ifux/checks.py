@@ -14,6 +14,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from ifux.emission.base import AbstractEmission
 from ifux.errors import of_arm
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
@@ -22,7 +23,7 @@ from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles, Projected, Stars, particles_of
+from ifux.particles import Cells, Gas, Particles, Projected, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
@@ -368,6 +369,30 @@ def warn_of(sentences: Collection[str], told: Collection[str] = ()) -> list[str]
         if sentence not in told:
             warnings.warn(sentence, stacklevel=3)
     return [*sentences]
+
+
+def dark_gas(emission: AbstractEmission, gas: Cells | None) -> str | None:
+    """That no line of the gas of a galaxy shines, in a sentence; None where one does, or lines are those of stars.
+
+    Of gas in a file no more is read than up to the first that shines.
+    """
+    if emission.of_stars or not emission.size:
+        return None
+    if gas is None or not gas.count:
+        return "the galaxy has no gas: there are no emission lines"
+    size, forming = min(BLOCK, gas.count), 0
+    for block in gas.blocks(size):
+        if brightest(emission, block.filled(size)) > 0:
+            return None
+        forming += int(np.sum(np.asarray(block.star_formation_rate) > 0))
+    how = f"though {forming} of them form stars" if forming else "none of them forms stars"
+    return f"nothing shines in the {gas.count} cells of gas, {how}: there are no emission lines"
+
+
+@kept
+def brightest(emission: AbstractEmission, gas: Gas) -> Float[Array, ""]:
+    """The largest luminosity of an element in a cell [solar luminosity]."""
+    return jnp.max(jnp.abs(emission.coefficients(gas)))
 
 
 def out_of_sight(target: AbstractTarget) -> str | None:

@@ -172,10 +172,7 @@ def observe(
     """
     check_seed(seed, "seed")
     if not isinstance(galaxy, Galaxy):
-        gas = None
-        if isinstance(galaxy, AbstractGalaxy):
-            galaxy, gas = particles_of(galaxy), cells_of(galaxy)
-        galaxy = Galaxy(galaxy, float(telescope.target.redshift), gas=gas)
+        galaxy = made(galaxy, float(telescope.target.redshift))
     telescope = telescope.aligned_to(galaxy.stars).spanning(galaxy.stars)
     if isinstance(telescope, Spectrograph):
         arms = {name: (telescope[name], seed_of(name, seed)) for name in telescope.arms}
@@ -189,3 +186,10 @@ def observe(
         sessions[name] = run.Session(one, galaxy, tuple(notes), own, choices or Choices())
     cubes = dict(run.observe_arms(sessions, noiseless=noiseless, report=report))
     return cubes if isinstance(telescope, Spectrograph) else cubes[""]
+
+
+def made(galaxy: AbstractGalaxy | Stars, redshift: float) -> Galaxy:
+    """The galaxy of particles, in memory or in a file, or of a model with the gas that it has."""
+    if not isinstance(galaxy, AbstractGalaxy):
+        return Galaxy(galaxy, redshift)
+    return Galaxy(particles_of(galaxy), redshift, gas=cells_of(galaxy))
