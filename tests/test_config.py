@@ -324,11 +324,18 @@ def test_defaults_are_not_shared_between_descriptions():
     assert config.resolved(BASE)["telescope"]["orientation"]["inclination"] == 0.0
 
 
+def with_gas(description):
+    return config.galaxy_model({"kind": "disc-bulge", "count": 50, "gas": {"count": 30, **description}})
+
+
 @pytest.mark.parametrize(("family", "kind"), [(family, kind) for family in KINDS for kind in KINDS[family]])
 def test_every_kind_is_built_from_its_shortest_description(family, kind, tables):
     if family == "model":
         built = config.galaxy_model({"kind": kind, "count": 50})
         assert built.particles().count == 50
+    elif family == "gas":
+        built = with_gas({"kind": kind})
+        assert (built.particles().count, built.gas().count) == (50, 30)
     elif family == "ssp":
         built = telescope_of(changed(f"telescope.ssp.kind={kind}")).ssp
         assert built.rest.medium == "air"
@@ -352,6 +359,8 @@ def test_every_kind_is_the_same_with_every_default_written_out(family, kind, tab
     assert said - whole.keys() == FOLLOWS.get(family, set()) & said
     if family == "model":
         one, other = (config.galaxy_model({**given, "count": 50}) for given in (shortest, whole))
+    elif family == "gas":
+        one, other = map(with_gas, (shortest, whole))
     elif family == "ssp":
         settings = [f"telescope.ssp={json.dumps(given)}" for given in (shortest, whole)]
         one, other = (telescope_of(changed(setting)).ssp for setting in settings)
@@ -371,6 +380,8 @@ def test_resolved_description_says_every_default_but_those_that_follow():
     assert stages["target"]["cosmology"]["neutrino_mass"] == 0.06
     assert stages["psf"] == {"kind": "moffat", "fwhm": 0.9, "reach": 4, "beta": 2.8}
     assert telescope["galaxy"]["disc_scale"] == 3.0 and telescope["galaxy"]["count"] == 200
+    gas = config.resolved(changed("galaxy.gas.mass=2e9"))["galaxy"]["gas"]
+    assert gas["kind"] == "disc" and (gas["mass"], gas["scale"], gas["count"]) == (2e9, 4.0, 100_000)
 
 
 @pytest.mark.parametrize(("family", "kind"), [key for key in MINIMAL if MINIMAL[key]])
@@ -662,6 +673,13 @@ def test_what_cannot_be_used_is_named_with_its_path_and_what_would_do(setting):
         ("galaxy.mass=1e60", "galaxy.mass: 1e+60 is not finite in single precision"),
         ("galaxy.bulge_fraction=1.5", "galaxy.bulge_fraction: 1.5 is greater than one"),
         ("galaxy.bulge_count=500", "galaxy: DiscBulge.bulge_count must leave particles to both disc and bulge"),
+        ("galaxy.gas=1", 'galaxy.gas: 1 must be like {"count": 50000}'),
+        ("galaxy.gas.count=0", "galaxy.gas.count: 0 cells are no gas"),
+        ("galaxy.gas.kind=halo", "galaxy.gas.kind: 'halo' is not one of ['disc']"),
+        ("galaxy.gas.rotation_speed=100", "galaxy.gas.rotation_speed: GasDisc takes ['count', 'dispersion',"),
+        ("galaxy.gas.mass=0", "galaxy.gas.mass: 0 is not greater than zero"),
+        ("galaxy.gas.star_formation_rate=-1", "galaxy.gas.star_formation_rate: -1 is below zero"),
+        ("galaxy.gas.count=100000000000000", "galaxy.gas.count: it needs at least 20000000 GB"),
     ],
 )
 def test_parametric_galaxy_that_cannot_be_made_is_one_sentence(setting, sentence):

@@ -152,11 +152,11 @@ def test_snapshot_goes_straight_into_a_cube(desk):
     assert session.galaxy.gas.count > 0 and np.isfinite(run.observe(session).flux).all()
 
 
-def test_gas_is_not_streamed_and_that_is_said(desk):
+def test_gas_is_streamed_with_the_stars(desk):
     assert cli.main(["convert", "snap.hdf5", "galaxy.h5", "--quiet"]) == 0
     galaxy = run.open_galaxy({"kind": "file", "path": "galaxy.h5", "stream": True}, 0.1)
-    assert galaxy.gas is None and galaxy.cosmology is not None
-    assert any("gas of the file is not streamed" in note for note in galaxy.notes)
+    assert galaxy.gas.count == COUNT and galaxy.cosmology is not None
+    assert f"{COUNT} gas particles" in galaxy.report()
     with h5py.File("galaxy.h5", "a") as file:
         file.attrs["version"] = 3
     with pytest.raises(InputError, match=r"version 3.0 .* is not among \(1, 2\)"):

@@ -12,13 +12,13 @@ PACKAGE = Path(__file__).parents[1] / "src" / "ifux"
 FLOORS = {
     "units": 0, "typing": 0, "errors": 0, "program_cache": 0,
     "numerics": 1,
-    "grids": 2, "particles": 2, "library": 2, "galaxy": 2, "target": 2, "scene": 2, "spread": 2,
+    "grids": 2, "particles": 2, "library": 2, "target": 2, "scene": 2, "spread": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "emission": 3, "dust": 3, "psf": 3, "focal_plane": 3,
     "lsf": 3, "noise": 3,
     "sources": 3.5,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
-    "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5,
+    "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5, "galaxy": 5,
     "io": 6, "programs": 6, "influence": 6, "exposure": 6,
     "config": 7, "plan": 7, "plots": 7, "reconstructed": 7, "fitting": 7,
     "run": 8, "learning": 8,
@@ -29,7 +29,7 @@ FLOORS = {
 """Floor of each module or folder. On floors 2 and 5 some stand on others, without a circle: SHARED says which."""
 
 SHARED = {
-    ("library", "grids"), ("galaxy", "particles"), ("target", "particles"),
+    ("library", "grids"), ("galaxy", "galaxies"), ("target", "particles"),
     ("observation", "spectrograph"), ("checks", "observation"), ("checks", "spectrograph"),
 }  # fmt: skip
 """Arrows that may run along floors 2 and 5."""

@@ -256,6 +256,7 @@ def test_gizmo_agrees_with_a_calculation_by_hand(tmp_path, name):
     assert np.allclose(galaxy.gas.star_formation_rate, 0.01, rtol=1e-3)
     assert np.allclose(galaxy.gas.elements["O"], METALS[:, 4], rtol=1e-6)
     assert np.allclose(galaxy.gas.elements["Fe"], METALS[:, 10], rtol=1e-6)
+    assert np.allclose(galaxy.gas.elements["H"], 1 - METALS[:, 0] - METALS[:, 1], rtol=1e-6)
     assert sum("no masses as formed" in note for note in galaxy.notes) == 1
     assert any("effective equation of state" in note for note in galaxy.notes) == (name == "simba")
 
@@ -350,13 +351,14 @@ def test_subhalo_by_the_numbers_of_the_file(data, tmp_path):
         read_galaxy(path, subhalo=9)
 
 
-def test_gas_that_lacks_a_column_is_left_out_and_counted(tmp_path):
+@pytest.mark.parametrize("column", ["Density", "InternalEnergy", "Metallicity", "StarFormationRate", "Velocities"])
+def test_gas_that_lacks_a_column_is_left_out_and_counted(tmp_path, column):
     def lose(file):
-        del file["PartType0/Density"]
+        del file["PartType0"][column]
 
     galaxy = read_galaxy(gizmo(tmp_path / "snap.hdf5", lose))
     assert galaxy.gas is None and galaxy.stars.count == COUNT
-    assert galaxy.dropped == {"gas: left out, because /PartType0 has no Density": COUNT}
+    assert galaxy.dropped == {f"gas: left out, because /PartType0 has no {column}": COUNT}
 
 
 def test_unusable_gas_is_counted_by_reason(tmp_path):
@@ -368,6 +370,9 @@ def test_unusable_gas_is_counted_by_reason(tmp_path):
         gas["Metallicity"][4, 0] = -1e-8
         gas["Metallicity"][5, 4] = np.nan
         gas["StarFormationRate"][6:8] = -0.5
+        gas["StarFormationRate"][8] = 6.3e23  # g/s
+        gas["Metallicity"][9, 0:2] = [0.3, 0.8]
+        gas["Metallicity"][10, 4] = 1.5
 
     galaxy = read_galaxy(gizmo(tmp_path / "snap.hdf5", spoil))
     assert galaxy.dropped == {
@@ -375,13 +380,16 @@ def test_unusable_gas_is_counted_by_reason(tmp_path):
         "gas: density is not a finite number in single precision": 1,
         "gas: density is not positive in single precision": 1,
         "gas: temperature is not positive in single precision": 1,
+        "gas: its star formation uses it up within 100 years": 1,
+        "gas: O is above one, so no mass fraction": 1,
+        "gas: it has no hydrogen": 1,
     }
     assert galaxy.changed == {
         "gas: metallicity below zero set to zero": 1,
         "gas: star_formation_rate below zero set to zero": 2,
         "gas: O below zero or not finite set to zero": 1,
     }
-    assert galaxy.gas.count == COUNT - 4 and galaxy.stars.count == COUNT
+    assert galaxy.gas.count == COUNT - 7 and galaxy.stars.count == COUNT
 
 
 def test_electrons_that_are_not_counted_are_guessed_by_the_heat(tmp_path):

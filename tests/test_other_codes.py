@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from ifux.errors import InputError
 from ifux.io import read_galaxy
+from ifux.io.snapshots.simspin import GAS as SIMSPIN_GAS
 
-COUNT = 50
+COUNT, CELLS = 50, 12
 
 
 def rubix(path, *, redshift=0.0, meta=None, change=lambda file: None, gas=True):
@@ -184,7 +185,12 @@ def simspin():
     stars |= {"Metallicity": random.uniform(0.001, 0.03, COUNT), "Age": random.uniform(1, 12, COUNT)}
     stars["Initial_Mass"] = 1.5 * stars["Mass"]
     header = {"InputFile": "snap.hdf5", "Type": "EAGLE", "Origin": "SimSpin_v2.10.4"}
-    whole = {"header": header, "star_part": pandas.DataFrame(stars), "gas_part": pandas.DataFrame({"ID": [1.0]})}
+    gas = {"ID": np.arange(CELLS, dtype=np.int32)}
+    gas |= {axis: random.normal(0, 5, CELLS) for axis in "xyz"}
+    gas |= {f"v{axis}": random.normal(0, 100, CELLS) for axis in "xyz"}
+    names = ("SFR", "Density", "Temperature", "SmoothingLength", "Metallicity", "Carbon", "Hydrogen", "Oxygen")
+    gas |= {name: random.uniform(0.01, 0.9, CELLS) for name in names} | {"Mass": random.uniform(1e3, 1e4, CELLS)}
+    whole = {"header": header, "star_part": pandas.DataFrame(stars), "gas_part": pandas.DataFrame(gas)}
     return whole | {"wave": np.linspace(3000, 9000, 5)}, stars
 
 
@@ -207,10 +213,27 @@ def test_simspin_means_what_its_documentation_says(tmp_path, way):
     assert np.allclose(galaxy.stars.velocity, np.stack([stars[f"v{axis}"] for axis in "xyz"], axis=1), rtol=1e-6)
     for name, column in (("mass", "Initial_Mass"), ("age", "Age"), ("metallicity", "Metallicity")):
         assert np.allclose(getattr(galaxy.stars, name), stars[column], rtol=1e-6), name
-    assert {"made by SimSpin_v2.10.4"} <= {*galaxy.notes} and any(
-        "gas of the file is not read" in n for n in galaxy.notes
-    )
-    assert read_galaxy(path, ids=[7, 9]).stars.count == 2
+    assert {"made by SimSpin_v2.10.4"} <= {*galaxy.notes}
+    some = read_galaxy(path, ids=[7, 9])
+    assert (some.stars.count, some.gas.count) == (2, 2)
+
+
+def test_simspin_gas_means_what_its_documentation_says(tmp_path):
+    path, (whole, _) = tmp_path / "galaxy.Rdata", simspin()
+    table = whole["gas_part"]
+    rdata.write_rds(path, whole)
+    gas = read_galaxy(path, centre="as-is").gas
+    assert np.allclose(gas.position, table[[*"xyz"]], rtol=1e-6)
+    assert np.allclose(gas.velocity, table[["vx", "vy", "vz"]], rtol=1e-6)
+    for name, column in SIMSPIN_GAS.items():
+        assert np.allclose(getattr(gas, name), table[column], rtol=1e-6), name
+    assert np.allclose(gas.elements["O"], table["Oxygen"], rtol=1e-6) and {*gas.elements} == {"C", "H", "O"}
+    rdata.write_rds(path, whole | {"gas_part": table.assign(SmoothingLength=0.0)})
+    spawned = read_galaxy(path, centre="as-is").gas
+    assert np.allclose(4 / 3 * np.pi * spawned.smoothing_length**3 * spawned.density, spawned.mass, rtol=1e-5)
+    rdata.write_rds(path, whole | {"gas_part": table.drop(columns="Density")})
+    left = read_galaxy(path, centre="as-is")
+    assert left.gas is None and f"{CELLS} gas particles were left out: gas_part has no Density" in left.notes
 
 
 def test_other_files_of_r_are_one_sentence(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Stars that stay in their file are observed as those in memory are."""
+"""Stars and gas that stay in their file are those in memory, and are observed as they are."""
 
 from dataclasses import replace
 
@@ -13,9 +13,11 @@ from ifux import InputError, config, run
 from ifux.galaxies import DiscBulge
 from ifux.galaxy import Galaxy
 from ifux.io import read_galaxy, stream_galaxy, write_galaxy
+from ifux.io.snapshots.gas import UNITS as GAS
 from ifux.orientation import principal_axes
+from ifux.particles import Gas
 
-COUNT = 3000
+COUNT, CELLS = 3000, 1000
 
 
 @pytest.fixture
@@ -26,31 +28,45 @@ def file(tmp_path, monkeypatch):
     monkeypatch.setattr("ifux.orientation.alignment.BLOCK", 700)
     path = tmp_path / "galaxy.h5"
     stars = DiscBulge.sample(COUNT, key=jax.random.key(2)).particles()
-    write_galaxy(path, Galaxy(stars, 0.02, source="made", notes=("a note",)))
+    write_galaxy(path, Galaxy(stars, 0.02, source="made", notes=("a note",), gas=cells()))
     return path
 
 
-def blocks(stars, size=700):
-    names = ("position", "velocity", "mass", "age", "metallicity")
-    return [np.concatenate([np.asarray(getattr(block, name)) for block in stars.blocks(size)]) for name in names]
+def cells():
+    """Gas of which every number is another."""
+    random = np.random.default_rng(4)
+    columns = {name: random.uniform(0.1, 1, CELLS) for name in GAS} | {"elements": {"O": random.uniform(0, 1, CELLS)}}
+    columns["mass"] = 1e6 * columns["mass"]
+    return Gas(**columns | {name: random.normal(0, 5, (CELLS, 3)) for name in ("position", "velocity")})
 
 
-def test_stars_of_a_file_are_those_of_the_reader_in_blocks(file):
+def blocks(emitters, size=700):
+    """Every array of stars or gas, by its place in the tree, put together of blocks."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *emitters.blocks(size))
+
+
+def same(ours, theirs):
+    return jax.tree.all(jax.tree.map(np.array_equal, blocks(ours), blocks(theirs)))
+
+
+def test_stars_and_gas_of_a_file_are_those_of_the_reader_in_blocks(file):
     streamed, read = stream_galaxy(file), read_galaxy(file)
-    assert streamed.stars.count == COUNT and max(b.count for b in streamed.stars.blocks(700)) == 700
-    for ours, theirs in zip(blocks(streamed.stars), blocks(read.stars), strict=True):
-        assert np.array_equal(ours, theirs)
+    assert streamed.stars.count == COUNT and [b.count for b in streamed.stars.blocks(700)] == [700] * 4 + [200]
+    assert streamed.gas.count == CELLS and [b.count for b in streamed.gas.blocks(700)] == [700, 300]
+    assert same(streamed.stars, read.stars) and same(streamed.gas, read.gas) and same(read.gas, cells())
     assert (streamed.redshift, streamed.source, streamed.notes) == (read.redshift, read.source, read.notes)
 
 
 def test_parts_of_a_file_are_all_of_it(file):
-    whole = stream_galaxy(file).stars
-    parts = [whole.part(number, 7) for number in range(7)]
-    assert {part.count for part in parts} == {428, 429}
-    for ours, theirs in zip(zip(*map(blocks, parts), strict=True), blocks(whole), strict=True):
-        assert np.array_equal(np.concatenate(ours), theirs)
-    assert parts[3].part(1, 2).first == parts[3].first + 214
-    with pytest.raises(InputError, match="no part 7 of 7 parts of 3000 stars"):
+    galaxy = stream_galaxy(file)
+    whole = galaxy.stars
+    for rows, counts in ((whole, {428, 429}), (galaxy.gas, {142, 143})):
+        parts = [rows.part(number, 7) for number in range(7)]
+        assert {part.count for part in parts} == counts
+        together = jax.tree.map(lambda *blocks: np.concatenate(blocks), *map(blocks, parts))
+        assert jax.tree.all(jax.tree.map(np.array_equal, together, blocks(rows)))
+    assert whole.part(3, 7).part(1, 2).first == whole.part(3, 7).first + 214
+    with pytest.raises(InputError, match="no part 7 of 7 parts of 3000 rows"):
         whole.part(7, 7)
 
 
@@ -93,12 +109,43 @@ def test_stars_that_cannot_be_used_are_counted(file):
     assert streamed.dropped == read.dropped
 
 
+def test_gas_that_cannot_be_used_is_counted_beside_the_stars(file):
+    with h5py.File(file, "r+") as opened:
+        opened["stars/mass"][5] = -1.0
+        opened["gas/density"][[1, 800]] = [-1.0, np.nan]
+        opened["gas/metallicity"][900] = -1e-9
+    streamed, read = stream_galaxy(file), read_galaxy(file)
+    for _ in range(2):
+        assert same(streamed.gas, read.gas) and same(streamed.stars, read.stars)
+    assert (streamed.gas.count, read.gas.count) == (CELLS, CELLS - 2)
+    assert streamed.dropped == read.dropped and len(read.dropped) == 3
+    assert streamed.changed == read.changed == {"gas: metallicity below zero set to zero": 1}
+
+
+@pytest.mark.parametrize("lost", ["density", "smoothing_length"])
+def test_gas_of_a_file_that_lacks_a_column_is_one_sentence(file, lost):
+    with h5py.File(file, "r+") as opened:
+        del opened["gas"][lost]
+    for read in (stream_galaxy, read_galaxy):
+        with pytest.raises(InputError, match=f"/gas has no dataset '{lost}'"):
+            read(file)
+
+
 def test_stream_is_written_as_it_is_read(file, tmp_path):
+    with h5py.File(file, "r+") as opened:
+        opened["gas/mass"][3] = np.nan
     write_galaxy(tmp_path / "copy.h5", stream_galaxy(file))
-    for ours, theirs in zip(
-        blocks(read_galaxy(tmp_path / "copy.h5").stars), blocks(read_galaxy(file).stars), strict=True
-    ):
-        assert np.array_equal(ours, theirs)
+    copy, read = read_galaxy(tmp_path / "copy.h5"), read_galaxy(file)
+    assert same(copy.stars, read.stars) and same(copy.gas, read.gas)
+    assert copy.dropped == read.dropped and len(read.dropped) == 1
+
+
+def test_model_of_a_galaxy_has_its_gas(file):
+    galaxy = read_galaxy(file)
+    assert galaxy.model.particles() is galaxy.stars and galaxy.model.gas() is galaxy.gas
+    assert replace(galaxy, gas=None).model is galaxy.stars
+    with pytest.raises(ValueError, match="left in its file"):
+        stream_galaxy(file).model  # noqa: B018
 
 
 def test_only_own_files_are_streamed(file, tmp_path):

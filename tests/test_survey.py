@@ -164,6 +164,18 @@ def test_names_tell_what_varies_and_stay_when_other_cases_come():
     assert len(few) == 4 and len(many) == 6 and few < many
 
 
+def test_gas_is_varied_like_stars():
+    """Every case says all of its gas, so that its cube makes it again."""
+    observed = {**OBSERVATION, "galaxy": {**OBSERVATION["galaxy"], "gas": {"count": 50}}}
+    made = survey.load(described(observation=observed, vary={"galaxy.gas.star_formation_rate": [1, 3]})).cases
+    gas = [case.configuration["galaxy"]["gas"] for case in made]
+    assert [one["star_formation_rate"] for one in gas] == [1, 3]
+    assert all(one["count"] == 50 and one["metallicity_gradient"] == -0.03 for one in gas)
+    assert len({case.file for case in made}) == 2
+    with pytest.raises(InputError, match=r"galaxy\.gas\.colour: GasDisc takes"):
+        survey.load(described(observation=observed, vary={"galaxy.gas.colour": [1]}))
+
+
 def test_worked_survey_is_what_it_says(monkeypatch):
     wide = made_up(Wavelengths(2600.0, 4.0, 2100, "air"), 2, 3)
     monkeypatch.setattr(run, "embedded_library", lambda: wide)

@@ -14,6 +14,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from ifux.emission.base import AbstractEmission
 from ifux.errors import of_arm
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
@@ -22,7 +23,7 @@ from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles, Projected, Stars, particles_of
+from ifux.particles import Cells, Gas, Particles, Projected, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
@@ -62,6 +63,9 @@ WRONG: dict[Degree, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 """and the largest error of a lone star over its peak, by the degree of splines, where one cell is a spaxel and where
 several are: measured with Gaussians, anywhere in a spaxel."""
+
+FAR = 5
+"""Standard deviations from its centre within which a line has all its light but for 6e-7."""
 
 
 def coarse_library(telescope: Telescope) -> str | None:
@@ -185,6 +189,30 @@ def line_widths(
     pixel = np.interp(wave, wavelengths.centres(), wavelengths.widths())
     broadest = np.sqrt(np.maximum(excess, 0) + (fwhm / FWHM_OF_GAUSSIAN) ** 2 + pixel**2 / 12)
     return float((narrowest / wave).min() * SPEED_OF_LIGHT), float((broadest / wave).max() * SPEED_OF_LIGHT)
+
+
+def in_range(emission: AbstractEmission, wavelengths: AbstractWavelengths, redshift: float, speed: float) -> list[bool]:
+    """Whether lines of emitters up to a speed [km/s] may lie in the channels."""
+    low, high = wavelengths.vacuum_edges()[[0, -1]] / (1 + redshift) * (1 + np.array([-1, 1]) * speed / SPEED_OF_LIGHT)
+    return [low < line.wavelength < high for line in emission.lines]
+
+
+def lines_recorded(
+    emission: AbstractEmission, redshift: float, lsf: AbstractLSF, wavelengths: AbstractWavelengths
+) -> tuple[float, int]:
+    """Standard deviation of the narrowest line in the channels [km/s], and how far the broadest reaches [pixel].
+
+    Without the motions of emitters; of channels in which there is none, as if there were in all.
+    """
+    edges = wavelengths.edges()
+    wave = np.array([line.wavelength for line in emission.lines]) * (1 + redshift)
+    there = (wave > edges[0]) & (wave < edges[-1])
+    own = np.sqrt(np.asarray(emission.variances(), np.float64)) / SPEED_OF_LIGHT
+    wave, own = (wave[there], own[there]) if there.any() else (wavelengths.centres(), np.full(wavelengths.size, 1e-5))
+    fwhm, pixel = FWHM_OF_GAUSSIAN * own * wave, np.interp(wave, wavelengths.centres(), wavelengths.widths())
+    narrowest, excess = (np.asarray(of, np.float64) for of in recorded(lsf, real(wave), real(fwhm), wavelengths))
+    broadest = np.sqrt(np.maximum(excess, 0) + (own * wave) ** 2)
+    return float((narrowest / wave).min() * SPEED_OF_LIGHT), math.ceil(FAR * (broadest / pixel).max()) + 1
 
 
 @kept
@@ -368,6 +396,30 @@ def warn_of(sentences: Collection[str], told: Collection[str] = ()) -> list[str]
         if sentence not in told:
             warnings.warn(sentence, stacklevel=3)
     return [*sentences]
+
+
+def dark_gas(emission: AbstractEmission, gas: Cells | None) -> str | None:
+    """That no line of the gas of a galaxy shines, in a sentence; None where one does, or lines are those of stars.
+
+    Of gas in a file no more is read than up to the first that shines.
+    """
+    if emission.of_stars or not emission.size:
+        return None
+    if gas is None or not gas.count:
+        return "the galaxy has no gas: there are no emission lines"
+    size, forming = min(BLOCK, gas.count), 0
+    for block in gas.blocks(size):
+        if brightest(emission, block.filled(size)) > 0:
+            return None
+        forming += int(np.sum(np.asarray(block.star_formation_rate) > 0))
+    how = f"though {forming} of them form stars" if forming else "none of them forms stars"
+    return f"nothing shines in the {gas.count} cells of gas, {how}: there are no emission lines"
+
+
+@kept
+def brightest(emission: AbstractEmission, gas: Gas) -> Float[Array, ""]:
+    """The largest luminosity of an element in a cell [solar luminosity]."""
+    return jnp.max(jnp.abs(emission.coefficients(gas)))
 
 
 def out_of_sight(target: AbstractTarget) -> str | None:

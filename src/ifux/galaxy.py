@@ -6,7 +6,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Array, Float
 
-from ifux.particles import Gas, Particles, Stars
+from ifux.galaxies import StarsAndGas
+from ifux.particles import AbstractGalaxy, Cells, Gas, Particles, Stars
 
 S = TypeVar("S", bound=Stars)
 
@@ -23,7 +24,7 @@ class Cosmology:
 
 @dataclass(frozen=True)
 class Galaxy(Generic[S]):
-    """What a reader returns. `telescope(galaxy.stars)` observes it.
+    """What a reader returns. `telescope(galaxy.model)` observes it.
 
     It is no PyTree: names and counts would recompile the program for every galaxy.
     """
@@ -42,10 +43,21 @@ class Galaxy(Generic[S]):
     """Particles kept with a changed value, counted by reason."""
     notes: tuple[str, ...] = ()
     """What a careful user should know: the centre that was found, ids that were rounded, headers that lie."""
-    gas: Gas | None = None
+    gas: Cells | None = None
     """In the frame of the stars; None where the file has none."""
     cosmology: Cosmology | None = None
     """That of the simulation, where the file states it."""
+
+    @property
+    def model(self: "Galaxy[Particles]") -> AbstractGalaxy:
+        """The stars, and the gas where there is any, for a telescope or an `Observation`.
+
+        Raises:
+            ValueError: they are in a file, of which `ifux.run` takes block after block.
+        """
+        if not isinstance(self.stars, Particles) or not isinstance(self.gas, Gas | None):
+            raise ValueError(f"{self.source} is left in its file: read it with ifux.io.read_galaxy to have it whole.")
+        return StarsAndGas(self.stars, self.gas) if self.gas is not None and self.gas.count else self.stars
 
     def report(self) -> str:
         """The summary that `ifux inspect` prints, one fact a line."""
@@ -54,8 +66,11 @@ class Galaxy(Generic[S]):
         if isinstance(self.stars, Particles):
             lines += [f"  formed mass {total(self.stars.mass):.4e} Msun"] if self.stars.count else []
         if self.gas is not None and self.gas.count:
-            mass, rate = total(self.gas.mass), total(self.gas.star_formation_rate)
-            lines += [f"  {self.gas.count} gas particles, {mass:.4e} Msun, forming {rate:.4g} Msun/yr of stars"]
+            words = f"  {self.gas.count} gas particles"
+            if isinstance(self.gas, Gas):
+                mass, rate = total(self.gas.mass), total(self.gas.star_formation_rate)
+                words += f", {mass:.4e} Msun, forming {rate:.4g} Msun/yr of stars"
+            lines.append(words)
         if self.cosmology is not None:
             lines += [f"  H0 {100 * self.cosmology.hubble:.6g} km/s/Mpc, matter {self.cosmology.matter:.6g}"]
         lines += [f"  dropped {count}: {reason}" for reason, count in self.dropped.items() if count]

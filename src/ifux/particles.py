@@ -126,11 +126,23 @@ def particles_of(galaxy: AbstractGalaxy) -> "Particles":
     return Particles(**columns_of(galaxy))
 
 
+def cells_of(galaxy: AbstractGalaxy) -> "Gas | None":
+    """The gas of a galaxy, made by one program where there is none yet; None where it has none."""
+    return Gas(**gas_columns_of(galaxy)) if isinstance(galaxy, AbstractGasGalaxy) else None
+
+
 @kept
 def columns_of(galaxy: AbstractGalaxy) -> dict[str, Any]:
     """The fields of its particles, by name."""
     particles = galaxy.particles()
     return {field.name: getattr(particles, field.name) for field in fields(particles)}
+
+
+@kept
+def gas_columns_of(galaxy: AbstractGasGalaxy) -> dict[str, Any]:
+    """The fields of its gas, by name."""
+    gas = galaxy.gas()
+    return {field.name: getattr(gas, field.name) for field in fields(gas)}
 
 
 def reals(columns: Mapping[str, ArrayLike]) -> dict[str, Float[Array, "..."]]:
@@ -197,6 +209,20 @@ class Stars(Protocol):
 
     def blocks(self, size: int) -> Iterator[Particles]:
         """The particles, at most so many at a time."""
+        ...
+
+
+@runtime_checkable
+class Cells(Protocol):
+    """Gas in memory, or in a file that may be larger than it."""
+
+    @property
+    def count(self) -> int:
+        """Number of particles or cells."""
+        ...
+
+    def blocks(self, size: int) -> Iterator[Gas]:
+        """The gas, at most so many particles or cells at a time."""
         ...
 
 

@@ -16,6 +16,7 @@ from ifux.checks import (
     coarse_channels,
     coarse_library,
     cut_blur,
+    dark_gas,
     held_widths,
     look,
     lost_light,
@@ -32,13 +33,15 @@ from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, MISSING, SATURATED, TELLUR
 from ifux.io.files.manga import unfit
 from ifux.io.files.spectra import Spectra
 from ifux.io.libraries.embedded import embedded_library
+from ifux.kinematics import AbstractKinematics
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
-from ifux.particles import particles_of
+from ifux.particles import cells_of, particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import added, expose, nothing, rebuild, resolution, true_maps
 from ifux.reconstructed import broken_of, reconstructions, sky_places, spaxel_flags
+from ifux.sources import EmissionLines
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 from ifux.typing import decimal
@@ -117,7 +120,9 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
         stored = pinned(whole["library"])
         library = open_library(stored)
     with report("building the telescope"):
-        made = config.telescopes({name: one["telescope"] for name, one in resolved.items()}, library, galaxy.stars)
+        made = config.telescopes(
+            {name: one["telescope"] for name, one in resolved.items()}, library, galaxy.stars, galaxy.gas
+        )
         notes = {}
         for name, (telescope, _) in made.items():
             description, changed = given[name]
@@ -130,18 +135,31 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
     with report("looking at the galaxy"):
         for name, (telescope, _) in made.items():
             notes[name] += lost_light(look(telescope, galaxy.stars))
+            notes[name] += [dark for source in lines_of(telescope) if (dark := dark_gas(source.emission, galaxy.gas))]
     sessions = {}
     for name, (telescope, band) in made.items():
-        configuration, kinematics = {**resolved[name], "library": stored}, telescope.kinematics
+        configuration = {**resolved[name], "library": stored}
         described = configuration["telescope"]
-        described["kinematics"] |= {"reach": kinematics.reach, "spacing": kinematics.spacing}
-        if kinematics.beyond:
-            described["kinematics"]["beyond"] = [[*pair] for pair in kinematics.beyond]
+        described["kinematics"] |= nodes_of(telescope.kinematics)
+        for source in lines_of(telescope):
+            described["emission"]["lines"] = [line.name for line in source.emission.lines]
+            described["gas_kinematics"] |= nodes_of(source.kinematics)
         if len(made) > 1:
             described["library_band"] = [*band]
         choices = Choices(**configuration["compute"])
         sessions[name] = Session(telescope, galaxy, tuple(notes[name]), configuration["seed"], choices, configuration)
     return sessions
+
+
+def lines_of(telescope: Telescope) -> list[EmissionLines]:
+    """The sources of a telescope that shine in lines."""
+    return [source for source in telescope.sources if isinstance(source, EmissionLines)]
+
+
+def nodes_of(kinematics: AbstractKinematics) -> dict[str, Any]:
+    """Velocity nodes as a description has them."""
+    further = {"beyond": [[*pair] for pair in kinematics.beyond]} if kinematics.beyond else {}
+    return {"reach": kinematics.reach, "spacing": kinematics.spacing, **further}
 
 
 def assumptions(description: dict) -> list[str]:
@@ -186,8 +204,9 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
 def open_galaxy(description: dict, redshift: float) -> Galaxy:
     """The galaxy of a description: from a file, or from a parametric model, which stands at the target's redshift."""
     if description["kind"] != "file":
-        stars = particles_of(config.galaxy_model(description))
-        return Galaxy(stars, redshift, source=description["kind"], format="parametric")
+        model = config.galaxy_model(description)
+        stars, gas = particles_of(model), cells_of(model)
+        return Galaxy(stars, redshift, source=description["kind"], format="parametric", gas=gas)
     from ifux.io.snapshots.read import GALAXY_FORMATS, galaxy_options, read_galaxy
     from ifux.io.snapshots.stream import stream_galaxy
 

@@ -26,7 +26,7 @@ from ifux.instruments import overlaid
 from ifux.io import embedded_library
 from ifux.io.files.cube import Cube
 from ifux.library import SSPLibrary
-from ifux.particles import AbstractGalaxy, Stars, particles_of
+from ifux.particles import AbstractGalaxy, Stars, cells_of, particles_of
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
 
@@ -171,10 +171,8 @@ def observe(
         InputError: in one sentence, what cannot be used and what would do.
     """
     check_seed(seed, "seed")
-    if isinstance(galaxy, AbstractGalaxy):
-        galaxy = particles_of(galaxy)
     if not isinstance(galaxy, Galaxy):
-        galaxy = Galaxy(galaxy, float(telescope.target.redshift))
+        galaxy = made(galaxy, float(telescope.target.redshift))
     telescope = telescope.aligned_to(galaxy.stars).spanning(galaxy.stars)
     if isinstance(telescope, Spectrograph):
         arms = {name: (telescope[name], seed_of(name, seed)) for name in telescope.arms}
@@ -188,3 +186,10 @@ def observe(
         sessions[name] = run.Session(one, galaxy, tuple(notes), own, choices or Choices())
     cubes = dict(run.observe_arms(sessions, noiseless=noiseless, report=report))
     return cubes if isinstance(telescope, Spectrograph) else cubes[""]
+
+
+def made(galaxy: AbstractGalaxy | Stars, redshift: float) -> Galaxy:
+    """The galaxy of particles, in memory or in a file, or of a model with the gas that it has."""
+    if not isinstance(galaxy, AbstractGalaxy):
+        return Galaxy(galaxy, redshift)
+    return Galaxy(particles_of(galaxy), redshift, gas=cells_of(galaxy))

@@ -35,6 +35,7 @@ from ifux.particles import (
     AbstractEmitters,
     AbstractGalaxy,
     AbstractSeen,
+    Cells,
     Particles,
     Projected,
     Stars,
@@ -472,20 +473,20 @@ def count(emitters: tuple[AbstractEmitters | None, ...]) -> int:
 
 
 def line_of_sight(
-    orientation: AbstractOrientation, target: AbstractTarget, stars: Stars
+    orientation: AbstractOrientation, target: AbstractTarget, emitters: Stars | Cells
 ) -> Iterator[Float[np.ndarray, " particle"]]:
     """Velocities along the line of sight, block by block, on the host [km/s]."""
-    size = min(BLOCK, stars.count)
-    for block in stars.blocks(size):
+    size = min(BLOCK, emitters.count)
+    for block in emitters.blocks(size):
         yield np.asarray(receding(orientation, target, block.filled(size)))
 
 
 @kept
 def receding(
-    orientation: AbstractOrientation, target: AbstractTarget, particles: Particles
+    orientation: AbstractOrientation, target: AbstractTarget, emitters: AbstractEmitters
 ) -> Float[Array, " particle"]:
     """Velocities along the line of sight [km/s]."""
-    return target.project(orientation(particles)).velocity
+    return target.see(orientation(emitters)).velocity
 
 
 def contract_where_occupied(

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from types import MappingProxyType, NoneType, UnionType
@@ -12,17 +12,20 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
-from ifux.checks import beyond_memory, line_widths, out_of_sight, voxels
-from ifux.config.table import DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
+from ifux.checks import beyond_memory, in_range, line_widths, lines_recorded, out_of_sight, voxels
+from ifux.config.table import CELLS, DRAWN, GIVEN, INSIDE, KINDS, SEEDS, USUAL
 from ifux.errors import InputError, of_arm
 from ifux.exposure import masked
 from ifux.focal_plane import FibreBundle
-from ifux.galaxies import DiscBulge
+from ifux.galaxies import DiscBulge, GasDisc, SpiralGalaxy
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
+from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
-from ifux.particles import Stars
+from ifux.particles import AbstractGalaxy, Cells, Stars
+from ifux.sources import EmissionLines
 from ifux.telescope import Telescope, line_of_sight
 from ifux.typing import Limits, decimal
 
@@ -255,7 +258,9 @@ def resolving(
     return stages, observed, broadest
 
 
-def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
+def telescope(
+    description: dict, library: SSPLibrary, stars: Stars | None = None, gas: Cells | None = None
+) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
 
     Where the description does not say how near the velocity nodes are, they are as near as the narrowest line needs,
@@ -264,11 +269,11 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None
     Raises:
         InputError: a key or a value cannot be used, or the library does not cover the wavelengths.
     """
-    return telescopes({"": description}, library, stars)[""][0]
+    return telescopes({"": description}, library, stars, gas)[""][0]
 
 
 def telescopes(
-    descriptions: Mapping[str, dict], library: SSPLibrary, stars: Stars | None = None
+    descriptions: Mapping[str, dict], library: SSPLibrary, stars: Stars | None = None, gas: Cells | None = None
 ) -> dict[str, tuple[Telescope, tuple[float, float]]]:
     """The telescopes of the arms of one, each with the wavelengths of the library that all keep [angstrom, at rest].
 
@@ -292,6 +297,9 @@ def telescopes(
         seen["kinematics"] = usual.spanning(velocities)
         if seen["kinematics"].span > usual.span:
             remedy = f"; or hold faster stars at {usual.reach:g} km/s, with telescope.kinematics.reach={usual.reach:g}"
+    if "emission" in description:
+        lsfs = [(stages["lsf"], wavelengths) for stages, wavelengths, _ in arms.values()]
+        seen["sources"] = emission_lines(description, seen, lsfs, stars, gas)
     redshift, speed = float(seen["target"].redshift), seen["kinematics"].span
     observed, bands = {}, [one["library_band"] for one in descriptions.values() if "library_band" in one]
     for name, (_, wavelengths, broadest) in arms.items():
@@ -317,20 +325,83 @@ def telescopes(
     return found
 
 
-def galaxy_model(description: dict, path: str = "galaxy") -> DiscBulge:
-    """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}."""
-    given = DRAWN | {key: value for key, value in description.items() if key != "kind"}
-    known = dict.fromkeys(DRAWN, Argument(int, Limits(), MISSING)) | parameters(DiscBulge)
-    check_keys(given, [*known], path, "DiscBulge")
-    for key, value in given.items():
-        check_type(value, known[key].type, f"{path}.{key}")
-        check_value(value, known[key].limits, f"{path}.{key}")
+def emission_lines(
+    description: dict,
+    seen: Mapping[str, Any],
+    arms: Sequence[tuple[AbstractLSF, AbstractWavelengths]],
+    stars: Stars | None,
+    gas: Cells | None,
+) -> tuple[EmissionLines, ...]:
+    """The lines that a description asks for, with velocity nodes for the narrowest of them; none of gas that is dark.
+
+    Where it does not say which, those that may lie in an arm; where it does not say how far the nodes reach, they do as
+    far as what shines.
+
+    Raises:
+        InputError: a key or a value cannot be used, or no line may lie in any arm.
+    """
+    emission = module("emission", description["emission"], "telescope.emission")
+    kinematics = module("kinematics", description["gas_kinematics"], "telescope.gas_kinematics")
+    if not emission.size:
+        return ()
+    redshift = float(seen["target"].redshift)
+    there = [in_range(emission, wavelengths, redshift, kinematics.reach) for _, wavelengths in arms]
+    some = [any(found) for found in zip(*there, strict=True)]
+    if not any(some):
+        raise InputError(
+            f"telescope.emission: none of its lines, {', '.join(line.name for line in emission.lines)}, lies in the "
+            f"wavelengths of the telescope at redshift {redshift:g}"
+        )
+    if "lines" not in description["emission"]:
+        names = tuple(line.name for line, kept in zip(emission.lines, some, strict=True) if kept)
+        emission = module("emission", {**description["emission"], "lines": names}, "telescope.emission")
+    narrowest, reach = zip(*(lines_recorded(emission, redshift, *arm) for arm in arms), strict=True)
+    if "spacing" not in description["gas_kinematics"]:
+        kinematics = kinematics.resolving(min(narrowest))
+    shining = stars if emission.of_stars else gas
+    if shining is not None and shining.count and "reach" not in description["gas_kinematics"]:
+        kinematics = kinematics.spanning(line_of_sight(seen["orientation"], seen["target"], shining))
+    return (EmissionLines(emission, kinematics, max(reach)),)
+
+
+def galaxy_model(description: dict, path: str = "galaxy") -> AbstractGalaxy:
+    """The parametric galaxy of a description such as {"kind": "disc-bulge", "count": 100000, "seed": 1}.
+
+    With gas if it has that, {..., "gas": {"count": 50000}}, whose random numbers follow from the same seed.
+    """
+    given = DRAWN | {key: value for key, value in description.items() if key not in ("kind", "gas")}
+    check_drawn(DiscBulge, given, [*DRAWN], path, also=["gas"])
     check_seed(seed := given.pop("seed"), f"{path}.seed")
     if given["count"] < 2:
         raise InputError(f"{path}.count: {given['count']} particles are no galaxy, at least 2 are needed")
+    key = jax.random.key(seed)
+    stars = call(DiscBulge.sample, {"key": key, **given}, path)
+    if "gas" not in description:
+        return stars
+    return SpiralGalaxy(stars, gas_model(description["gas"], jax.random.fold_in(key, 1), f"{path}.gas"))
+
+
+def gas_model(description: Any, key: PRNGKeyArray, path: str) -> GasDisc:
+    """The gas of a parametric galaxy."""
+    if not isinstance(description, dict):
+        raise InputError(f'{path}: {shown(description)} must be like {{"count": 50000}}')
+    choose(description.get("kind", "disc"), [*KINDS["gas"]], f"{path}.kind")
+    given = CELLS | {key: value for key, value in description.items() if key != "kind"}
+    check_drawn(GasDisc, given, [*CELLS], path)
+    if given["count"] < 1:
+        raise InputError(f"{path}.count: {given['count']} cells are no gas; leave it out for a galaxy without")
+    return call(GasDisc.sample, {"key": key, **given}, path)
+
+
+def check_drawn(owner: type, given: dict, counts: list[str], path: str, also: Sequence[str] = ()) -> None:
+    """Whole numbers and the parameters of a model that is drawn at random, and that it fits into memory."""
+    known = dict.fromkeys(counts, Argument(int, Limits(), MISSING)) | parameters(owner)
+    check_keys(given, [*known, *also], path, owner.__name__)
+    for key, value in given.items():
+        check_type(value, known[key].type, f"{path}.{key}")
+        check_value(value, known[key].limits, f"{path}.{key}")
     if sentence := beyond_memory(50 * given["count"]):
         raise InputError(f"{path}.count: {sentence}")
-    return call(DiscBulge.sample, {"key": jax.random.key(seed), **given}, path)
 
 
 def check_seed(seed: Any, path: str) -> None:

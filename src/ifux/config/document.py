@@ -11,13 +11,15 @@ from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
 from ifux.config.schemes import converted
-from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
+from ifux.config.table import CELLS, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.instruments import overlaid
 from ifux.io.files.cube import LAYOUTS
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "layout", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
+LINES = ["emission", "gas_kinematics"]
+"""What a telescope says of lines, if it sees any."""
 CHOICES = ["trim", "accept_coarse_library"]
 BAND = "library_band"
 """Wavelengths at rest of which the library is kept in any case [angstrom, in its own medium]: those of other arms."""
@@ -122,7 +124,7 @@ def resolved(description: dict) -> dict:
     if "arms" in given:
         raise InputError("telescope.arms: one telescope is wanted here, and this one has several arms: describe one")
     name = given.pop("instrument", None)
-    known = [*FAMILIES, "wavelengths", *CHOICES, BAND, "instrument", "arms"]
+    known = [*FAMILIES, *LINES, "wavelengths", *CHOICES, BAND, "instrument", "arms"]
     check_keys(given, known, "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
     described = overlaid(preset["telescope"] if preset else {}, given)
@@ -139,6 +141,11 @@ def resolved(description: dict) -> dict:
         check_type(telescope[BAND], tuple[float, float], f"telescope.{BAND}")
     for family in FAMILIES:
         telescope[family] = completed(family, telescope[family])
+    if "emission" in telescope:
+        telescope["emission"] = completed("emission", telescope["emission"])
+        telescope["gas_kinematics"] = completed("kinematics", telescope.get("gas_kinematics", {"kind": "channels"}))
+    elif "gas_kinematics" in telescope:
+        raise InputError("telescope.gas_kinematics: no gas shines without telescope.emission")
     telescope = suited(telescope)
     galaxy, library = description["galaxy"], description["library"]
     choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
@@ -156,6 +163,8 @@ def resolved(description: dict) -> dict:
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     if galaxy["kind"] in KINDS["model"]:
         galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
+        if isinstance(gas := galaxy.get("gas"), dict):
+            galaxy["gas"] = completed("gas", gas) | {key: gas.get(key, value) for key, value in CELLS.items()}
     whole = {
         "galaxy": galaxy,
         "library": library,

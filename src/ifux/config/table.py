@@ -19,7 +19,7 @@ from ifux import (
     ssp,
     target,
 )
-from ifux.galaxies import DiscBulge
+from ifux.galaxies import DiscBulge, GasDisc
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
 from ifux.io.skies import read_sky, read_throughput
@@ -99,6 +99,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
     "model": {"disc-bulge": DiscBulge},
+    "gas": {"disc": GasDisc},
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
 
@@ -133,6 +134,9 @@ DEFAULTS = {
 
 DRAWN = {"count": 100_000, "seed": 0}
 """Of a parametric galaxy: how many particles, and the seed of their random numbers."""
+
+CELLS = {"count": 100_000}
+"""Of its gas: how many cells."""
 
 SEEDS = 2**32
 """Number of seeds: in single precision JAX takes a greater one for the seed that is left when this is taken off."""

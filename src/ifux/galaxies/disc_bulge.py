@@ -4,13 +4,14 @@ import math
 from typing import final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
+from ifux.galaxies.disc import cartesian, exponential_disc, rotation_curve
+from ifux.galaxies.drawn import drawn
+from ifux.galaxies.scatter import METALLICITIES, scattered
 from ifux.particles import AbstractGalaxy, Particles
-from ifux.program_cache import kept
 from ifux.typing import DATA, check_one, real, within
 
 BULGE_REACH = 1000
@@ -18,29 +19,6 @@ BULGE_REACH = 1000
 
 AGES = (0.003, 13.5)
 """Limits of the ages [Gyr]."""
-
-METALLICITIES = (1e-5, 0.1)
-"""Limits of the metallicities [mass fraction]."""
-
-
-def limited(logarithm: Float[Array, " particle"], limits: tuple[float, float]) -> Float[Array, " particle"]:
-    r"""Ten to a power, held between two limits by a smooth and increasing function.
-
-    $$y = a + s\,[\zeta((x - a)/s) - \zeta((x - b)/s)], \quad \zeta(t) = \log(1 + e^t), \quad s = 0.02\,\text{dex}$$
-
-    A value further than 0.1 dex inside the limits changes by less than 0.03 %.
-    """
-    low, high, softness = math.log10(limits[0]), math.log10(limits[1]), 0.02
-    above = softness * jax.nn.softplus((logarithm - low) / softness)
-    return 10 ** (low + above - softness * jax.nn.softplus((logarithm - high) / softness))
-
-
-@kept
-def drawn(key: PRNGKeyArray, count: int) -> tuple[Float[Array, "particle 4"], Float[Array, "particle 5"]]:
-    """Random numbers of so many particles, uniform and normal, by one program."""
-    places, motions = jax.random.split(key)
-    uniform = jax.random.uniform(places, (count, 4), dtype=float, minval=1e-6, maxval=1 - 1e-6)
-    return uniform, jax.random.normal(motions, (count, 5), dtype=float)
 
 
 @final
@@ -127,7 +105,7 @@ class DiscBulge(AbstractGalaxy):
         count: int, *, bulge_count: int | None = None, key: PRNGKeyArray, **parameters: ArrayLike
     ) -> "DiscBulge":
         """A galaxy of so many particles, a quarter of them in the bulge if not told otherwise."""
-        uniform, normal = drawn(key, count)
+        uniform, normal = drawn(key, count, 5)
         return DiscBulge(uniform, normal, count // 4 if bulge_count is None else bulge_count, **parameters)
 
     def particles(self) -> Particles:
@@ -140,26 +118,16 @@ class DiscBulge(AbstractGalaxy):
         return Particles(*(jnp.concatenate(pair) for pair in zip(disc, bulge, strict=True)))
 
     def disc(self, uniform: Float[Array, "particle 4"], normal: Float[Array, "particle 5"]) -> tuple[Array, ...]:
-        """Position, velocity, mass, age and metallicity of the disc.
-
-        The mass of an exponential disc within R is the distribution of a sum of two exponential variates.
-        """
-        radius = -self.disc_scale * jnp.log(uniform[:, 0] * uniform[:, 1])
-        azimuth = 2 * math.pi * uniform[:, 2]
-        height = self.disc_height * jnp.arctanh(2 * uniform[:, 3] - 1)
-        cosine, sine = jnp.cos(azimuth), jnp.sin(azimuth)
-
+        """Position, velocity, mass, age and metallicity of the disc."""
+        radius, azimuth, height = exponential_disc(uniform, self.disc_scale, self.disc_height)
         dispersion = self.disc_dispersion * jnp.exp(-radius / (2 * self.disc_scale))
         outward = dispersion * normal[:, 0]
-        rotation = self.rotation_speed * jnp.tanh(radius / self.turnover_radius)
+        rotation = rotation_curve(self.rotation_speed, self.turnover_radius, radius)
         along = rotation + dispersion * normal[:, 1] / math.sqrt(2)
         upward = 0.6 * dispersion * normal[:, 2]
 
-        position = jnp.stack([radius * cosine, radius * sine, height], axis=1)
-        velocity = jnp.stack([outward * cosine - along * sine, outward * sine + along * cosine, upward], axis=1)
-        age = limited(
-            jnp.log10(self.disc_age) + self.disc_age_gradient * radius + self.age_scatter * normal[:, 3], AGES
-        )
+        position, velocity = cartesian(radius, azimuth, height, outward, along, upward)
+        age = scattered(self.disc_age, self.disc_age_gradient, self.age_scatter, radius, normal[:, 3], AGES)
         mass = jnp.full(radius.shape, self.mass * (1 - self.bulge_fraction) / radius.size)
         return position, velocity, mass, age, self.metallicities(radius, normal[:, 4])
 
@@ -177,7 +145,7 @@ class DiscBulge(AbstractGalaxy):
 
         direction = jnp.stack([sine * jnp.cos(azimuth), sine * jnp.sin(azimuth), cosine], axis=1)
         velocity = self.bulge_dispersion * normal[:, :3]
-        age = limited(jnp.log10(self.bulge_age) + self.age_scatter * normal[:, 3], AGES)
+        age = scattered(self.bulge_age, 0.0, self.age_scatter, radius, normal[:, 3], AGES)
         mass = jnp.full(radius.shape, self.mass * self.bulge_fraction / radius.size)
         return radius[:, None] * direction, velocity, mass, age, self.metallicities(radius, normal[:, 4])
 
@@ -185,5 +153,6 @@ class DiscBulge(AbstractGalaxy):
         self, radius: Float[Array, " particle"], normal: Float[Array, " particle"]
     ) -> Float[Array, " particle"]:
         """Metallicities of either component at a distance from its axis or centre [kpc]."""
-        median = jnp.log10(self.metallicity) + self.metallicity_gradient * radius
-        return limited(median + self.metallicity_scatter * normal, METALLICITIES)
+        return scattered(
+            self.metallicity, self.metallicity_gradient, self.metallicity_scatter, radius, normal, METALLICITIES
+        )

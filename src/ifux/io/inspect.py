@@ -65,7 +65,7 @@ def describe_galaxy(galaxy: Galaxy[Particles]) -> str:
     half = half_mass_radius(radius, mass)
     inner = radius <= half
     dispersion = np.sqrt(np.average(velocity[inner] ** 2, axis=0, weights=mass[inner]).mean())
-    lines = gas_lines(galaxy.gas) if galaxy.gas is not None and galaxy.gas.count else []
+    lines = gas_lines(galaxy.gas) if isinstance(galaxy.gas, Gas) and galaxy.gas.count else []
     return "\n".join(
         [
             galaxy.report(),
@@ -90,6 +90,10 @@ def gas_lines(gas: Gas) -> list[str]:
         middle = np.average(values, weights=mass)
         words = f"{name.replace('_', ' ')} {values.min():.4g} to {values.max():.4g} {unit}".rstrip()
         lines.append(f"  gas: {words}" + ("" if name == "mass" else f", weighted by mass {middle:.4g}"))
+    rate = doubled(gas.star_formation_rate)
+    if (forming := rate > 0).any():
+        middle = np.average(doubled(gas.metallicity), weights=rate)
+        lines.append(f"  gas: {forming.sum()} form stars, metallicity weighted by their rate {middle:.4g}")
     if gas.elements:
         lines.append(f"  gas: fractions of {', '.join(sorted(gas.elements))}")
     return lines

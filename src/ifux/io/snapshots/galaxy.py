@@ -14,9 +14,9 @@ from ifux.io.snapshots.columns import LARGEST
 from ifux.io.snapshots.plausible import check_galaxy, check_metallicity
 from ifux.io.snapshots.quantity import in_unit
 from ifux.io.snapshots.selection import of_ids, of_subhalo, without
-from ifux.io.snapshots.snapshot import Snapshot
+from ifux.io.snapshots.snapshot import OF_GAS, Snapshot
 from ifux.orientation.alignment import half_mass_radius
-from ifux.particles import Gas, Particles
+from ifux.particles import Cells, Gas, Particles
 
 Centre = str | Sequence | np.ndarray | units.Quantity
 """How a galaxy is centred: "shrinking-sphere", "most-bound", "as-is" (not at all), or three coordinates [kpc]."""
@@ -65,11 +65,12 @@ def settled(
         raise InputError(
             f"{snapshot.source}: the mass of the stars, {total:.4g} Msun, is no number in single precision."
         )
-    return galaxy_of(particles(snapshot.stars), snapshot)
+    gas = cells(snapshot.gas) if snapshot.gas is not None and snapshot.gas.count else None
+    return galaxy_of(particles(snapshot.stars), gas, snapshot)
 
 
-def galaxy_of(stars: S, snapshot: Snapshot) -> Galaxy[S]:
-    """A galaxy of stars, with all else that a snapshot says."""
+def galaxy_of(stars: S, gas: Cells | None, snapshot: Snapshot) -> Galaxy[S]:
+    """A galaxy of stars and gas, with all else that a snapshot says."""
     return Galaxy(
         stars,
         snapshot.redshift,
@@ -78,7 +79,7 @@ def galaxy_of(stars: S, snapshot: Snapshot) -> Galaxy[S]:
         dropped=snapshot.dropped,
         changed=snapshot.changed,
         notes=snapshot.notes,
-        gas=cells(snapshot.gas) if snapshot.gas is not None and snapshot.gas.count else None,
+        gas=gas,
         cosmology=snapshot.cosmology,
     )
 
@@ -149,7 +150,7 @@ def triple(values: np.ndarray, digits: int) -> str:
 def some_left(snapshot: Snapshot):
     """Raises an error that says where the stars went, if there are none."""
     if not snapshot.stars.count:
-        lost = {reason: count for reason, count in snapshot.dropped.items() if not reason.startswith("gas: ")}
+        lost = {reason: count for reason, count in snapshot.dropped.items() if not reason.startswith(OF_GAS)}
         went = "; ".join(f"{count}: {reason}" for reason, count in lost.items()) or "it has none"
         raise InputError(
             f"{snapshot.source}: no star particle is left ({went}): select another galaxy or a wider radius."

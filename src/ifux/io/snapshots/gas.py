@@ -96,10 +96,14 @@ def gas_of(
         known["temperature"] = temperature(energy, electrons)
         if electrons is None:
             notes.append("electrons of the gas are not counted: above 1e4 K it was taken to be ionised, below neutral")
+    fractions = dict(elements or {})
+    if "He" in fractions and "H" not in fractions:
+        fractions["H"] = 1 - fractions["He"] - known["metallicity"]
+        notes.append("hydrogen of the gas is what helium and metals leave")
     if "smoothing_length" not in known:
         known["smoothing_length"] = cell_radius(known["mass"], known["density"])
         notes.append("smoothing lengths of the gas are radii of balls of its cells' volumes, mass over density")
-    return Gas(**known, elements=dict(elements or {}), subhalo=subhalo), notes
+    return Gas(**known, elements=fractions, subhalo=subhalo), notes
 
 
 def temperature(

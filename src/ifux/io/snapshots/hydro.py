@@ -19,7 +19,7 @@ from ifux.io.snapshots.gas import gas_of
 from ifux.io.snapshots.layout import GAS, KPC, STARS, Layout
 from ifux.io.snapshots.many_files import snapshot_format
 from ifux.io.snapshots.particle_group import ParticleGroup, particle_groups
-from ifux.io.snapshots.snapshot import Snapshot
+from ifux.io.snapshots.snapshot import OF_GAS, Snapshot
 from ifux.io.snapshots.stars import PRESENT, YOUNGEST, Stars
 from ifux.io.snapshots.stated import FACTS, Facts
 
@@ -109,7 +109,7 @@ def with_gas(snapshot: Snapshot, table: ParticleGroup) -> Snapshot:
     if missing:
         first = find(table.group, table.layout.position.name)
         count = first.shape[0] if isinstance(first, h5py.Dataset) and first.shape else 0
-        reason = f"gas: left out, because {table.group.name} has no {' and no '.join(missing)}"
+        reason = f"{OF_GAS}left out, because {table.group.name} has no {' and no '.join(missing)}"
         return replace(snapshot, dropped=snapshot.dropped | {reason: count})
     columns = {role: table.read(role) for role in direct}
     mass = columns["mass"]

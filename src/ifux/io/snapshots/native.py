@@ -29,6 +29,7 @@ will do. Files written here are chunked along the particles, shuffled, compresse
 read here need be none of it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -101,15 +102,15 @@ def read_stars(file: h5py.File, facts: Facts, rows: slice = slice(None)) -> Snap
     )
 
 
-def read_gas(file: h5py.File, facts: Facts) -> Gas:
-    """The gas, in the order of the file."""
+def read_gas(file: h5py.File, facts: Facts, rows: slice = slice(None)) -> Gas:
+    """The gas, or some rows of it, in the order of the file."""
     group = require_group(file, "gas", REMEDY)
     units = GAS | {name: unit for name, unit in FURTHER.items() if find(group, name) is not None}
-    columns = {name: facts.column(group, name, unit, REMEDY) for name, unit in units.items()}
-    columns |= {"ids": identifiers(group, columns["mass"].size)}
+    columns = {name: facts.column(group, name, unit, REMEDY, rows) for name, unit in units.items()}
+    columns |= {"ids": identifiers(group, columns["mass"].size, rows)}
     inner = find(group, "elements")
     names = members(inner) if isinstance(inner, h5py.Group) else []
-    elements = {name: column(group, f"elements/{name}", "", REMEDY) for name in names}
+    elements = {name: column(group, f"elements/{name}", "", REMEDY, rows) for name in names}
     return gas_of(f"{file.filename}: gas", columns, elements)[0]
 
 
@@ -136,38 +137,53 @@ def counts(file: h5py.File, name: str) -> dict[str, int]:
 
 def write_galaxy(path: str | Path, galaxy: Galaxy, *, overwrite: bool = False):
     """Writes a galaxy in ifux's own layout, whole or not at all. `read_galaxy` gives it back number for number."""
-    count = galaxy.stars.count
-    if not count:
-        raise InputError(f"{path}: a galaxy without stars is not written.")
     with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(version=VERSION, redshift=galaxy.redshift, notes=fixed(galaxy.notes))
         words = {"format": FORMAT, "source": galaxy.source, "layout": galaxy.format, "ifux": version("ifux")}
         file.attrs.update({name: fixed(word) for name, word in words.items()})
-        for name, reasons in (("dropped", galaxy.dropped), ("changed", galaxy.changed)):
-            file.create_group(name).attrs.update(reasons)
         if galaxy.cosmology is not None:
             file.attrs.update(hubble=galaxy.cosmology.hubble, matter=galaxy.cosmology.matter)
-        stars, first = file.create_group("stars"), next(galaxy.stars.blocks(1))
-        wanted = [*UNITS, *(name for name in OPTIONAL if getattr(first, name, None) is not None)]
-        columns = {name: growing(stars, name, getattr(first, name), (UNITS | OPTIONAL)[name], count) for name in wanted}
-        for block in galaxy.stars.blocks(16 * CHUNK):
-            for name, dataset in columns.items():
-                dataset.resize(dataset.shape[0] + block.count, axis=0)
-                dataset[-block.count :] = np.asarray(getattr(block, name))
-        if galaxy.gas is not None and galaxy.gas.count:
-            write_gas(file.create_group("gas"), galaxy.gas)
+        if not write_rows(file, "stars", galaxy.stars, star_columns):
+            raise InputError(f"{path}: a galaxy without stars is not written.")
+        if galaxy.gas is not None:
+            write_rows(file, "gas", galaxy.gas, gas_columns)
+        # Of what is in a file it is only counted now.
+        for name, reasons in (("dropped", galaxy.dropped), ("changed", galaxy.changed)):
+            file.create_group(name).attrs.update(reasons)
 
 
-def write_gas(group: h5py.Group, gas: particles.Gas):
+Written = dict[str, tuple[Float[Array, "particle ..."], str]]
+"""Columns and their units, by the names of their datasets."""
+
+
+def star_columns(stars: particles.Particles) -> Written:
+    """The columns of stars that are known."""
+    units = UNITS | {name: unit for name, unit in OPTIONAL.items() if getattr(stars, name, None) is not None}
+    return {name: (getattr(stars, name), unit) for name, unit in units.items()}
+
+
+def gas_columns(gas: particles.Gas) -> Written:
     """The columns of gas that are known."""
     columns = {name: (getattr(gas, name), unit) for name, unit in GAS.items()}
     if gas.electron_abundance is not None:
         columns["electron_abundance"] = (gas.electron_abundance, "")
-    columns |= {f"elements/{name}": (values, "") for name, values in gas.elements.items()}
-    for name, (values, unit) in columns.items():
-        dataset = growing(group, name, values, unit, gas.count)
-        dataset.resize(gas.count, axis=0)
-        dataset[...] = np.asarray(values)
+    return columns | {f"elements/{name}": (values, "") for name, values in gas.elements.items()}
+
+
+def write_rows(
+    file: h5py.File, name: str, whole: particles.Stars | particles.Cells, columns: Callable[..., Written]
+) -> int:
+    """Writes the columns of stars or of gas into a group, block by block, and counts the rows; no group without any."""
+    datasets: dict[str, h5py.Dataset] = {}
+    written = 0
+    for block in whole.blocks(16 * CHUNK):
+        written += block.count
+        for key, (values, unit) in columns(block).items():
+            if key not in datasets:
+                datasets[key] = growing(file.require_group(name), key, values, unit, whole.count)
+            datasets[key].resize(written, axis=0)
+            datasets[key][-block.count :] = np.asarray(values)
+    return written
 
 
 def growing(group: h5py.Group, name: str, like: Float[Array, "particle ..."], unit: str, count: int) -> h5py.Dataset:

@@ -19,6 +19,15 @@ POOREST = 1e-10
 OLDEST = 20.0
 """Age that no universe has that anybody simulates [Gyr]: years in the place of Gyr, or numbers that mean nothing."""
 
+SHORTEST = 100.0
+"""Time in which no gas turns into stars [yr]: that of free fall at 1e11 atoms/cm3, which no simulation of galaxies has.
+
+Star-formation rates in other units than solar masses a year are beyond it.
+"""
+
+OF_GAS = "gas: "
+"""What reasons of gas begin with."""
+
 Masks = dict[str, Bool[np.ndarray, " particle"]]
 """Particles to leave out, by reason."""
 
@@ -47,7 +56,7 @@ class Snapshot:
     ) -> "Snapshot":
         """The particles that no mask strikes, counting each lost one under the first reason that does."""
         result = self
-        for name, masks, prefix in (("stars", stars, ""), ("gas", gas, "gas: ")):
+        for name, masks, prefix in (("stars", stars, ""), ("gas", gas, OF_GAS)):
             if masks and (table := getattr(self, name)) is not None:
                 left, lost = kept(masks, table.count)
                 dropped = added(result.dropped, {f"{prefix}{reason}": count for reason, count in lost.items()})
@@ -61,7 +70,7 @@ class Snapshot:
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
     def sane(self) -> "Snapshot":
-        """The stars that can shine and the gas that can be: finite, of positive mass, with a metallicity in range.
+        """The stars that can shine and the gas that can be: finite, of positive mass, with fractions in range.
 
         A star's metallicity of zero or below is kept as 1e-10, which every library clamps to its poorest population;
         metallicities, element fractions and star-formation rates of gas below zero become zero.
@@ -92,7 +101,13 @@ class Snapshot:
         if self.gas is None:
             return self
         reasons = odd(self.gas, gases.UNITS, ["mass", "density", "temperature", "smoothing_length"])
-        reasons["metallicity is above one, so no mass fraction"] = self.gas.metallicity > 1
+        reasons[f"its star formation uses it up within {SHORTEST:g} years"] = (
+            self.gas.star_formation_rate * SHORTEST > self.gas.mass
+        )
+        for name, fraction in ({"metallicity": self.gas.metallicity} | self.gas.elements).items():
+            reasons[f"{name} is above one, so no mass fraction"] = fraction > 1
+        if "H" in self.gas.elements:
+            reasons["it has no hydrogen"] = ~(self.gas.elements["H"] > 0)
         snapshot = self.without(gas=reasons)
         gas, changed, mended = snapshot.gas, {}, {}
         assert gas is not None
@@ -101,7 +116,7 @@ class Snapshot:
         for name, values in (columns | gas.elements).items():
             if (wrong := unusable(values) | (values < 0)).any():
                 words = "below zero" if name in gases.UNITS else "below zero or not finite"
-                changed[f"gas: {name} {words} set to zero"] = int(wrong.sum())
+                changed[f"{OF_GAS}{name} {words} set to zero"] = int(wrong.sum())
                 mended[name] = np.where(wrong, 0.0, values)
         if not changed:
             return snapshot
