@@ -45,6 +45,31 @@ class Specification:
             cube += image[:, :, None] * spectrum[None, None, :]
         return cube
 
+    def lines(self, position, velocity, luminosity, wavelength, variance):
+        """The cube of cells of gas whose lines have these luminosities [solar], wavelengths and variances [(km/s)^2].
+
+        A line is a Gaussian of its own width and that of the telescope, sampled finely and added up over pixels.
+        """
+        pixels = self.wavelengths.edges()
+        vacuum = air_to_vacuum(pixels) if self.wavelengths.medium == "air" else pixels
+        parsec = 3.0856775814913673e18
+        sphere = 4 * np.pi * (self.luminosity_distance * 1e6 * parsec) ** 2
+        cube = np.zeros((self.size[1], self.size[0], self.wavelengths.size))
+        for p in range(len(luminosity)):
+            east, north, away = self.turn(position[p], velocity[p])
+            doppler = (1 + self.redshift) * np.sqrt((1 + away / LIGHT) / (1 - away / LIGHT))
+            spectrum = np.zeros(self.wavelengths.size)
+            for light, rest, spread in zip(luminosity[p], wavelength, variance, strict=True):
+                centre, medium = rest * doppler, vacuum
+                if self.wavelengths.medium == "air":
+                    centre, medium = vacuum_to_air(centre), pixels
+                sigma = np.hypot(self.telescope_fwhm / np.sqrt(8 * np.log(2)), np.sqrt(spread) / LIGHT * centre)
+                fine = medium[:-1, None] + np.diff(medium)[:, None] * (np.arange(40) + 0.5)[None] / 40
+                profile = np.exp(-0.5 * ((fine - centre) / sigma) ** 2) / np.sqrt(2 * np.pi) / sigma
+                spectrum += light * 3.828e33 / sphere / 1e-20 * profile.mean(axis=1)
+            cube += self.image(east, north)[:, :, None] * spectrum[None, None, :]
+        return cube
+
     def turn(self, position, velocity):
         i, pa = np.radians(self.inclination), np.radians(self.position_angle)
         # Face-on: x to the west, y to the north, spin at the observer. Then tip the disc about the line of nodes so

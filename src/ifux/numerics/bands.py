@@ -29,7 +29,7 @@ class Bands(eqx.Module):
 
     def inside(self) -> Bool[Array, "band channel"]:
         """Which channels count."""
-        return self.first[:, None] + jnp.arange(self.size, dtype=jnp.int32) >= self.after[:, None]
+        return self.first[:, None] + jnp.arange(self.size, dtype=jnp.int32)[None] >= self.after[:, None]
 
 
 def add_bands(
@@ -61,7 +61,7 @@ def add_bands(
         )
         counted = inside & ~jax.lax.dynamic_slice_in_dim(missing, first, bands.size)
         before = jax.lax.dynamic_slice_in_dim(cube, first, bands.size, axis=-1)
-        after = before + jnp.where(counted, product, 0)
+        after = before + jnp.where(jnp.broadcast_to(counted, product.shape), product, 0)
         return jax.lax.dynamic_update_slice_in_dim(cube, after, first, axis=-1), None
 
     elements = jnp.asarray(np.array(bands.elements, np.int32))

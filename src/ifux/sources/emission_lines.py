@@ -121,18 +121,21 @@ class EmissionLines(AbstractSource):
         """
         dtype = view.redshift.dtype
         rest, shift = jnp.asarray(wave, dtype), jnp.log1p(view.redshift) + jnp.asarray(self.kinematics.looked_up, dtype)
-        moved = rest * jnp.expm1(shift)[:, None]
-        edges, pixel = view.sampled.vacuum_edges(), bands.first[:, None] + jnp.arange(bands.size + 1, dtype=jnp.int32)
+        moved = rest[None, :] * jnp.expm1(shift)[:, None]
+        edges, pixel = (
+            view.sampled.vacuum_edges(),
+            bands.first[:, None] + jnp.arange(bands.size + 1, dtype=jnp.int32)[None],
+        )
         coarse, fine = two_parts(edges, dtype)
         coarse_rest, fine_rest = two_parts(wave, dtype)
         apart = (coarse[pixel] - coarse_rest[:, None]) + (fine[pixel] - fine_rest[:, None])
-        offsets, centre = apart[None, :, :] - moved[:, :, None], rest + moved
+        offsets, centre = apart[None, :, :] - moved[:, :, None], rest[None, :] + moved
         if view.sampled.medium == "air":
             slower = 1 + refractivity(centre)
             offsets, centre = offsets / slower[:, :, None], centre / slower
-        variance = (self.emission.variances() / SPEED_OF_LIGHT**2) * centre**2
+        variance = (self.emission.variances() / SPEED_OF_LIGHT**2)[None, :] * centre**2
         below = view.lsf.below(offsets, centre, variance, view.wavelengths)
-        return jnp.diff(below, axis=2) / jnp.asarray(view.sampled.widths(), dtype)[pixel[:, :-1]]
+        return jnp.diff(below, axis=2) / jnp.asarray(view.sampled.widths(), dtype)[pixel[None, :, :-1]]
 
 
 def two_parts(numbers: Float[np.ndarray, " number"], dtype) -> tuple[Float[Array, " number"], Float[Array, " number"]]:
