@@ -21,6 +21,11 @@ from .dust import CalzettiCurve as CalzettiCurve
 from .dust import CardelliCurve as CardelliCurve
 from .dust import NoDust as NoDust
 from .dust import ScreenDust as ScreenDust
+from .emission import LINES as LINES
+from .emission import AbstractEmission as AbstractEmission
+from .emission import Line as Line
+from .emission import NoEmission as NoEmission
+from .emission import StarFormingEmission as StarFormingEmission
 from .errors import InputError as InputError
 from .focal_plane import AbstractFocalPlane as AbstractFocalPlane
 from .focal_plane import AbstractFootprint as AbstractFootprint

@@ -317,11 +317,9 @@ class Telescope(eqx.Module):
         spectra = share[:, None, :] * shining[None, :, :]
         elements = contract(dense, jnp.where(missing[None, None], jnp.nan, spectra), ranges)
         for number, bands in banded.items():
-            source = self.sources[number - 1]
-            shape = source.velocities, source.elements
+            shape = self.sources[number - 1].velocities, self.sources[number - 1].elements
             here = maps[..., parts[number]].reshape(*maps.shape[:-1], *shape)
-            spectra = templates[parts[number]].reshape(*shape, -1)
-            elements = add_bands(elements, here, spectra, share, missing, bands)
+            elements = add_bands(elements, here, templates[parts[number]].reshape(*shape, -1), share, missing, bands)
         return elements
 
     def collect(self, maps: Float[Array, "tall wide channel"]) -> Float[Array, "term *element channel"]:

@@ -3,7 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from ifux import dust, exposure, focal_plane, grids, kinematics, lsf, noise, orientation, psf, sky, spaxels, ssp, target
+from ifux import (
+    dust,
+    emission,
+    exposure,
+    focal_plane,
+    grids,
+    kinematics,
+    lsf,
+    noise,
+    orientation,
+    psf,
+    sky,
+    spaxels,
+    ssp,
+    target,
+)
 from ifux.galaxies import DiscBulge, GasDisc
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
@@ -20,6 +35,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
+    "emission": {"none": emission.NoEmission, "star-forming": emission.StarFormingEmission},
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {
         "none": psf.NoPSF,

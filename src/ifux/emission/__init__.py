@@ -1,1 +1,7 @@
-"""Emission: which lines shine, how bright, and how wide."""
+"""What shines beside the stars."""
+
+from ifux.emission.base import AbstractEmission as AbstractEmission
+from ifux.emission.lines import LINES as LINES
+from ifux.emission.lines import Line as Line
+from ifux.emission.none import NoEmission as NoEmission
+from ifux.emission.star_forming import StarFormingEmission as StarFormingEmission

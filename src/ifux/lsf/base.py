@@ -11,11 +11,15 @@ from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.numerics.convolve import blur_line
+from ifux.numerics.profiles import gaussian_below
 from ifux.typing import AbstractLimited
 from ifux.units import FWHM_OF_GAUSSIAN
 
 EVERYWHERE = (0.0, math.inf)
 """All wavelengths."""
+
+NARROWEST = 1e-3
+"""Standard deviation of a line that is taken for no wider, in pixels: all of it is in one."""
 
 
 def pixel_width(
@@ -34,6 +38,14 @@ def smoothed(gaussian: Float[Array, " wave"], boxcar: Float[Array, " wave"] | fl
     A boxcar that is broader makes a flat top between two sides, which the narrower of both smooths.
     """
     return gaussian + jnp.minimum(boxcar, gaussian)
+
+
+def line_sigma(
+    variance: Float[Array, " *case"], centre: Float[Array, " *case"], wavelengths: AbstractWavelengths
+) -> Float[Array, "*case 1"]:
+    """Standard deviation of a line [angstrom], beside which edges can stand: a thousandth of a pixel at the least."""
+    least = (NARROWEST * pixel_width(wavelengths, centre[..., None])) ** 2
+    return jnp.sqrt(jnp.maximum(variance[..., None], least))
 
 
 class AbstractLSF(AbstractLimited):
@@ -100,6 +112,21 @@ class AbstractLSF(AbstractLimited):
         """Standard deviation of an unresolved line as it is recorded: library, spectrograph and pixel [angstrom].
 
         Of a line that is no Gaussian, that of the Gaussian that is as hard to interpolate.
+        """
+
+    @abstractmethod
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """Share of the light of a line below edges, given as offsets from its centre: single precision is enough.
+
+        The line has a variance of its own [angstrom^2], and nothing of a library; the instrument adds its width at the
+        centre of the line. What lies between edges is the difference, so that pixels side by side keep the light. It is
+        that of the instrument before `broaden_elements`. What is narrower than a thousandth of a pixel is as wide.
         """
 
     def left(
@@ -185,3 +212,23 @@ class AbstractGaussianLSF(AbstractLSF):
     ) -> Float[Array, "*element wave"]:
         """They have it: the width is the same for all."""
         return elements
+
+    def line_variance(
+        self, centre: Float[Array, " *case"], wavelengths: AbstractWavelengths
+    ) -> tuple[Float[Array, " *case"], Float[Array, " *case"]]:
+        """Of the width at the centres of lines, and what the pixel has of it [angstrom^2]."""
+        width = self.width(centre.reshape(-1)).reshape(centre.shape)
+        pixel = pixel_width(wavelengths, centre[..., None]) ** 2 / 12 if self.includes_pixel else jnp.zeros(1)
+        return (jnp.maximum(width, 0) / FWHM_OF_GAUSSIAN) ** 2, jnp.broadcast_to(pixel, (*centre.shape, 1))[..., 0]
+
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """A Gaussian of both variances, from which the pixel is taken off where it is in the width."""
+        width, pixel = self.line_variance(centre, wavelengths)
+        sigma = line_sigma(jnp.maximum(width - pixel, 0) + variance, centre, wavelengths)
+        return gaussian_below(offsets, sigma)

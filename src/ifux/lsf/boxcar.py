@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import EVERYWHERE, AbstractLSF, pixel_width, smoothed
+from ifux.lsf.base import EVERYWHERE, AbstractLSF, line_sigma, pixel_width, smoothed
 from ifux.numerics.convolve import blur_line, boxcar
+from ifux.numerics.profiles import boxcar_below
 from ifux.typing import real, within
 from ifux.units import FWHM_OF_GAUSSIAN
 
@@ -79,3 +80,13 @@ class BoxcarLSF(AbstractLSF):
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements
+
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """The slit, whose sides the line's own variance smooths."""
+        return boxcar_below(offsets, self.fwhm, line_sigma(variance, centre, wavelengths))

@@ -125,6 +125,16 @@ class FieldLSF(AbstractLSF):
         """That of the sharpest."""
         return self.sharpest.broaden(spectra, rest, fwhm, redshift, wavelengths)
 
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """That of the sharpest."""
+        return self.sharpest.below(offsets, centre, variance, wavelengths)
+
     def broaden_elements(
         self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import AbstractGaussianLSF, AbstractLSF
+from ifux.lsf.base import AbstractGaussianLSF, AbstractLSF, line_sigma
 from ifux.numerics.convolve import blur_derivatives
+from ifux.numerics.profiles import hermite_below
 from ifux.typing import real
 
 
@@ -88,20 +89,33 @@ class GaussHermiteLSF(AbstractLSF):
         wave = jnp.asarray(rest.centres(), fwhm.dtype)[None, :] * stretch
         taken = self.lsf.taken(wave, fwhm[None, :] * stretch, wavelengths) / (rest.step * stretch) ** 2
         sigma = jnp.sqrt(variance + taken)[:, None, :]
-        norm = 1 + math.sqrt(6) / 4 * self.h4
         result, *derivatives = blur_derivatives(spectra, variance, (0, 1, 2, 3, 4))
-        shares = (
-            -math.sqrt(3) * self.h3,
-            math.sqrt(6) * self.h4,
-            -2 / math.sqrt(3) * self.h3,
-            math.sqrt(2 / 3) * self.h4,
-        )
-        for order, (share, derivative) in enumerate(zip(shares, derivatives, strict=True), 1):
-            result = result + (share / norm) * sigma**order * derivative
+        for order, (share, derivative) in enumerate(zip(self.shares(), derivatives, strict=True), 1):
+            result = result + share * sigma**order * derivative
         return result
+
+    def shares(self) -> tuple[Float[Array, ""], ...]:
+        """Of the derivatives of the Gaussian from the first to the fourth, in powers of the width."""
+        norm = 1 + math.sqrt(6) / 4 * self.h4
+        factors = (-math.sqrt(3) * self.h3, math.sqrt(6) * self.h4, -2 / math.sqrt(3) * self.h3)
+        return tuple(factor / norm for factor in (*factors, math.sqrt(2 / 3) * self.h4))
 
     def broaden_elements(
         self, elements: Float[Array, "*element part"], wavelengths: AbstractWavelengths, missing: Bool[Array, " part"]
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements
+
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """That of the Gaussian, and of its derivatives, as the line's own variance blurs them."""
+        width, pixel = self.lsf.line_variance(centre, wavelengths)
+        sigma = line_sigma(jnp.maximum(width - pixel, 0) + variance, centre, wavelengths)
+        ratio = jnp.sqrt(width)[..., None] / sigma
+        shares = tuple(share * ratio**order for order, share in enumerate(self.shares(), 1))
+        return hermite_below(offsets, sigma, shares)

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ifux.grids import AbstractWavelengths, Wavelengths
-from ifux.lsf.base import EVERYWHERE, AbstractLSF, pixel_width, smoothed
+from ifux.lsf.base import EVERYWHERE, AbstractLSF, line_sigma, pixel_width, smoothed
+from ifux.numerics.profiles import gaussian_below
 from ifux.units import FWHM_OF_GAUSSIAN
 
 
@@ -58,3 +59,13 @@ class NoLSF(AbstractLSF):
     ) -> Float[Array, "*element wave"]:
         """They have it."""
         return elements
+
+    def below(
+        self,
+        offsets: Float[Array, "*case edge"],
+        centre: Float[Array, " *case"],
+        variance: Float[Array, " *case"],
+        wavelengths: AbstractWavelengths,
+    ) -> Float[Array, "*case edge"]:
+        """A Gaussian of the line's own variance."""
+        return gaussian_below(offsets, line_sigma(variance, centre, wavelengths))

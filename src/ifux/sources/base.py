@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ifux.dust.base import AbstractDust
 from ifux.grids import AbstractWavelengths
 from ifux.lsf.base import AbstractLSF
-from ifux.numerics.bands import Band
+from ifux.numerics.bands import Bands
 from ifux.numerics.stencil import Stencil
 from ifux.particles import AbstractEmitters, AbstractSeen
 from ifux.typing import AbstractLimited
@@ -72,5 +72,5 @@ class AbstractSource(AbstractLimited):
         """Flux density of one solar luminosity of each kind [1e-20 erg/s/cm2/angstrom]."""
 
     @abstractmethod
-    def bands(self, view: View) -> tuple[Band, ...] | None:
-        """Sampled pixels outside of which its elements are dark, apart from one another; None where none are."""
+    def bands(self, view: View) -> Bands | None:
+        """Sampled pixels outside of which its elements are dark; None where they are bright anywhere."""
