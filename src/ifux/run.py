@@ -270,7 +270,7 @@ def planned_arms(sessions: Mapping[str, Session], *, noiseless: bool = False) ->
             session, first = sessions[name], name == names[0]
             found[name] = plan(
                 session.telescope,
-                [stream for _, stream in shining(widest, session.galaxy)],
+                shining(widest, session.galaxy),
                 session.choices,
                 noisy=session.noisy(noiseless),
                 deposited=widest,
