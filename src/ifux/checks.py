@@ -194,7 +194,7 @@ def line_widths(
 def in_range(emission: AbstractEmission, wavelengths: AbstractWavelengths, redshift: float, speed: float) -> list[bool]:
     """Whether lines of emitters up to a speed [km/s] may lie in the channels."""
     low, high = wavelengths.vacuum_edges()[[0, -1]] / (1 + redshift) * (1 + np.array([-1, 1]) * speed / SPEED_OF_LIGHT)
-    return [low < line.wavelength < high for line in emission.lines]
+    return [bool(low < line.wavelength < high) for line in emission.lines]
 
 
 def lines_recorded(

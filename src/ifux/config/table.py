@@ -114,6 +114,7 @@ GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "pl
 
 FOLLOWS = {
     "kinematics": {"reach", "beyond", "spacing"},
+    "emission": {"lines"},
     "spaxels": {"oversampling", "degree"},
     "psf": {"reach", "band", "terms", "nodes", "coarse"},
     "focal_plane": {"reach", "nodes"},
