@@ -26,6 +26,7 @@ from .emission import AbstractEmission as AbstractEmission
 from .emission import Line as Line
 from .emission import NoEmission as NoEmission
 from .emission import StarFormingEmission as StarFormingEmission
+from .emission import YoungStarEmission as YoungStarEmission
 from .errors import InputError as InputError
 from .focal_plane import AbstractFocalPlane as AbstractFocalPlane
 from .focal_plane import AbstractFootprint as AbstractFootprint

@@ -35,7 +35,11 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
-    "emission": {"none": emission.NoEmission, "star-forming": emission.StarFormingEmission},
+    "emission": {
+        "none": emission.NoEmission,
+        "star-forming": emission.StarFormingEmission,
+        "young-stars": emission.YoungStarEmission.of_table,
+    },
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {
         "none": psf.NoPSF,

@@ -5,3 +5,4 @@ from ifux.emission.lines import LINES as LINES
 from ifux.emission.lines import Line as Line
 from ifux.emission.none import NoEmission as NoEmission
 from ifux.emission.star_forming import StarFormingEmission as StarFormingEmission
+from ifux.emission.young_stars import YoungStarEmission as YoungStarEmission
