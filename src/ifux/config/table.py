@@ -22,6 +22,7 @@ from ifux import (
 from ifux.galaxies import DiscBulge
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
+from ifux.io.lines.read import tabulated_emission
 from ifux.io.skies import read_sky, read_throughput
 
 KINDS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -38,6 +39,7 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "emission": {
         "none": emission.NoEmission,
         "star-forming": emission.StarFormingEmission,
+        "tabulated": tabulated_emission,
         "young-stars": emission.YoungStarEmission.of_table,
     },
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
