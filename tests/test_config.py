@@ -54,8 +54,9 @@ from ifux.checks import coarse_channels, coarse_library, error_between_nodes
 from ifux.config.build import module, parameters
 from ifux.config.document import completed
 from ifux.config.table import DEFAULTS, FOLLOWS, GIVEN, KINDS
+from ifux.emission import LineTable
 from ifux.focal_plane import hexagonal
-from ifux.io import read_galaxy
+from ifux.io import read_galaxy, write_lines
 from ifux.sky import Curve, Sky
 
 WORKED = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
@@ -90,6 +91,7 @@ MINIMAL = {
     ("orientation", "inclined"): {"inclination": 60.0},
     ("spaxels", "square"): {"pitch": 0.4, "size": [4, 3]},
     ("spaxels", "rectangular"): {"pitch": [0.4, 0.8], "size": [4, 3]},
+    ("emission", "tabulated"): {"path": "lines.h5"},
     ("dust", "screen"): {"depth": 0.3},
     ("psf", "gaussian"): {"fwhm": 0.9},
     ("psf", "narrow-gaussian"): {"fwhm": 0.0},
@@ -168,11 +170,12 @@ BESIDES = {"observed": OBSERVED, "element_area": 0.16, "places": np.zeros((1, 2)
 
 @pytest.fixture
 def tables(tmp_path, monkeypatch):
-    """A sky and a throughput in the folder of the test."""
+    """A sky, a throughput and lines of gas in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     nanometre = np.linspace(400, 600, 50)
     Table({"lam": nanometre, "flux": nanometre, "trans": nanometre / 1e3}).write("sky.fits")
     Table({"wavelength": nanometre * u.nm, "share": nanometre / 1e3}).write("throughput.ecsv")
+    write_lines("lines.h5", LineTable(("Hbeta",), np.ones(1), np.ones(1), np.ones(1), np.zeros((1, 1, 1, 1))))
 
 
 def changed(*settings):

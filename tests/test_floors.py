@@ -34,7 +34,16 @@ SHARED = {
 }  # fmt: skip
 """Arrows that may run along floors 2 and 5."""
 
-ROOMS = {"files": 0, "downloads": 1, "libraries": 2, "snapshots": 2, "inspect": 3, "skies": 3, "__init__": 4}
+ROOMS = {
+    "files": 0,
+    "downloads": 1,
+    "libraries": 2,
+    "lines": 2,
+    "snapshots": 2,
+    "inspect": 3,
+    "skies": 3,
+    "__init__": 4,
+}
 """Floors of the rooms of `io`: any files; the network; spectra; galaxies; what is told of a file, skies; the names."""
 
 

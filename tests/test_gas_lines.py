@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from specification import Specification, gaussian
-from stages import OBSERVED, REDSHIFT, library, particles, telescope
+from stages import REDSHIFT, library, particles, telescope
 
 from ifux import (
     FieldLSF,
@@ -26,8 +26,8 @@ from ifux.emission import NoEmission, StarFormingEmission
 from ifux.galaxies import StarsAndGas
 from ifux.sources import EmissionLines
 
-LINES = ("Hbeta", "[O III] 4959", "[O III] 5007")
-RED = Wavelengths(6560.0, 1.25, 200, "air")
+LINES = ("Halpha", "[N II] 6548", "[N II] 6583", "[S II] 6716")
+RED = Wavelengths(6660.0, 1.25, 160, "air")
 """Pixels around H-alpha, [N II] and [S II] at the redshift of the small telescope."""
 
 
@@ -66,7 +66,7 @@ def looked():
     jax.config.update("jax_enable_x64", True)
     galaxy = StarsAndGas(particles(), cells())
     sharp = {"spaxels": SquareSpaxels(0.4, (9, 8), degree=5), "psf": GaussianPSF(1.6, reach=9)}
-    with_gas = telescope(sources=(shining(),), dust=ScreenDust(0.4), **sharp)
+    with_gas = telescope(sources=(shining(),), dust=ScreenDust(0.4), wavelengths=RED, ssp=red_library(), **sharp)
     without = eqx.tree_at(lambda t: t.sources, with_gas, ())
     yield with_gas, galaxy, np.asarray(seen((with_gas, galaxy))), np.asarray(seen((without, galaxy)))
     jax.config.update("jax_enable_x64", before)
@@ -79,9 +79,7 @@ def test_lines_are_those_of_the_specification(looked):
     numbers = [np.array([getattr(line, key) for line in emission.lines]) for key in ("element", "wavelength")]
     dimmed = np.asarray(found.dust.transmission(jnp.asarray(numbers[1])))
     light = np.asarray(emission.coefficients(galaxy.cells))[:, numbers[0]] * np.asarray(emission.shares()) * dimmed
-    slow = Specification(
-        library(), OBSERVED, REDSHIFT, 90.0, 50.0, 30.0, 0.4, (9, 8), gaussian(1.6), float(found.lsf.fwhm)
-    )
+    slow = Specification(library(), RED, REDSHIFT, 90.0, 50.0, 30.0, 0.4, (9, 8), gaussian(1.6), float(found.lsf.fwhm))
     gas = galaxy.cells
     wanted = slow.lines(
         np.asarray(gas.position), np.asarray(gas.velocity), light, numbers[1], np.asarray(emission.variances())
@@ -99,7 +97,7 @@ def test_stars_do_not_change_beside_gas(looked):
 def test_light_of_lines_is_that_of_the_cells(double):
     """What the spectrograph records of all cells, over the whole sky, times the sphere, is what they shine."""
     wide = telescope(
-        sources=(shining((*LINES, "Halpha", "[N II] 6583", "[S II] 6716")),),
+        sources=(shining((*LINES, "Hbeta", "[O III] 5007")),),
         wavelengths=Wavelengths(4836.0, 1.25, 1650, "air"),
         ssp=telescope().ssp.from_library(library(Wavelengths(4700.0, 1.0, 2300, "air"))),
         spaxels=SquareSpaxels(0.4, (41, 41)),
@@ -208,7 +206,7 @@ def test_a_spectrograph_of_place_sees_lines_as_wide_as_it_makes_them(double):
 
 def red_library():
     """Stars that reach there."""
-    return telescope().ssp.from_library(library(Wavelengths(6350.0, 1.0, 420, "air")))
+    return telescope().ssp.from_library(library(Wavelengths(6450.0, 1.0, 350, "air")))
 
 
 def test_gas_that_does_not_shine_needs_nothing_of_a_telescope():

@@ -14,6 +14,7 @@ import scipy.special
 import scipy.stats
 import stages
 from astropy.io import fits
+from jax.flatten_util import ravel_pytree
 from specification import Specification, gaussian
 
 from ifux import (
@@ -245,6 +246,118 @@ def test_boxcar_blur_is_smooth_down_to_no_width(bits):
     expected = 0.5 * (x**2 / 16 - 1 / 4) * np.exp(-0.5 * x**2 / 4)
     assert np.allclose(value, line, rtol=0, atol=1e-5 if bits == 32 else 1e-9)
     assert np.allclose(slope[0], expected, rtol=0, atol=1e-4 if bits == 32 else 1e-6)
+
+
+# --- lines of gas -----------------------------------------------------------------------------------------------------
+
+GAS = {
+    "none": NoLSF,
+    "Gaussian": lambda: GaussianLSF(3.0),
+    "Gaussian, as recorded": lambda: GaussianLSF(3.0, includes_pixel=True),
+    "resolving power": lambda: ResolvingPowerLSF(1800.0),
+    "polynomial": lambda: PolynomialLSF(BACON),
+    "table": lambda: TableLSF([4700.0, 5500.0], [3.0, 2.0]),
+    "skew": lambda: GaussHermiteLSF(GaussianLSF(3.0), 0.1, 0.0),
+    "peaked, as recorded": lambda: GaussHermiteLSF(GaussianLSF(3.0, includes_pixel=True), 0.05, 0.1),
+    "boxcar": lambda: BoxcarLSF(6.0),
+    "of place": lambda: FieldLSF.of(GaussianLSF(3.0), [1.0, 1.2]),
+}
+"""Every member, with what a width may have in it."""
+
+DETECTOR = Wavelengths(4980.0, 0.75, 54, "air")
+"""Its edges are what they are in single precision too."""
+
+
+def below(lsf, edges, centre, variance):
+    """Share of a line below edges."""
+    return lsf.below(edges - centre[..., None], centre, variance, DETECTOR)
+
+
+@eqx.filter_jit
+def in_pixels(lsf, edges, centre, variance):
+    """Light of a line between edges."""
+    return jnp.diff(below(lsf, edges, centre, variance))
+
+
+@pytest.mark.parametrize("name", ["Gaussian, as recorded", "table", "peaked, as recorded", "boxcar", "of place"])
+def test_line_of_gas_is_what_the_instrument_makes_of_a_line_of_a_library(double, name):
+    """Without the library's width: what `broaden` makes of a line that it takes for as broad as the library is.
+
+    A width that changes with wavelength is here that of the centre of the line.
+    """
+    lsf, library = GAS[name](), narrow()
+    expected = eqx.filter_jit(
+        lambda lsf, made: lsf.broaden(made.spectra(), made.rest, made.fwhm, jnp.zeros(1), DETECTOR)
+    )(lsf, GridSSP.from_library(library))[0, 0]
+    # The sides of a boxcar are the library's, and what is left of it is narrower: here they are the line's own.
+    own = (1.0 / FWHM) ** 2 if name == "boxcar" else 0.0
+    lsf = BoxcarLSF(np.sqrt(6.0**2 - 12 * own)) if name == "boxcar" else lsf
+    low, high = (np.asarray(library.wavelength + side) for side in (-1e-3, 1e-3))
+    found = np.asarray(below(lsf, real(np.stack([low, high])), real([5000.0] * 2), real([own] * 2)))
+    density = (found[1] - found[0]) / 2e-3
+    tolerance = 2e-3 if name == "table" else 2e-5
+    assert np.abs(density - expected).max() < tolerance * expected.max()
+
+
+@pytest.mark.parametrize("name", GAS)
+def test_line_of_gas_is_the_convolution_of_its_own_width_with_the_instrument(bits, name):
+    """By a sum over shifted lines of no width of their own; all of its light is in the pixels, at the centre of it."""
+    lsf, edges = GAS[name](), DETECTOR.edges()
+    centre, sigma = 5000.25, 0.9
+    found = np.asarray(in_pixels(lsf, real(edges), real(centre), real(sigma**2)), np.float64)
+    steps = np.arange(-346, 347) / 64
+    shares = np.exp(-0.5 * (steps / sigma) ** 2)
+    shares /= shares.sum()
+    if name == "none":
+        expected = np.diff(scipy.special.ndtr((edges - centre) / sigma))
+    else:
+        # Shifted edges in place of lines, whose widths are all that at the centre.
+        still = eqx.filter_jit(eqx.filter_vmap(in_pixels, in_axes=(None, 0, None, None)))(
+            lsf, real(edges - steps[:, None]), real(centre), real(0.0)
+        )
+        expected = shares @ np.asarray(still, np.float64)
+    # The sides of a boxcar of its own are steeper than the steps of the sum.
+    tolerance = 1e-5 if name == "boxcar" else 3e-6 if bits == 32 else 1e-7
+    assert np.abs(found - expected).max() < tolerance * expected.max()
+    assert found.sum() == pytest.approx(1, abs=1e-6 if bits == 32 else 1e-9)
+
+
+@pytest.mark.parametrize("name", GAS)
+def test_gradients_of_a_line_of_gas_are_finite_differences_also_far_from_it(bits, name):
+    """By its centre, its own variance and every number of the instrument."""
+    lsf, edges = GAS[name](), real([-4000.0, 4990.0, 4998.0, 5000.0, 5001.5, 5009.0, 2e4])
+    weights = real(np.random.default_rng(3).normal(size=6))
+
+    @eqx.filter_jit
+    def total(tree):
+        lsf, centre, variance = tree
+        return jnp.sum(weights * in_pixels(lsf, edges, centre, variance))
+
+    tree = (lsf, real(5000.2), real(0.4))
+    slopes, _ = ravel_pytree(eqx.filter_grad(total)(tree))
+    assert np.isfinite(slopes).all()
+    narrow = eqx.filter_grad(total)((lsf, real(5000.2), real(0.0)))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(narrow))
+    if bits == 32:
+        return
+    arrays, static = eqx.partition(tree, eqx.is_array)
+    at, rebuilt = ravel_pytree(arrays)
+    for place, slope in enumerate(np.asarray(slopes)):
+        step = 3e-7 * abs(float(at[place])) or 1e-6
+        high, low = (float(total(eqx.combine(rebuilt(at.at[place].add(by)), static))) for by in (step, -step))
+        assert slope == pytest.approx((high - low) / (2 * step), rel=1e-5, abs=1e-6)
+
+
+def test_lines_of_gas_keep_their_shape_side_by_side_and_a_line_of_no_width_is_in_one_pixel(double):
+    """Many lines and velocities at once; one in which nothing moves is in its pixel, and gives it all its light."""
+    edges, centres = DETECTOR.edges(), np.array([[4990.0, 5000.0], [4995.25, 5010.0]])
+    share = eqx.filter_jit(below)
+    for name in ("table", "boxcar"):
+        many = share(GAS[name](), real(np.tile(edges, (2, 2, 1))), real(centres), real(np.full((2, 2), 0.3)))
+        one = share(GAS[name](), real(edges), real(centres[1, 0]), real(0.3))
+        assert np.allclose(many[1, 0], one, rtol=0, atol=1e-14)
+    still = np.asarray(in_pixels(NoLSF(), real(edges), real(5000.1), real(0.0)))
+    assert np.flatnonzero(still).tolist() == [27] and still[27] == 1
 
 
 # --- of place ---------------------------------------------------------------------------------------------------------

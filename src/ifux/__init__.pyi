@@ -24,8 +24,11 @@ from .dust import ScreenDust as ScreenDust
 from .emission import LINES as LINES
 from .emission import AbstractEmission as AbstractEmission
 from .emission import Line as Line
+from .emission import LineTable as LineTable
 from .emission import NoEmission as NoEmission
 from .emission import StarFormingEmission as StarFormingEmission
+from .emission import TabulatedEmission as TabulatedEmission
+from .emission import YoungStarEmission as YoungStarEmission
 from .errors import InputError as InputError
 from .focal_plane import AbstractFocalPlane as AbstractFocalPlane
 from .focal_plane import AbstractFootprint as AbstractFootprint

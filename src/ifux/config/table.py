@@ -22,6 +22,7 @@ from ifux import (
 from ifux.galaxies import DiscBulge, GasDisc
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
+from ifux.io.lines.read import tabulated_emission
 from ifux.io.skies import read_sky, read_throughput
 
 KINDS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -35,7 +36,12 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
     "kinematics": {"channels": kinematics.VelocityChannels},
     "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
-    "emission": {"none": emission.NoEmission, "star-forming": emission.StarFormingEmission},
+    "emission": {
+        "none": emission.NoEmission,
+        "star-forming": emission.StarFormingEmission,
+        "tabulated": tabulated_emission,
+        "young-stars": emission.YoungStarEmission.of_table,
+    },
     "dust": {"none": dust.NoDust, "screen": dust.ScreenDust},
     "psf": {
         "none": psf.NoPSF,

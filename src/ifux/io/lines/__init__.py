@@ -1,0 +1,1 @@
+"""Tables of emission lines of photoionisation models."""
