@@ -117,7 +117,7 @@ LEAVES = {
     "velocity": (lambda m: m[1].cells.velocity, 1e-2),
     "metals": (lambda m: m[1].cells.metallicity, 1e-7),
     "star formation": (lambda m: m[1].cells.star_formation_rate, 1e-6),
-    "mass": (lambda m: m[1].cells.mass, 1.0),
+    "mass": (lambda m: m[1].cells.mass, 1e4),
     "redshift": (lambda m: m[0].target.redshift, 1e-6),
     "temperature": (lambda m: m[0].sources[0].emission.temperature, 1.0),
     "turbulence": (lambda m: m[0].sources[0].emission.turbulence, 1e-2),
@@ -166,9 +166,8 @@ def test_a_cell_between_nodes_has_its_lines_to_a_thousandth_of_their_peak(double
     """Nodes of half the standard deviation of the narrowest line, wherever between two of them the cell moves."""
     fwhm = 5000 / power
     wavelengths = Wavelengths(4990.0, fwhm / 2.5, round(125 * power / 1000), "vacuum")
-    sigma = np.hypot(299792.458 / power, 0.4 * 299792.458 / power * np.sqrt(8 * np.log(2) / 12)) / np.sqrt(
-        8 * np.log(2)
-    )
+    own, pixel = 299792.458 / power / np.sqrt(8 * np.log(2)), 0.4 * 299792.458 / power / np.sqrt(12)
+    sigma = float(np.hypot(own, pixel))
     emission = StarFormingEmission(lines=("[O III] 5007",), turbulence=0.0, temperature=1e3)
     source = EmissionLines(emission, VelocityChannels(20 * sigma, sigma).resolving(sigma), reach=10)
 
