@@ -333,7 +333,11 @@ def shortcomings(model: Any) -> list[str]:
     stars = particles_of(model.galaxy) if isinstance(model, Observation) else None
     if isinstance(seeing, Telescope):
         return of_telescope(seeing, stars)
-    found = {name: of_telescope(seeing[name], stars) for name in seeing.arms}
+    return of_arms({name: of_telescope(seeing[name], stars) for name in seeing.arms})
+
+
+def of_arms(found: Mapping[str, Collection[str]]) -> list[str]:
+    """What is said of the arms of a spectrograph, each once; what is true of some only says of which."""
     sentences = dict.fromkeys(sentence for told in found.values() for sentence in told)
     told = []
     for sentence in sentences:
