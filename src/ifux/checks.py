@@ -15,6 +15,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ifux.errors import of_arm
+from ifux.focal_plane import Aperture, FibreBundle
+from ifux.focal_plane.seen import SPARE, cells_across, cells_beyond
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.lsf import FieldLSF
@@ -353,7 +355,34 @@ def of_telescope(telescope: Telescope, stars: Stars | None) -> list[str]:
         found = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
     else:
         found = outgrown(look(telescope, stars))
-    return [*found, *filter(None, [unseen_width(telescope, NARROW)])]
+    return [*found, *filter(None, [unseen_width(telescope, NARROW), *moved_fibres(telescope)])]
+
+
+def moved_fibres(telescope: Telescope) -> list[str]:
+    """What the fibres of a bundle, or an aperture, have outgrown of what they were told, one sentence each."""
+    plane, spaxels = telescope.focal_plane, telescope.spaxels
+    if not isinstance(plane, Aperture | FibreBundle):
+        return []
+    scene, found = spaxels.scene, []
+    if (needed := cells_beyond(plane.footprint, plane.seeing(scene), scene, spaxels.size) + 1) > plane.reach:
+        found.append(
+            f"elements collect light from up to {needed} cells around the field, and get it from {plane.reach}: raise "
+            "telescope.focal_plane.reach"
+        )
+    if not isinstance(plane, FibreBundle):
+        return found
+    across = cells_across(plane.footprint, plane.nodes, scene) - SPARE
+    if plane.cells is not None and across > plane.cells:
+        found.append(
+            f"a fibre touches up to {across} cells along an axis, and is read from {plane.cells}: raise "
+            "telescope.focal_plane.cells"
+        )
+    if plane.near is not None and (near := plane.next_to(scene)) > plane.near:
+        found.append(
+            f"up to {near} elements have a weight in a row of spaxels, and {plane.near} of them are taken: raise "
+            "telescope.focal_plane.near"
+        )
+    return found
 
 
 @eqx.filter_jit

@@ -10,6 +10,7 @@ from ifux.config.build import is_number, module, parameters
 from ifux.config.table import DEFAULTS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.focal_plane import AbstractFocalPlane, AbstractFootprint, Aperture, FibreBundle
+from ifux.focal_plane.seen import cells_beyond
 from ifux.numerics.stencil import Degree
 from ifux.psf import AbstractChromaticPSF, AbstractKernelPSF, CoreHaloPSF
 from ifux.psf.base import AbstractPSF, over_cells
@@ -192,18 +193,10 @@ def read_from(plane: AbstractFocalPlane, spaxels: AbstractSpaxels) -> dict[str, 
     if not isinstance(plane, Aperture | FibreBundle):
         return {}
     scene = spaxels.scene
-    sides, points = np.asarray(scene.sides), np.asarray(plane.footprint.quadrature(3)[0])
+    points = np.asarray(plane.footprint.quadrature(3)[0])
     radius = max(np.hypot(*points.T).max(), float(plane.footprint.half_width()))
-    places = np.asarray(plane.places(scene), np.float64)
-    if isinstance(plane, FibreBundle):
-        if plane.moves_at is not None:
-            places = np.asarray(plane.looking(scene, np.asarray(plane.moves_at)), np.float64)
-        if plane.errors is not None:
-            places = places + np.asarray(plane.errors)[:, None, :]
-    farthest = np.abs(places).reshape(-1, 2).max(axis=0) + radius
-    field = np.array(spaxels.size) * np.asarray(scene.pitch) / 2
-    reach = max(1, int(np.ceil(((farthest - field) / sides).max())) + BEYOND)
-    return {"reach": reach, "nodes": math.ceil(radius / sides.min()) + 2}
+    reach = max(1, cells_beyond(plane.footprint, plane.seeing(scene), scene, spaxels.size) + BEYOND)
+    return {"reach": reach, "nodes": math.ceil(radius / np.asarray(scene.sides).min()) + 2}
 
 
 def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:
