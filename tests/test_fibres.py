@@ -28,10 +28,11 @@ from ifux import (
     Projected,
     RectangularSpaxels,
     Shepard,
+    Slicer,
     SquareSpaxels,
     Wavelengths,
 )
-from ifux.checks import moved_fibres, shortcomings
+from ifux.checks import moved_fibres, shortcomings, voxels
 from ifux.focal_plane import hexagonal
 from ifux.typing import real
 
@@ -256,6 +257,15 @@ def test_fibres_that_have_moved_too_far_are_told():
     level = placed.focal_plane.positions * jnp.asarray([[1.0, 0.0]])
     row = eqx.tree_at(lambda t: t.focal_plane.positions, placed, level)
     assert any("raise telescope.focal_plane.near" in sentence for sentence in shortcomings(row))
+
+
+def test_memory_of_a_bundle_has_room_for_its_elements():
+    """What fibres collect of every kind, and their spectra, beside what a slicer needs with the same margin."""
+    fibres = stages.telescope(focal_plane=stages.fibres(reach=3))
+    slicer = replace(fibres, focal_plane=Slicer(), psf=replace(fibres.psf, reach=fibres.psf.reach + 3))
+    needed = [voxels(vars(telescope), telescope.wavelengths) for telescope in (fibres, slicer)]
+    kinds = fibres.kinematics.size * fibres.dust.size
+    assert needed[0] - needed[1] == 2 * 7 * (kinds + fibres.wavelengths.size)
 
 
 def test_throughput_and_errors_of_pointing_are_in_the_light_and_not_in_the_cube(double):

@@ -419,11 +419,15 @@ def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Arra
 
 
 def voxels(stages: Mapping[str, Any], wavelengths: AbstractWavelengths, *, basis: int = 1) -> int:
-    """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once."""
+    """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once.
+
+    And what elements that are no spaxels collect, and their spectra.
+    """
     tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin + stages["focal_plane"].margin)
     kinds = stages["kinematics"].size * stages["dust"].size * basis
-    y, x = stages["spaxels"].shape
-    return 2 * tall * wide * kinds + (2 * y * x + kinds + 20) * wavelengths.size
+    (y, x), plane = stages["spaxels"].shape, stages["focal_plane"]
+    elements = 0 if plane.of_spaxels else math.prod(plane.element_shape(stages["spaxels"].scene))
+    return 2 * tall * wide * kinds + elements * kinds + (elements + 2 * y * x + kinds + 20) * wavelengths.size
 
 
 def beyond_memory(numbers: int) -> str | None:
