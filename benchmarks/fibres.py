@@ -14,18 +14,15 @@ made again; then a table in Markdown of all that is in it, with the versions and
 """
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from fits import INSIDE, lines
+from fits import INSIDE, lines, report
 from jax.flatten_util import ravel_pytree
 from scipy.special import ndtri
 from scipy.stats import qmc
@@ -218,17 +215,7 @@ def main() -> None:
     arguments.add_argument("--floor", type=float, default=0.05, help="of the correlation that a survey states")
     arguments.add_argument("--out", type=Path, default=Path("fibres.jsonl"))
     chosen = arguments.parse_args()
-    with chosen.out.open("a", encoding="utf-8") as file:
-        for line in mocks(chosen):
-            print(json.dumps(line), file=file, flush=True)
-    common = {
-        "benchmark": "fibres",
-        "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
-        "device": jax.devices()[0].device_kind,
-        "machine": platform.machine(),
-    }
-    print(json.dumps(common))
-    print(table(lines(chosen.out)))
+    report("fibres", mocks(chosen), chosen.out, table)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import itertools
 import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -204,6 +204,21 @@ def table(found: list[dict]) -> str:
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
+def report(benchmark: str, made: Iterator[dict], path: Path, table: Callable[[list[dict]], str]) -> None:
+    """Adds mocks to a file as they are made, and prints the table of all that are in it."""
+    with path.open("a", encoding="utf-8") as file:
+        for line in made:
+            print(json.dumps(line), file=file, flush=True)
+    common = {
+        "benchmark": benchmark,
+        "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
+        "device": jax.devices()[0].device_kind,
+        "machine": platform.machine(),
+    }
+    print(json.dumps(common))
+    print(table(lines(path)))
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--mocks", type=int, default=400, help="of each kind at each signal-to-noise ratio")
@@ -211,17 +226,7 @@ def main() -> None:
     arguments.add_argument("--snr", nargs="+", type=float, default=[5.0, 15.0, 40.0, 200.0])
     arguments.add_argument("--out", type=Path, default=Path("fits.jsonl"))
     chosen = arguments.parse_args()
-    with chosen.out.open("a", encoding="utf-8") as file:
-        for line in mocks(chosen):
-            print(json.dumps(line), file=file, flush=True)
-    common = {
-        "benchmark": "fits",
-        "versions": {name: version(name) for name in ("ifux", "jax", "jaxlib", "equinox", "numpy")},
-        "device": jax.devices()[0].device_kind,
-        "machine": platform.machine(),
-    }
-    print(json.dumps(common))
-    print(table(lines(chosen.out)))
+    report("fits", mocks(chosen), chosen.out, table)
 
 
 if __name__ == "__main__":

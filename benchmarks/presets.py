@@ -7,7 +7,8 @@ library that is sharper than its spectrograph. A star with a spectrum of one unr
 on the corner of four spaxels. One JSON line each: the cells to a spaxel, the reach of the PSF and the spacing of the
 velocity nodes that follow from its numbers; the light that reaches the field, over that of the star; the width of the
 line over that asked for, pixel included, at the three wavelengths; and the largest difference of the image from the PSF
-integrated over spaxels, over its peak.
+integrated over spaxels, over its peak. A bundle is cut to the seven fibres around its middle: its image is what they
+collect in all exposures, beside the PSF integrated over their footprints.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 import ifux
 from ifux import config, instruments
 from ifux.config.build import resolving
+from ifux.config.cells import read_from
 
 SIGMA = math.sqrt(8 * math.log(2))
 STAND_IN = {"galaxy": {"kind": "disc-bulge"}, "library": {"kind": "embedded"}}
@@ -58,6 +60,12 @@ def observed(telescope: ifux.Telescope, stars: ifux.Particles):
     return telescope(stars)
 
 
+@eqx.filter_jit
+def collected(telescope: ifux.Telescope, stars: ifux.Particles):
+    """The noiseless spectra of fibres."""
+    return telescope.expose(stars)
+
+
 def seen(name: str) -> dict:
     """What a preset shows of a star with a line."""
     description = described(name)
@@ -66,7 +74,9 @@ def seen(name: str) -> dict:
     size = 9 if max(stages["spaxels"].oversampling) < 6 else 5
     spaxels = eqx.tree_at(lambda s: s.centre, stages["spaxels"], jnp.asarray(sides / 2))
     spaxels = dataclasses.replace(spaxels, size=(size, size))
-    found = {"preset": name, "cells": [*spaxels.oversampling], "reach": stages["psf"].margin, "widths": {}}
+    plane = cut(stages["focal_plane"], spaxels)
+    found = {"preset": name, "cells": [*spaxels.oversampling], "degree": spaxels.degree, "reach": stages["psf"].margin}
+    found["widths"] = {}
     for share in (0.25, 0.5, 0.75):
         middle = int(share * channels.size)
         part = channels.part(max(0, middle - 60), min(channels.size, middle + 60))
@@ -87,15 +97,16 @@ def seen(name: str) -> dict:
         telescope = ifux.Telescope(
             wavelengths=part, target=stages["target"], orientation=ifux.EulerOrientation(), spaxels=spaxels,
             kinematics=kinematics, ssp=ifux.GridSSP.from_library(library), dust=ifux.NoDust(), psf=stages["psf"],
-            focal_plane=stages["focal_plane"], lsf=stages["lsf"], noise=ifux.NoNoise(),
+            focal_plane=plane, lsf=stages["lsf"], noise=ifux.NoNoise(),
         )  # fmt: skip
         star = ifux.Particles(np.zeros((1, 3)), np.zeros((1, 3)), np.ones(1), np.full(1, 5.0), np.full(1, 0.02))
         cube = np.nan_to_num(np.asarray(observed(telescope, star), np.float64))
         spectrum = cube.sum(axis=(0, 1))
         found["widths"][f"{centre:.0f}"] = round(width(part.edges(), spectrum, wanted / SIGMA) / wanted, 4)
         found["spacing"] = kinematics.spacing
-    image = cube[..., cube.shape[2] // 2]
-    truth = integrated(stages["psf"], sides, size, centre)
+    truth, image = integrated(stages["psf"], plane, sides, size, centre), cube[..., cube.shape[2] // 2]
+    if isinstance(plane, ifux.FibreBundle):
+        image = np.asarray(collected(telescope, star), np.float64)[..., cube.shape[2] // 2]
     found["light"] = round(float(spectrum.max() / np.asarray(telescope.templates()).max()), 4)
     if truth is not None:
         scaled = image / image.sum() * truth.sum()
@@ -103,19 +114,38 @@ def seen(name: str) -> dict:
     return found
 
 
-def integrated(psf: ifux.AbstractPSF, sides: np.ndarray, size: int, wave: float) -> np.ndarray | None:
-    """The PSF at a wavelength over spaxels, the star on the corner of four, by quadrature; None without a profile."""
+def cut(plane: ifux.AbstractFocalPlane, spaxels: ifux.RectangularSpaxels) -> ifux.AbstractFocalPlane:
+    """Of a bundle the seven fibres around its middle; anything else as it is."""
+    if not isinstance(plane, ifux.FibreBundle):
+        return plane
+    middle = np.argsort(np.hypot(*np.asarray(plane.positions).T), kind="stable")[:7]
+    throughput = None if plane.throughput is None else plane.throughput[middle]
+    few = dataclasses.replace(plane, positions=plane.positions[middle], throughput=throughput, broken=())
+    return dataclasses.replace(few, **read_from(few, spaxels))
+
+
+def integrated(
+    psf: ifux.AbstractPSF, plane: ifux.AbstractFocalPlane, sides: np.ndarray, size: int, wave: float
+) -> np.ndarray | None:
+    """The PSF at a wavelength over spaxels, the star on the corner of four, or over fibres; None without a profile."""
     stretch = float(psf.stretch(jnp.asarray([wave]))[0]) if hasattr(psf, "stretch") else 1.0
     profile = psf.psf if hasattr(psf, "stretch") else psf
     if isinstance(profile, ifux.CoarseHaloPSF):
         profile = ifux.CoreHaloPSF(profile.core, profile.halo, profile.share)
     if not isinstance(profile, ifux.AbstractKernelPSF):
         return None
+
+    def seen_at(east: np.ndarray, north: np.ndarray) -> np.ndarray:
+        return np.asarray(profile.brightness(jnp.asarray(east), jnp.asarray(north))) / stretch**2
+
+    if isinstance(plane, ifux.FibreBundle):
+        points, shares = (np.asarray(of, np.float64) for of in plane.footprint.quadrature(24))
+        places = np.asarray(plane.places(None), np.float64)[:, :, None] + points + sides / 2
+        return seen_at(*np.moveaxis(places / stretch, -1, 0)) @ shares * float(plane.footprint.area())
     nodes, shares = np.polynomial.legendre.leggauss(24)
     within = np.arange(size)[:, None] - size / 2 + (nodes + 1) / 2
     x, y = (within - 0.5) * sides[0] / stretch, (within + 0.5) * sides[1] / stretch
-    east, north = np.broadcast_arrays(-x[None, None], y[:, :, None, None])
-    values = np.asarray(profile.brightness(jnp.asarray(east), jnp.asarray(north))) / stretch**2
+    values = seen_at(*np.broadcast_arrays(-x[None, None], y[:, :, None, None]))
     return np.einsum("yaxb,a,b->yx", values, shares / 2, shares / 2) * sides.prod()
 
 

@@ -203,7 +203,7 @@ def by_hand(name, stars):
     fibres = ifux.focal_plane.hexagonal(6, 2.5) + np.array([-0.25, 0.25])
     dithers = ((-0.4167, -0.7217), (0.8333, 0.0), (-0.4167, 0.7217))
     plane = FibreBundle(fibres, Circle(2.0), Shepard(0.7, 1.6), dithers, reach=1, nodes=4)
-    field = SquareSpaxels(0.5, (72, 72), centre=(0.25, -0.25))
+    field = SquareSpaxels(0.5, (72, 72), centre=(0.25, -0.25), degree=4)
     manga = {"psf": DoubleGaussianPSF(1.4286, 2.8571, 0.6923, 8), "lsf": GaussianLSF(3.68), "spaxels": field}
     manga["focal_plane"] = plane.suited_to(field.scene)
     hundred, more = (SquareSpaxels(0.2, (n, n), degree=5) for n in (100, 150))

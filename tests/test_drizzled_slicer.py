@@ -328,13 +328,16 @@ def muse_wide(wave):
 
 
 def test_noise_of_a_voxel_of_muse(double):
-    """An exposure with drops of 0.8, which the pipeline takes if nobody says other, on spaxels as large as pixels.
+    """One exposure with drops of 0.8 on spaxels as large as pixels.
+
+    That is what the pipeline takes along the sky and along the wavelength if nobody says other (`--pixfrac` of
+    muse_scipost, "0.8,0.8", in the documentation of its version 2.8.7).
 
     Two dimensions leave 0.733 of the noise of a pixel in a spaxel, rms over all places of the grids. Along the
     wavelength the pipeline drizzles as well, which is not in a `DrizzledSlicer`; by the same overlaps it leaves 0.856
     of that, in all 0.628. Where grids meet the noise is less, and greater elsewhere, so that half of the voxels lie
     nearer to zero than those of a normal distribution: by their quartiles, as MUSE-Wide measures it, it is 0.586.
-    MUSE-Wide finds 0.554 to 0.564: 5 per cent are left.
+    MUSE-Wide finds 0.554 to 0.564, in a cube whose voxels are drizzled along all three axes: 4 to 6 per cent are left.
     """
     rng, field = np.random.default_rng(7), Scene(real([0.2, 0.2]), real(0.0), (1, 1), 3, (4, 4))
     one = Wavelengths(5000.0, 1.25, 1, "air")
@@ -354,7 +357,7 @@ def test_noise_of_a_voxel_of_muse(double):
     quartiles = 0.7413 * np.subtract(*np.percentile(noise, [75, 25]))
     assert quartiles == pytest.approx(0.586, rel=0.02)
     for wave in (4750.0, 7000.0, 9300.0):
-        assert quartiles == pytest.approx(muse_wide(wave), rel=0.08)
+        assert quartiles == pytest.approx(muse_wide(wave), rel=0.06)
 
 
 # --- in a telescope ---------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from ifux import (
     InputError,
     MoffatPSF,
     NoPSF,
+    NoRefraction,
     Particles,
     ScreenDust,
     SquareSpaxels,
@@ -230,6 +231,25 @@ def test_influence_is_what_moving_a_particle_does(found):
                 changed[entry] += sign * step
                 ends.append(float(measured(observable, telescope, dataclasses.replace(stars, **{name: changed}))))
             assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(exact[entry], rel=2e-5), f"{name}{entry}"
+
+
+def test_fibres_have_influence_as_spaxels_have(double):
+    """An index and a velocity of an aperture of the cube that they make, and what the heaviest particle does to it."""
+    plane = stages.fibres(refraction=NoRefraction())
+    telescope, stars = observer(focal_plane=plane), stages.particles(30, spread=0.25)
+    small = aperture(telescope.spaxels, 0.7, 0.3, -0.2)
+    cube = np.asarray(eqx.filter_jit(lambda telescope, stars: telescope(stars))(telescope, stars))
+    light = eqx.filter_jit(spectrum)(telescope, stars, small)
+    assert np.allclose(light, np.nansum(cube * np.asarray(small)[..., None], axis=(0, 1)), rtol=1e-12)
+    for observable in (LineIndex(small, LICK["Hbeta"]), MeanVelocity(small)):
+        result = influence(observable, telescope, stars)
+        heaviest = int(np.argmax(np.abs(result.of_removal(stars))))
+        ends = [
+            measured(observable, telescope, dataclasses.replace(stars, mass=stars.mass.at[heaviest].add(sign)))
+            for sign in (1.0, -1.0)
+        ]
+        assert float(ends[0] - ends[1]) / 2 == pytest.approx(float(result.derivative.mass[heaviest]), rel=1e-5)
+        assert abs(float(result.of_removal(stars).sum())) < 1e-9 * float(jnp.abs(result.of_removal(stars)).sum())
 
 
 def test_taking_a_particle_away_changes_what_its_influence_adds_up_to(found):

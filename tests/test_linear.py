@@ -46,10 +46,11 @@ def dot_product_error(operator, seed=1):
 
 seen_by = eqx.filter_jit(lambda telescope, stars: telescope.weights(stars))
 
+PLANES = {"fibres": stages.fibres}
 STAGES = [
     (family, name)
     for family, members in (
-        ("psf", stages.PSFS), ("lsf", stages.LSFS), ("kinematics", stages.KINEMATICS),
+        ("psf", stages.PSFS), ("lsf", stages.LSFS), ("kinematics", stages.KINEMATICS), ("focal_plane", PLANES),
     )
     for name in members
 ]  # fmt: skip
@@ -57,7 +58,7 @@ STAGES = [
 
 @pytest.mark.parametrize(("family", "name"), STAGES)
 def test_adjoint_is_exact_for_every_stage(double, family, name):
-    members = {"psf": stages.PSFS, "lsf": stages.LSFS, "kinematics": stages.KINEMATICS}
+    members = {"psf": stages.PSFS, "lsf": stages.LSFS, "kinematics": stages.KINEMATICS, "focal_plane": PLANES}
     operator = CubeOperator.of(stages.telescope(**{family: members[family][name]()}))
     assert dot_product_error(operator) < 1e-12
 
@@ -131,6 +132,7 @@ PROBLEMS = {
     "smooth along all": ({}, Penalty(0.01, velocity=0.3, age=0.3, metallicity=0.1), False),
     "masked": ({}, Penalty(), True),
     "chromatic": ({"psf": chromatic}, Penalty(), True),
+    "fibres": ({"focal_plane": lambda: stages.fibres(reach=3)}, Penalty(0.01), False),
 }
 
 

@@ -43,7 +43,7 @@ from ifux.fitting import (
     longer,
 )
 from ifux.galaxies import DiscBulge
-from ifux.learning import Prior, refine
+from ifux.learning import ArmsEncoder, Batches, GaussianHead, Posterior, Prior, misfit, refine, squares, surprise
 from ifux.survey import worker
 from ifux.survey.observing import observations
 
@@ -493,3 +493,45 @@ def test_arms_are_fitted_together_as_a_telescope_is(together):
     assert jnp.abs(found.numbers).max() < 0.1 * jnp.sqrt(jnp.diag(found.covariance)).min()
     with pytest.raises(ValueError, match=r"variance must be of the same arms as the data, \['blue', 'red'\]"):
         least_squares(cubes, model, parameters, data, {"red": variance["red"]})
+
+
+def test_a_network_learns_from_the_cubes_of_all_arms(together):
+    """A mock has a cube of every arm, of one galaxy; the decoder's misfit is zero at the truth, and its gradient true.
+
+    It is the sum of what the arms say: half the logarithm of their joint chi squared.
+    """
+    truth, clean, _ = together
+    prior = Prior.of(truth, **FREE)
+    batches = Batches(prior, 2, jax.random.key(5))
+    batch = batches(1)
+    assert {name: data.shape for name, data in batch.data.items()} == {
+        name: (2, *cube.shape) for name, cube in clean.items()
+    }
+    both = eqx.filter_jit(jax.value_and_grad(lambda numbers, prior, data: misfit(prior, numbers, data)))
+    size = sum(data[0].size for data in batch.data.values())
+    assert abs(float(both(batch.numbers, prior, batch.data)[0])) < 3 * np.sqrt(1 / size / 2)
+    away, direction = batch.numbers + jnp.asarray([[3.0, -2.0]]), jnp.asarray([[0.4, -0.7], [0.2, 0.5]])
+    slope, step = both(away, prior, batch.data)[1], 1e-5
+    ends = (both(away + sign * step * direction, prior, batch.data)[0] for sign in (1, -1))
+    assert float(jnp.vdot(slope, direction)) == pytest.approx(float(np.subtract(*ends)) / (2 * step), rel=1e-4)
+    lost = {name: data.at[:, :, :, :3].set(jnp.nan) for name, data in batch.data.items()}
+    assert np.isfinite(misfit(prior, batch.numbers, lost))
+
+    encoder = ArmsEncoder({name: lambda data: data.mean(axis=(0, 1))[:4] for name in batch.data})
+    network = Posterior(encoder, GaussianHead.new(prior.size, 8, key=jax.random.key(1)))
+    one = jax.tree.map(lambda data: data[0], batch.data)
+    assert jnp.array_equal(encoder(one)[:4], one["blue"].mean(axis=(0, 1))[:4])
+    assert network.sample(one, 3, key=jax.random.key(2)).shape == (3, prior.size)
+    for loss in (surprise, squares):
+        slopes = eqx.filter_grad(loss)(network, batch)
+        assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    with pytest.raises(ValueError, match=r"encoders for \['blue', 'red'\], and was given cubes of \['red'\]"):
+        encoder({"red": one["red"]})
+
+
+def test_what_mocks_of_some_arms_outgrow_is_said_of_them(together):
+    """A kernel that is too short for the PSF of one arm."""
+    truth, _, _ = together
+    short = eqx.tree_at(lambda o: o.telescope.arms["red"].psf, truth, GaussianPSF(4.0, reach=1))
+    told = Batches(Prior.of(short, **FREE), 2, jax.random.key(5)).shortcomings(0)
+    assert len(told) == 1 and "beyond the kernel of the PSF" in told[0] and "red" in told[0] and "blue" not in told[0]

@@ -16,6 +16,8 @@ from jaxtyping import Array, Float
 
 from ifux.emission.base import AbstractEmission
 from ifux.errors import of_arm
+from ifux.focal_plane import Aperture, FibreBundle
+from ifux.focal_plane.seen import SPARE, cells_across, cells_beyond
 from ifux.grids import AbstractWavelengths
 from ifux.library import SSPLibrary
 from ifux.lsf import FieldLSF
@@ -364,7 +366,11 @@ def shortcomings(model: Any) -> list[str]:
     stars = particles_of(model.galaxy) if isinstance(model, Observation) else None
     if isinstance(seeing, Telescope):
         return of_telescope(seeing, stars)
-    found = {name: of_telescope(seeing[name], stars) for name in seeing.arms}
+    return of_arms({name: of_telescope(seeing[name], stars) for name in seeing.arms})
+
+
+def of_arms(found: Mapping[str, Collection[str]]) -> list[str]:
+    """What is said of the arms of a spectrograph, each once; what is true of some only says of which."""
     sentences = dict.fromkeys(sentence for told in found.values() for sentence in told)
     told = []
     for sentence in sentences:
@@ -380,7 +386,34 @@ def of_telescope(telescope: Telescope, stars: Stars | None) -> list[str]:
         found = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
     else:
         found = outgrown(look(telescope, stars))
-    return [*found, *filter(None, [unseen_width(telescope, NARROW)])]
+    return [*found, *filter(None, [unseen_width(telescope, NARROW), *moved_fibres(telescope)])]
+
+
+def moved_fibres(telescope: Telescope) -> list[str]:
+    """What the fibres of a bundle, or an aperture, have outgrown of what they were told, one sentence each."""
+    plane, spaxels = telescope.focal_plane, telescope.spaxels
+    if not isinstance(plane, Aperture | FibreBundle):
+        return []
+    scene, found = spaxels.scene, []
+    if (needed := cells_beyond(plane.footprint, plane.seeing(scene), scene, spaxels.size) + 1) > plane.reach:
+        found.append(
+            f"elements collect light from up to {needed} cells around the field, and get it from {plane.reach}: raise "
+            "telescope.focal_plane.reach"
+        )
+    if not isinstance(plane, FibreBundle):
+        return found
+    across = cells_across(plane.footprint, plane.nodes, scene) - SPARE
+    if plane.cells is not None and across > plane.cells:
+        found.append(
+            f"a fibre touches up to {across} cells along an axis, and is read from {plane.cells}: raise "
+            "telescope.focal_plane.cells"
+        )
+    if plane.near is not None and (near := plane.next_to(scene)) > plane.near:
+        found.append(
+            f"up to {near} elements have a weight in a row of spaxels, and {plane.near} of them are taken: raise "
+            "telescope.focal_plane.near"
+        )
+    return found
 
 
 @eqx.filter_jit
@@ -441,11 +474,15 @@ def seen_from_here(target: AbstractTarget) -> tuple[Float[Array, ""], Float[Arra
 
 
 def voxels(stages: Mapping[str, Any], wavelengths: AbstractWavelengths, *, basis: int = 1) -> int:
-    """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once."""
+    """Numbers that an observation holds at the very least: weights and cube twice, templates and axes once.
+
+    And what elements that are no spaxels collect, and their spectra.
+    """
     tall, wide = stages["spaxels"].scene_shape(stages["psf"].margin + stages["focal_plane"].margin)
     kinds = stages["kinematics"].size * stages["dust"].size * basis
-    y, x = stages["spaxels"].shape
-    return 2 * tall * wide * kinds + (2 * y * x + kinds + 20) * wavelengths.size
+    (y, x), plane = stages["spaxels"].shape, stages["focal_plane"]
+    elements = 0 if plane.of_spaxels else math.prod(plane.element_shape(stages["spaxels"].scene))
+    return 2 * tall * wide * kinds + elements * kinds + (elements + 2 * y * x + kinds + 20) * wavelengths.size
 
 
 def beyond_memory(numbers: int) -> str | None:

@@ -10,6 +10,7 @@ from ifux.config.build import is_number, module, parameters
 from ifux.config.table import DEFAULTS, INSIDE, KINDS
 from ifux.errors import InputError
 from ifux.focal_plane import AbstractFocalPlane, AbstractFootprint, Aperture, FibreBundle
+from ifux.focal_plane.seen import cells_beyond
 from ifux.numerics.stencil import Degree
 from ifux.psf import AbstractChromaticPSF, AbstractKernelPSF, CoreHaloPSF
 from ifux.psf.base import AbstractPSF, over_cells
@@ -30,10 +31,12 @@ blur and contraction. It chooses between degrees of nearly as many cells."""
 ROUNDING = 1e-6
 """Of a width in single precision, and room for it."""
 
-READ, WIDE, STEEP = 2.85, 4 / 3, 2.0
-"""Cells to the full width at half maximum behind footprints as many times as wide, and how many more for each full
-width that they are narrower by. What they collect of a Gaussian point source is then true to 1.1e-3 of its peak,
-wherever it stands, and nearer if it has wings: a footprint is a blur, too."""
+READ: dict[Degree, float] = {3: 2.9, 4: 2.85, 5: 2.85}
+WIDE, STEEP = 4 / 3, 2.0
+"""Cells to the full width at half maximum behind footprints as many times as wide, by the degree of splines, and how
+many more for each full width that they are narrower by. What they collect of a Gaussian point source is then true to
+1e-3 of its peak with cubic splines and to 6e-4 with quartic ones, wherever it stands, and nearer if it has wings: a
+footprint is a blur, too."""
 
 HARD = 4
 """Cells across a footprint in front of which no PSF has a width."""
@@ -129,7 +132,7 @@ def narrowed(description: Any, spaxels: AbstractSpaxels, plane: AbstractFocalPla
     if not isinstance(description, dict) or description.get("kind") != "gaussian":
         return description
     fwhm, asked = description.get("fwhm", math.inf), given or "reach" in description or spaxels.degree == 0
-    widest = min(spaxels.known_sides) * (1 if plane.of_spaxels else READ / MOST)
+    widest = min(spaxels.known_sides) * (1 if plane.of_spaxels else READ[3] / MOST)
     if not is_number(fwhm) or not 0 <= fwhm <= (0 if asked else widest):
         return description
     return {key: value for key, value in description.items() if key != "reach"} | {"kind": "narrow-gaussian"}
@@ -140,16 +143,16 @@ def divided(
 ) -> list[AbstractSpaxels]:
     """The spaxels with as many cells as the narrowest part of a PSF needs, for splines of a degree, or of several.
 
-    Behind footprints they are cubic where no degree is asked for.
+    Behind footprints they are cubic or quartic where no degree is asked for.
     """
     footprint = narrowest(plane.footprint) if isinstance(plane, Aperture | FibreBundle) else None
     found = []
-    for degree in ENOUGH if asked is None and footprint is None else (3 if asked is None else asked,):
+    for degree in (ENOUGH if footprint is None else (3, 4)) if asked is None else (asked,):
         width = psf.sharpest() if degree > 0 else math.inf
         if footprint is None:
             x, y = (cells(width / side, degree) for side in spaxels.known_sides)
         else:
-            x, y = (cells_before(footprint, width, side) for side in spaxels.known_sides)
+            x, y = (cells_before(footprint, width, side, degree) for side in spaxels.known_sides)
         found.append(dataclasses.replace(spaxels, oversampling=(x, y), degree=degree))
     return found
 
@@ -175,9 +178,13 @@ def cells(across: float, degree: Degree) -> int:
     return 2 if 2 * across >= two else min(MOST, max(3, math.ceil(more / across)))
 
 
-def cells_before(footprint: float, width: float, side: float) -> int:
-    """Cells to a spaxel of a side, of a scene before footprints and behind a PSF of their widths [arcsec]."""
-    most = footprint / HARD if math.isinf(width) else width / (READ + STEEP * max(0.0, WIDE - footprint / width))
+def cells_before(footprint: float, width: float, side: float, degree: Degree) -> int:
+    """Cells to a spaxel of a side, of a scene before footprints and behind a PSF of their widths [arcsec].
+
+    For lower degrees those for cubic splines.
+    """
+    least = READ[degree if degree > 3 else 3] + STEEP * max(0.0, WIDE - footprint / width)
+    most = footprint / HARD if math.isinf(width) else width / least
     return min(MOST, math.ceil(side / most))
 
 
@@ -192,18 +199,10 @@ def read_from(plane: AbstractFocalPlane, spaxels: AbstractSpaxels) -> dict[str, 
     if not isinstance(plane, Aperture | FibreBundle):
         return {}
     scene = spaxels.scene
-    sides, points = np.asarray(scene.sides), np.asarray(plane.footprint.quadrature(3)[0])
+    points = np.asarray(plane.footprint.quadrature(3)[0])
     radius = max(np.hypot(*points.T).max(), float(plane.footprint.half_width()))
-    places = np.asarray(plane.places(scene), np.float64)
-    if isinstance(plane, FibreBundle):
-        if plane.moves_at is not None:
-            places = np.asarray(plane.looking(scene, np.asarray(plane.moves_at)), np.float64)
-        if plane.errors is not None:
-            places = places + np.asarray(plane.errors)[:, None, :]
-    farthest = np.abs(places).reshape(-1, 2).max(axis=0) + radius
-    field = np.array(spaxels.size) * np.asarray(scene.pitch) / 2
-    reach = max(1, int(np.ceil(((farthest - field) / sides).max())) + BEYOND)
-    return {"reach": reach, "nodes": math.ceil(radius / sides.min()) + 2}
+    reach = max(1, cells_beyond(plane.footprint, plane.seeing(scene), scene, spaxels.size) + BEYOND)
+    return {"reach": reach, "nodes": math.ceil(radius / np.asarray(scene.sides).min()) + 2}
 
 
 def reaching(description: dict[str, Any], reach: int) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from ifux.numerics.reading import splined
 from ifux.scene import Scene
 from ifux.typing import real, within
 
+LINES = 64
+"""Of the quadrature over what the aperture covers of a spaxel: to some 1e-5 of its area."""
+
 
 @final
 class Aperture(AbstractFocalPlane):
@@ -58,7 +61,7 @@ class Aperture(AbstractFocalPlane):
         """What part of the aperture lies on every spaxel."""
         east, north = centres(scene)
         across, up = jnp.broadcast_arrays(self.centre[0] - east[None, :], self.centre[1] - north[:, None])
-        return shared_area(across, up, self.footprint, scene.pitch) / self.footprint.area()
+        return shared_area(across, up, self.footprint, scene.pitch, LINES) / self.footprint.area()
 
     def rebuild(
         self, elements: Float[Array, "one one wave"], scene: Scene, wavelengths: AbstractWavelengths
@@ -92,6 +95,10 @@ class Aperture(AbstractFocalPlane):
     def element_area(self, scene: Scene) -> Float[Array, ""]:
         """That of the footprint."""
         return self.footprint.area()
+
+    def seeing(self, scene: Scene) -> Float[Array, "one 2"]:
+        """Its centre."""
+        return self.centre[None, :]
 
     def places(self, scene: Scene) -> Float[Array, "one one 2"]:
         """Its centre."""

@@ -58,9 +58,10 @@ class DrizzledSlicer(AbstractFocalPlane):
 
     The noise of neighbours is alike therefore, and that of many spaxels together greater than their variances tell: for
     elements as large as spaxels and a drop $d$ by $1 / (1 - d / 3)$ in two dimensions, if there are many dithers.
-    Elements have spectra on the channels of the cube: that a pipeline drizzles along the wavelength as well, and makes
-    the noise of channels alike, is left out. Where light is refracted, reconstruction knows of it band by band; it does
-    not know of errors of pointing.
+    MUSE's pipeline takes drops of 0.8 along the sky and along the wavelength (its `pixfrac`). Elements have spectra on
+    the channels of the cube: that a pipeline drizzles along the wavelength as well, and makes the noise of channels
+    alike, is left out. Where light is refracted, reconstruction knows of it band by band; it does not know of errors of
+    pointing.
 
     References: Fruchter & Hook (2002), PASP 114, 144; Weilbacher et al. (2020), A&A 641, A28 (MUSE); Law et al. (2023),
     AJ 166, 45 (JWST).

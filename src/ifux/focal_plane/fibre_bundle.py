@@ -107,6 +107,13 @@ class FibreBundle(AbstractFocalPlane):
         """Where elements are."""
         return self.dithers[:, None, :] + self.positions[None, :, :]
 
+    def seeing(self, scene: Scene) -> Float[Array, "place 2"]:
+        """Where elements get light from, at all wavelengths at which they are told, with errors of pointing."""
+        errors = 0 if self.errors is None else self.errors[:, None, :]
+        if self.moves_at is None:
+            return (self.places(scene) + errors).reshape(-1, 2)
+        return (self.looking(scene, np.asarray(self.moves_at)) + errors).reshape(-1, 2)
+
     def looking(self, scene: Scene, wave: Float[np.ndarray, " wave"]) -> Float[Array, "wave exposure fibre 2"]:
         """Where the light that elements collect at wavelengths [angstrom] comes from, east and north as positions."""
         moved = in_field(self.refraction.displacement(wave).astype(self.positions.dtype), scene)
@@ -178,7 +185,9 @@ class FibreBundle(AbstractFocalPlane):
         up = jnp.broadcast_to(places[None, :, 1] - north, across.shape)
         weights = self.reconstruction.weights(across, up, self.footprint, scene.pitch)
         working = jnp.asarray(working, weights.dtype).at[which].get(mode="promise_in_bounds")
-        return weights * working[None, :], which
+        weights = weights * working[None, :]
+        enough = (weights > 0).sum(axis=1, keepdims=True) >= self.reconstruction.fewest
+        return jnp.where(enough, weights, 0), which
 
     def suited_to(self, scene: Scene) -> "FibreBundle":
         """The same, told how few cells a fibre touches and how few elements are next to a row of spaxels. On the host.
@@ -186,12 +195,18 @@ class FibreBundle(AbstractFocalPlane):
         It is the same to rounding, and its work no longer grows with the field times the fibres. In a fit fibres may
         move by half a spaxel, and grow by a cell or two.
         """
+        return replace(self, cells=cells_across(self.footprint, self.nodes, scene), near=self.next_to(scene, 0.5))
+
+    def next_to(self, scene: Scene, spare: float = 0.0) -> int:
+        """Elements that have a weight in a row of spaxels, at the most, or would a part of a spaxel away. On the host.
+
+        At all wavelengths at which they are told where they look.
+        """
         wave = np.asarray(self.moves_at or (1.0,))
         north = np.asarray(self.looking(scene, wave)[..., 1], np.float64).reshape(1, wave.size, -1)
         rows, pitch = np.asarray(centres(scene)[1], np.float64), np.asarray(scene.pitch, np.float64)
-        within = self.reconstruction.within(self.footprint, pitch) + 0.5 * pitch[1]
-        near = max(1, int((np.abs(north - rows[:, None, None]) < within).sum(axis=2).max()))
-        return replace(self, cells=cells_across(self.footprint, self.nodes, scene), near=near)
+        within = self.reconstruction.within(self.footprint, pitch) + spare * pitch[1]
+        return max(1, int((np.abs(north - rows[:, None, None]) < within).sum(axis=2).max()))
 
     def matrix(self, scene: Scene, wave: float) -> Float[Array, "y x exposure fibre"]:
         """What spaxels take of the elements at a wavelength [angstrom]: the cube is its product with the elements.

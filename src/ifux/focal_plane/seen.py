@@ -50,6 +50,17 @@ def in_cells(places: Float[Array, "*element 2"], scene: Scene, shape: tuple[int,
     return jnp.stack([0.5 * (shape[0] - 1) + places[..., 1] / scene.sides[1], columns], axis=-1)
 
 
+def cells_beyond(
+    footprint: AbstractFootprint, places: Float[Array, "place 2"], scene: Scene, size: tuple[int, int]
+) -> int:
+    """Cells around a field of so many spaxels (x, y) that footprints at some places touch. On the host; may be none."""
+    points, _ = footprint.quadrature(3)
+    radius = max(np.hypot(*np.asarray(points, np.float64).T).max(), float(footprint.half_width()))
+    farthest = np.abs(np.asarray(places, np.float64)).max(axis=0) + radius
+    field = np.array(size) * np.asarray(scene.pitch, np.float64) / 2
+    return int(np.ceil(((farthest - field) / np.asarray(scene.sides, np.float64)).max()))
+
+
 def cells_across(footprint: AbstractFootprint, nodes: int, scene: Scene) -> int:
     """Cells along an axis that a footprint touches at the most, and some to spare. On the host."""
     points, _ = footprint.quadrature(nodes)

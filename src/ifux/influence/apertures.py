@@ -52,11 +52,14 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
     """The noiseless spectrum of an aperture [1e-20 erg/s/cm2/angstrom].
 
     The aperture is looked at back through the PSF: one map is blurred, and no cube is made. As in a cube, channels
-    whose templates are not a number are none, and have no part in any gradient.
+    whose templates are not a number are none, and have no part in any gradient. Of a bundle of fibres, which differ
+    with the wavelength in what they have of an aperture, the cube is made.
 
     Raises:
         InputError: the elements of the telescope have line spread functions of their own, which only a cube shows.
     """
+    if not telescope.focal_plane.of_spaxels:
+        return in_cube(telescope(particles), aperture)
     if isinstance(telescope.lsf, FieldLSF):
         raise InputError(
             "telescope.lsf: a FieldLSF acts on a cube, and none is made here: take the Gaussian in it, which is the "
@@ -74,11 +77,24 @@ def spectrum(telescope: Telescope, particles: Particles, aperture: Float[Array, 
     return jnp.where(missing, jnp.nan, flux)
 
 
+def in_cube(cube: Float[Array, "y x wave"], aperture: Float[Array, "y x"]) -> Float[Array, " wave"]:
+    """The spectrum of an aperture of a cube; voxels that no element tells of are dark."""
+    known = ~jnp.isnan(cube)
+    flux = jnp.einsum("yx,yxw->w", aperture, jnp.where(known, cube, 0), precision=HIGHEST)
+    return jnp.where(known.any(axis=(0, 1)), flux, jnp.nan)
+
+
 def seen_moments(telescope: Telescope, particles: Particles) -> Float[Array, "y x moment"]:
     """Light, and light times velocity and its square, behind the PSF, averaged over the wavelengths of the telescope.
 
-    Light is the mean luminosity over the library's wavelengths, without dust.
+    Light is the mean luminosity over the library's wavelengths, without dust. Fibres make spaxels as they do in the
+    middle of the wavelengths.
     """
     collected = telescope.collect(moments(telescope, particles, wider=True)[..., 1:4])
     share = telescope.terms(collected.dtype)[0].mean(axis=1)
-    return jnp.einsum("t,tyxm->yxm", share, collected, precision=HIGHEST)
+    seen = jnp.einsum("t,tyxm->yxm", share, collected, precision=HIGHEST)
+    if telescope.focal_plane.of_spaxels:
+        return seen
+    middle = float(telescope.wavelengths.centres()[telescope.wavelengths.size // 2])
+    matrix = telescope.focal_plane.matrix(telescope.spaxels.scene, middle).astype(seen.dtype)
+    return jnp.einsum("yxef,efm->yxm", matrix, seen, precision=HIGHEST)

@@ -6,6 +6,7 @@ from ifux.fitting import LogNormal as LogNormal
 from ifux.fitting import LogUniform as LogUniform
 from ifux.fitting import Normal as Normal
 from ifux.fitting import Uniform as Uniform
+from ifux.learning.arms import ArmsEncoder as ArmsEncoder
 from ifux.learning.batches import Batch as Batch
 from ifux.learning.batches import Batches as Batches
 from ifux.learning.batches import mock as mock

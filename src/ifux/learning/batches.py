@@ -9,10 +9,12 @@ from jax.core import Tracer
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from ifux.checks import outgrown, see, sight, warn_of
+from ifux.checks import of_arms, outgrown, see, sight, warn_of
+from ifux.fitting.losses import Cubes
 from ifux.learning.each import each
 from ifux.learning.prior import Prior
 from ifux.observation import Observation
+from ifux.spectrograph import Spectrograph
 
 
 @final
@@ -21,8 +23,8 @@ class Batch(eqx.Module):
 
     numbers: Float[Array, "mock parameter"]
     """Free numbers of the prior that each was made of."""
-    data: Float[Array, "mock y x wave"]
-    """Cubes with noise [1e-20 erg/s/cm2/angstrom per spaxel]."""
+    data: Float[Array, "mock y x wave"] | dict[str, Float[Array, "mock _ _ _"]]
+    """Cubes with noise [1e-20 erg/s/cm2/angstrom per spaxel], or those of every arm of a spectrograph by its name."""
 
 
 @final
@@ -54,7 +56,9 @@ class Batches(eqx.Module):
         traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self))
         if traced or not isinstance(self.prior.freed.model, Observation):
             return []
-        return outgrown(sight(looked_at(self, jnp.asarray(step, jnp.int32))))
+        found = looked_at(self, jnp.asarray(step, jnp.int32))
+        told = {name: outgrown(sight(seen)) for name, seen in found.items()}
+        return of_arms(told) if isinstance(self.prior.freed.model.telescope, Spectrograph) else told[""]
 
 
 @eqx.filter_jit
@@ -69,19 +73,26 @@ def keys_of(batches: Batches, step: Int[Array, ""]) -> Key[Array, " mock"]:
 
 
 @eqx.filter_jit
-def looked_at(batches: Batches, step: Int[Array, ""]) -> dict[str, Float[Array, ""]]:
-    """What is represented of the galaxies, on their average, and the largest speed along the line of sight [km/s]."""
+def looked_at(batches: Batches, step: Int[Array, ""]) -> dict[str, dict[str, Float[Array, ""]]]:
+    """What is represented of the galaxies, on their average, and the largest speed along the line of sight [km/s].
 
-    def one(key: PRNGKeyArray) -> dict[str, Float[Array, ""]]:
+    By every arm of a spectrograph; a telescope has no name.
+    """
+
+    def one(key: PRNGKeyArray) -> dict[str, dict[str, Float[Array, ""]]]:
         observation = batches.prior(batches.prior.sample(key=jax.random.split(key)[0]))
-        return see(observation.telescope, observation.galaxy.particles())
+        seeing, stars = observation.telescope, observation.galaxy.particles()
+        arms = {name: seeing[name] for name in seeing.arms} if isinstance(seeing, Spectrograph) else {"": seeing}
+        return {name: see(telescope, stars) for name, telescope in arms.items()}
 
-    found = jax.lax.map(one, keys_of(batches, step))
-    return {name: values.max() if name == "fastest" else values.mean() for name, values in found.items()}
+    def summed(found: dict[str, Float[Array, " mock"]]) -> dict[str, Float[Array, ""]]:
+        return {name: values.max() if name == "fastest" else values.mean() for name, values in found.items()}
+
+    return {arm: summed(found) for arm, found in jax.lax.map(one, keys_of(batches, step)).items()}
 
 
-def mock(prior: Prior[Observation], key: PRNGKeyArray) -> tuple[Float[Array, " parameter"], Float[Array, "y x wave"]]:
-    """Free numbers at random, and the cube with noise of what they stand for."""
+def mock(prior: Prior[Observation], key: PRNGKeyArray) -> tuple[Float[Array, " parameter"], Cubes]:
+    """Free numbers at random, and the cube with noise of what they stand for, or that of every arm."""
     place, noise = jax.random.split(key)
     numbers = prior.sample(key=place)
     return numbers, prior(numbers)(key=noise)

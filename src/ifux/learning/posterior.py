@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux.fitting import chi_squared
+from ifux.fitting.losses import Cubes, total
 from ifux.learning.batches import Batch
 from ifux.learning.each import each
 from ifux.learning.head import AbstractHead
@@ -19,22 +20,23 @@ from ifux.observation import Observation
 
 @final
 class Posterior(eqx.Module):
-    """An encoder and a head: what a cube says about the free numbers of a prior."""
+    """An encoder and a head: what a cube says about the free numbers of a prior.
 
-    encoder: Callable[[Float[Array, "y x wave"]], Float[Array, " context"]]
+    Or those of all arms of a spectrograph, which `ArmsEncoder` reads.
+    """
+
+    encoder: Callable[[Cubes], Float[Array, " context"]]
     head: AbstractHead
 
-    def centre(self, data: Float[Array, "y x wave"]) -> Float[Array, " parameter"]:
+    def centre(self, data: Cubes) -> Float[Array, " parameter"]:
         """One answer."""
         return self.head.centre(self.encoder(data))
 
-    def log_prob(self, numbers: Float[Array, " parameter"], data: Float[Array, "y x wave"]) -> Float[Array, ""]:
+    def log_prob(self, numbers: Float[Array, " parameter"], data: Cubes) -> Float[Array, ""]:
         """The density at some free numbers."""
         return self.head.log_prob(numbers, self.encoder(data))
 
-    def sample(
-        self, data: Float[Array, "y x wave"], count: int, *, key: PRNGKeyArray
-    ) -> Float[Array, "draw parameter"]:
+    def sample(self, data: Cubes, count: int, *, key: PRNGKeyArray) -> Float[Array, "draw parameter"]:
         """Draws of the free numbers."""
         context = self.encoder(data)
         return jax.vmap(lambda key: self.head.sample(context, key=key))(jax.random.split(key, count))
@@ -69,21 +71,22 @@ def squares(posterior: Posterior, batch: Batch) -> Float[Array, ""]:
 def misfit(
     prior: Prior[Observation],
     numbers: Float[Array, "mock parameter"],
-    data: Float[Array, "mock *element wave"],
+    data: Float[Array, "mock *element wave"] | dict[str, Float[Array, "mock ..."]],
     *,
     mesh: Mesh | None = None,
 ) -> Float[Array, ""]:
     r"""How badly the telescope reproduces the data from answers: the mean over mocks of $\tfrac12 \log(\chi^2/n)$.
 
     Zero where all that is left is noise. Gradients go through the whole telescope; by the logarithm, one mock that is
-    far off does not outweigh the rest. With a mesh, each device has its share of the mocks; in the loss of a `train`
-    that has one, they are shared already.
+    far off does not outweigh the rest. The data of all arms of a spectrograph count together. With a mesh, each device
+    has its share of the mocks; in the loss of a `train` that has one, they are shared already.
     """
 
     def one(prior, numbers, data):
         observation = prior(numbers)
         elements = observation.expose()
         squares = 2 * chi_squared(data, elements, observation.variance(elements))
-        return 0.5 * jnp.log(squares / jnp.sum(~jnp.isnan(data), dtype=data.dtype))
+        counted = total(jax.tree.map(lambda data: (~jnp.isnan(data)).astype(data.dtype), data))
+        return 0.5 * jnp.log(squares / counted)
 
     return jnp.mean(each(one, prior, numbers, data, mesh=mesh))

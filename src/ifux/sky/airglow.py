@@ -24,3 +24,15 @@ numbers are kept in github.com/sdss/lvmsky, skymodel/sm-01_mod2/data/airglow_con
 def airglow(wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
     """The continuum of airglow at the zenith up to 10,000 angstrom [1e-20 erg/s/cm2/angstrom/arcsec2]."""
     return 1e-4 * SCALE * np.interp(wavelength, *TABLE.T) / (PHOTONS * wavelength)
+
+
+def layer(airmass: float) -> float:
+    r"""By how much the airglow is brighter at an airmass X than at the zenith, nothing being absorbed.
+
+    $$\left[1 - 0.972\,(1 - X^{-2})\right]^{-1/2}$$
+
+    the path through a thin layer 90 km above the ground.
+
+    References: van Rhijn (1921), Publ. Astron. Lab. Univ. Amsterdam 31; Noll et al. (2012), A&A 543, A92, equation 23.
+    """
+    return (1 - 0.972 * (1 - airmass**-2)) ** -0.5

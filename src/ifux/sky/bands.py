@@ -4,13 +4,27 @@ import numpy as np
 from jaxtyping import Float
 
 BANDS = {
-    "U": (3660, 650, 417.5), "B": (4360, 890, 632.0), "V": (5450, 840, 363.1), "R": (6410, 1580, 217.7),
-    "I": (7980, 1540, 112.6), "J": (12200, 2130, 31.47), "H": (16300, 3070, 11.38), "K": (21900, 3900, 3.961),
+    "U": 3660, "B": 4360, "V": 5450, "R": 6410, "I": 7980, "J": 12200, "H": 16300, "K": 21900,
 }  # fmt: skip
-"""Effective wavelength and width [angstrom], and flux density of magnitude zero [1e-11 erg/s/cm2/angstrom].
+"""Effective wavelengths [angstrom].
 
-References: Bessell, Castelli & Plez (1998), A&A 333, 231, table A2; widths of Bessell (2005), ARA&A 43,
-293, table 1.
+References: Bessell, Castelli & Plez (1998), A&A 333, 231, table A2.
+"""
+
+ZERO_POINTS = {
+    "U": 417.5, "B": 632.0, "V": 363.1, "R": 217.7, "I": 112.6, "J": 31.47, "H": 11.38, "K": 3.961,
+}  # fmt: skip
+"""Flux density of magnitude zero [1e-11 erg/s/cm2/angstrom].
+
+References: Bessell, Castelli & Plez (1998), A&A 333, 231, table A2.
+"""
+
+ZERO_POINTS_OF_ESO = ZERO_POINTS | {
+    "U": 418.023, "B": 660.085, "V": 360.994, "R": 228.665, "I": 122.603, "J": 31.2, "H": 11.4,
+}  # fmt: skip
+"""The same in the system of ESO's calculators; of K nothing was found.
+
+References: the help of ESO's SkyCalc, www.eso.org/observing/etc/doc/skycalc/helpskycalc.html.
 """
 
 PASSBANDS = {
@@ -49,9 +63,9 @@ References: Bessell (1990), PASP 102, 1181, table 2.
 """
 
 
-def flux_of(band: str, magnitude: float) -> float:
+def flux_of(band: str, magnitude: float, zero_points: dict[str, float] = ZERO_POINTS) -> float:
     """Flux density of a magnitude [erg/s/cm2/angstrom]."""
-    return BANDS[band][2] * 1e-11 * 10 ** (-0.4 * magnitude)
+    return zero_points[band] * 1e-11 * 10 ** (-0.4 * magnitude)
 
 
 def photons_through(band: str, wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:

@@ -1,5 +1,7 @@
 """What the atmosphere of a high mountain takes away, but for the bands of its molecules."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -21,3 +23,18 @@ def extinction(wavelength: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*s
     """Of an airmass [mag]: straight lines between the rows, and the inverse fourth power beyond the last."""
     beyond = TABLE[-1, 1] * (TABLE[-1, 0] / np.maximum(wavelength, TABLE[-1, 0])) ** 4
     return np.where(wavelength > TABLE[-1, 0], beyond, np.interp(wavelength, *TABLE.T))
+
+
+def scattering(wavelength: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""Of an airmass, what is sent elsewhere and not swallowed, as ozone does [mag].
+
+    $$1.086\,\frac{p}{p_0}(0.00864 + 6.5 \cdot 10^{-6} h)\,\lambda^{-(3.916 + 0.074 \lambda + 0.050 / \lambda)}
+    + 0.013\,\lambda^{-1.38}$$
+
+    by molecules and by aerosols, with the wavelength in micrometres, p = 744 hPa over 1013.25 and h = 2.64 km.
+
+    References: Noll et al. (2012), A&A 543, A92, section 3.1, after Liou (2002) and Patat et al. (2011).
+    """
+    long = wavelength / 1e4
+    molecules = 744 / 1013.25 * (0.00864 + 6.5e-6 * 2.64) * long ** -(3.916 + 0.074 * long + 0.050 / long)
+    return 2.5 / math.log(10) * molecules + 0.013 * long**-1.38

@@ -48,7 +48,10 @@ PHOTON_RATES = np.array([
 oxygen; lines of one doublet or head are drawn together where they are within two angstrom.
 
 References: the line list of SKYCORR, Noll et al. (2014), A&A 567, A25, after Hanuschik (2003), A&A 407, 1157, Cosby et
-al. (2006), JGR 111, A12307, and Rousselot et al. (2000), A&A 354, 1134: means over many nights at Paranal.
+al. (2006), JGR 111, A12307, and Rousselot et al. (2000), A&A 354, 1134: means over many nights at Paranal. ESO's
+sky model has them so for a monthly mean of 130 solar flux units and the whole year: all of its five kinds of lines are
+within a hundredth of the list then (github.com/sdss/lvmsky, skycorr/sysdata/airglow_var.dat). From night to night
+hydroxyl changes by a third; it hardly depends on the sun.
 """
 
 FAINT = np.array([
@@ -158,17 +161,12 @@ keeps as a sky of Paranal, data/sky_spec/paranal_sky.fits; the line list in gith
 skymodel/sm-01_mod2/data/airglow_lines.dat.
 """
 
-HYDROXYL = 0.69
-"""By how much the lines beyond 6400 angstrom, hydroxyl nearly all, are fainter than the mean of the list: so much, that
-I has with them the 19.74 mag/arcsec2 of a mean activity of the sun (`ifux.sky.night.BRIGHTNESS`). From night to night
-hydroxyl changes by a third."""
-
 
 def intensities() -> Float[np.ndarray, "line 2"]:
     """Wavelength in vacuum [angstrom] and intensity [1e-20 erg/s/cm2/arcsec2] of all lines."""
     photons = np.concatenate([PHOTON_RATES * (1e4, 1.0), FAINT * (1.0, 1e-3)])
     wavelength, rate = photons[np.argsort(photons[:, 0])].T
-    return np.column_stack([wavelength, np.where(wavelength > 6400, HYDROXYL, 1.0) * rate / (PHOTONS * wavelength)])
+    return np.column_stack([wavelength, rate / (PHOTONS * wavelength)])
 
 
 LINES = intensities()

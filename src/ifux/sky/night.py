@@ -1,17 +1,18 @@
 """The night sky of a dark mountain, from its published brightness."""
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from ifux.sky.airglow import airglow
-from ifux.sky.bands import BANDS, flux_of, photons_through
+from ifux.sky.airglow import airglow, layer
+from ifux.sky.bands import BANDS, ZERO_POINTS, ZERO_POINTS_OF_ESO, flux_of, photons_through
 from ifux.sky.curve import Curve
 from ifux.sky.extinction import extinction
 from ifux.sky.lines import LINES
+from ifux.sky.moonlight import moonlight
 from ifux.sky.sky import Sky
+from ifux.sky.sunlight import sunlight
 from ifux.sky.telluric import bands
 from ifux.typing import Limits
 from ifux.units import FLUX_UNIT
@@ -20,12 +21,12 @@ BRIGHTNESS = {
     "paranal": {"U": 22.09, "B": 22.78, "V": 21.83, "R": 21.06, "I": 19.74, "J": 16.87, "H": 14.42, "K": 13.0},
     "ctio": {"U": 22.0, "B": 22.7, "V": 21.8, "R": 20.9, "J": 15.7, "H": 14.1, "K": 13.0},
 }
-"""At the zenith without moon [mag/arcsec2].
+"""At the zenith without moon [mag/arcsec2], Paranal's in the system of ESO.
 
 Of Paranal at a mean activity of the sun, with the heat of a telescope in K. In 2000 and 2001, when the sun was at its
-maximum, the sky was brighter by up to a quarter: 22.3, 22.6, 21.6, 20.9 and 19.7 in UBVRI (Patat 2003). I says how
-bright the lines of hydroxyl are, which are those of Paranal at Cerro Tololo. J, H and K of Cerro Tololo are assumed:
-they have not been seen in print.
+maximum, the sky was brighter by up to a quarter: 22.3, 22.6, 21.6, 20.9 and 19.7 in UBVRI (Patat 2003). I is there to
+compare, with lines that are those of Paranal at Cerro Tololo too. J, H and K of Cerro Tololo are assumed: they have not
+been seen in print.
 
 References: Paranal by ESO's SkyCalc, version 1.4.3, for a monthly mean of 130 solar flux units, the ecliptic pole and
 the whole year (its output is kept in github.com/sdss/lvmetc_lco_script, database/sky/readme_0.txt), the model of Noll
@@ -35,15 +36,6 @@ Tololo in UBVRI by NOAO Newsletter 10 (1987), at the minimum of the sun's cycle.
 
 END = 1e4
 """Of the lines [angstrom]: from there on they are in the continuum."""
-
-AIRGLOW = 0.6
-"""Share of the sky that is made within the atmosphere (Patat 2003, appendix C)."""
-
-SUN = 5772.0
-"""Temperature [K] of a black body whose colour stands for that of sunlight, be it from the moon, dust or stars."""
-
-MOON = 45.0
-"""Height of the moon [degree]."""
 
 
 def night_sky(
@@ -58,11 +50,11 @@ def night_sky(
     The continuum between the lines is that which makes up, with them, the brightness of U, B, V and R through their
     passbands. From R to 10,000 angstrom it is the airglow's, whose shape is published, and the rest of what it is in R
     in the colour of sunlight: of zodiacal light and of stars. From 10,000 angstrom on the lines are in the continuum,
-    and in K the heat of a telescope. With the airmass X it brightens as $(1 - f) + fX$, dimmed by the additional
-    extinction.
+    and in K the heat of a telescope. With the airmass lines and airglow brighten, all that is beyond 10,000 angstrom
+    with them; zodiacal light and stars do not. The additional extinction dims them all.
 
-    Beside ESO's SkyCalc this sky is 9 per cent too bright at 7000 angstrom and 20 too faint at 8000, where no strong
-    line is near.
+    Beside ESO's calculator this sky is 4 per cent too bright at 7000 angstrom and 16 too faint at 8000, where no strong
+    line is near; through Bessell's I it is a tenth brighter than SkyCalc's through its own.
 
     Args:
         site: Whose brightness; the transmission is that of Paranal.
@@ -70,77 +62,55 @@ def night_sky(
         moon: The share of its disc that is lit; 0 for none above the horizon.
         moon_distance: From the source [degree].
         fwhm: That the spectrograph gives the lines [angstrom].
-
-    References: Patat (2003), A&A 400, 1183, appendix C (airmass); moonlight by Krisciunas & Schaefer (1991), PASP 103,
-    1033, in V, with their surge near full moon, and elsewhere in proportion to what the atmosphere scatters of
-    sunlight.
     """
     wavelength = np.linspace(3000, 25000, 4401)
     zenith = extinction(wavelength)
-    slant = (1 - AIRGLOW) + AIRGLOW * airmass
-
-    def seen(light: Float[np.ndarray, " node"], along: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
-        return light * slant * 10 ** (-0.4 * extinction(along) * (airmass - 1))
-
-    radiance = seen(continuum(BRIGHTNESS[site], wavelength), wavelength)
+    further, path = airmass - 1, layer(airmass)
+    total = continuum(site, wavelength)
+    glow = np.where(wavelength < END, np.minimum(airglow(wavelength), total), total)
+    radiance = (total + (path - 1) * glow) * 10 ** (-0.4 * zenith * further)
     if moon > 0:
-        radiance = radiance + moonlight(wavelength, zenith, airmass, moon, moon_distance)
+        radiance = radiance + moonlight(wavelength, airmass, moon, moon_distance)
     name = f"the night sky of {site}"
     return Sky(
         Curve(name, wavelength, radiance),
         Curve(name, wavelength, 10 ** (-0.4 * zenith * airmass) * bands(wavelength, airmass)),
-        np.column_stack([LINES[:, 0], seen(LINES[:, 1], LINES[:, 0])]),
+        LINES * np.column_stack([np.ones(len(LINES)), path * 10 ** (-0.4 * extinction(LINES[:, 0]) * further)]),
         fwhm,
     )
 
 
-def continuum(magnitudes: dict[str, float], wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
+def published(site: str, band: str) -> float:
+    """Brightness of a site in a band [1e-20 erg/s/cm2/angstrom/arcsec2]."""
+    system = ZERO_POINTS_OF_ESO if site == "paranal" else ZERO_POINTS
+    return flux_of(band, BRIGHTNESS[site][band], system) / FLUX_UNIT
+
+
+def continuum(site: str, wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
     """What makes up, with the lines, the brightness of all bands [1e-20 erg/s/cm2/angstrom/arcsec2].
 
     Its logarithm runs straight between the effective wavelengths of U, B, V and R. Each is divided by what its band has
     too much, until none has.
     """
-    goals = np.array([flux_of(band, magnitudes[band]) for band in "UBVR"]) / FLUX_UNIT
+    goals = np.array([published(site, band) for band in "UBVR"])
     level, fine = np.log(goals), np.arange(3000.0, END, 5.0)
     for _ in range(30):
         smooth = between_lines(level, fine)
         level -= np.log([through(band, fine, smooth) for band in "UBVR"]) - np.log(goals)
-    infrared = [band for band in magnitudes if BANDS[band][0] > END]
-    beyond = np.log([flux_of(band, magnitudes[band]) / FLUX_UNIT for band in infrared])
-    lines_in = np.exp(np.interp(wavelength, [BANDS[band][0] for band in infrared], beyond))
+    beyond = np.log([published(site, band) for band in "JHK"])
+    lines_in = np.exp(np.interp(wavelength, [BANDS[band] for band in "JHK"], beyond))
     return np.where(wavelength < END, between_lines(level, wavelength), lines_in)
 
 
 def between_lines(level: Float[np.ndarray, "4"], wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
     """The continuum up to 10,000 angstrom, of its logarithms in U, B, V and R."""
-    last = np.array([BANDS["R"][0]], np.float64)
+    last = np.array([BANDS["R"]], np.float64)
     rest = np.exp(level[-1]) - airglow(last)
     redward = airglow(wavelength) + rest * sunlight(wavelength) / sunlight(last)
-    return np.where(wavelength < last, np.exp(np.interp(wavelength, [BANDS[b][0] for b in "UBVR"], level)), redward)
-
-
-def sunlight(wavelength: Float[np.ndarray, " node"]) -> Float[np.ndarray, " node"]:
-    """The colour of a black body like the sun."""
-    return wavelength**-5 / np.expm1(1.438777e8 / (wavelength * SUN))
+    return np.where(wavelength < last, np.exp(np.interp(wavelength, [BANDS[b] for b in "UBVR"], level)), redward)
 
 
 def through(band: str, wavelength: Float[np.ndarray, " node"], smooth: Float[np.ndarray, " node"]) -> float:
     """The mean over an optical band of the lines and of a continuum, on even wavelengths."""
     counts, of_lines = photons_through(band, wavelength), photons_through(band, LINES[:, 0])
     return float((counts @ smooth + of_lines @ LINES[:, 1] / (wavelength[1] - wavelength[0])) / counts.sum())
-
-
-def moonlight(
-    wavelength: Float[np.ndarray, " node"], zenith: Float[np.ndarray, " node"], airmass: float, moon: float, away: float
-) -> Float[np.ndarray, " node"]:
-    """What the atmosphere scatters of it into the line of sight [1e-20 erg/s/cm2/angstrom/arcsec2]."""
-    phase = math.degrees(math.acos(2 * moon - 1))
-    illuminance = 10 ** (-0.4 * (3.84 + 0.026 * phase + 4e-9 * phase**4)) * max(1.0, 1.35 - 0.05 * phase)
-    angular = 10**5.36 * (1.06 + math.cos(math.radians(away)) ** 2) + 10 ** (6.15 - away / 40)
-    high = (1 - 0.96 * math.cos(math.radians(MOON)) ** 2) ** -0.5
-    share = 10 ** (-0.4 * zenith * high) * (1 - 10 ** (-0.4 * zenith * airmass))
-    centre = BANDS["V"][0]
-    lamberts = angular * illuminance * np.interp(centre, wavelength, share)
-    magnitude = (20.7233 - math.log(lamberts / 34.08)) / 0.92104
-    colour = share * sunlight(wavelength)
-    return flux_of("V", magnitude) / FLUX_UNIT * colour / np.interp(centre, wavelength, colour)

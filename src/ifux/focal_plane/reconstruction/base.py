@@ -12,6 +12,11 @@ from ifux.typing import AbstractLimited
 class AbstractReconstruction(AbstractLimited):
     """A weighted mean of the surface brightness that the elements around a spaxel have seen."""
 
+    @property
+    @abstractmethod
+    def fewest(self) -> int:
+        """Elements with a weight that a spaxel needs to have a value."""
+
     @abstractmethod
     def weights(
         self,

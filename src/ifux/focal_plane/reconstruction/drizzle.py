@@ -28,6 +28,11 @@ class Drizzle(AbstractReconstruction):
     drop: Float[Array, ""] = eqx.field(converter=real, default=1.0, metadata=within(above=0))
     """Size of a drop over that of the element."""
 
+    @property
+    def fewest(self) -> int:
+        """One."""
+        return 1
+
     def weights(
         self,
         east: Float[Array, "*pair"],
@@ -45,10 +50,14 @@ class Drizzle(AbstractReconstruction):
 
 
 def shared_area(
-    east: Float[Array, "*pair"], north: Float[Array, "*pair"], footprint: AbstractFootprint, pitch: Float[Array, "2"]
+    east: Float[Array, "*pair"],
+    north: Float[Array, "*pair"],
+    footprint: AbstractFootprint,
+    pitch: Float[Array, "2"],
+    lines: int = LINES,
 ) -> Float[Array, "*pair"]:
     """Of a footprint at an offset from the middle of a spaxel, and of the spaxel [arcsec, arcsec2]."""
-    place, share = np.polynomial.legendre.leggauss(LINES)
+    place, share = np.polynomial.legendre.leggauss(lines)
     line = (*(1,) * east.ndim, -1)
     place, share = (jnp.asarray(values, east.dtype).reshape(line) for values in (place, share))
     half, (across, up) = footprint.half_width(), pitch / 2

@@ -20,13 +20,21 @@ class Shepard(AbstractReconstruction):
 
     Which elements are within the limit has no derivative.
 
-    References: Law et al. (2016), AJ 152, 83 (MaNGA: 0.7 and 1.6 arcsec); Sanchez et al. (2012), A&A 538, A8 (CALIFA).
+    References: Law et al. (2016), AJ 152, 83 (MaNGA: 0.7 and 1.6 arcsec); Sanchez et al. (2012), A&A 538, A8 (CALIFA,
+    where a spaxel needs three fibres).
     """
 
     sigma: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Standard deviation [arcsec]."""
     limit: Float[Array, ""] = eqx.field(converter=real, metadata=within(above=0))
     """Distance from which on an element has no weight [arcsec]."""
+    least: int = eqx.field(static=True, default=1, metadata=within(least=1))
+    """Elements within it that a spaxel needs to have a value."""
+
+    @property
+    def fewest(self) -> int:
+        """As stated."""
+        return self.least
 
     def weights(
         self,
