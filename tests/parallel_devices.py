@@ -24,6 +24,7 @@ from ifux import (
     LowRankSSP,
     MoffatPSF,
     NoLSF,
+    NoPSF,
     Observation,
     PoissonNoise,
     ScreenDust,
@@ -88,13 +89,16 @@ def agree(found, expected, tolerance):
         assert np.abs(one - other).max() <= tolerance * np.abs(other).max(), jax.tree_util.keystr(path)
 
 
+seen_alone = seen(lambda telescope, particles: telescope(particles, key=KEY))
+"""The cube with noise, and every gradient, by one device."""
+
+
 @cache
 def alone(order):
     """A telescope, particles, and what one device makes of them, in double precision."""
     telescope, particles = order(), stars()
     assert (telescope.kinds > telescope.wavelengths.size) == (order is blurred_cube)
-    cube, gradient = seen(lambda t, p: t(p, key=KEY))(telescope, particles)
-    return telescope, particles, cube, gradient
+    return telescope, particles, *seen_alone(telescope, particles)
 
 
 @pytest.mark.parametrize(
@@ -146,24 +150,28 @@ def test_gradients_are_those_of_one_device(double):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_shard_map_of_somebody_else_needs_no_special_care(double, order):
-    """With JAX's check of what varies over the mesh: two galaxies a device, cubes and every gradient."""
-    telescope, devices = order(), several(2)
+    """With JAX's check of what varies over the mesh: two galaxies a device, cubes with noise and every gradient."""
+    telescope, particles, *one = alone(order)
+    other, devices = jax.tree.map(lambda leaf: 1.1 * leaf, particles), several(2)
+    galaxies = stacked(particles, other)
     rest = eqx.filter(telescope, eqx.is_array, inverse=True)
-    galaxies = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.1 * leaf]), stars())
 
     def cube(arrays, galaxy):
-        return eqx.combine(arrays, rest)(jax.tree.map(lambda leaf: leaf[0], galaxy))[None]
+        return eqx.combine(arrays, rest)(jax.tree.map(lambda leaf: leaf[0], galaxy), key=KEY)[None]
 
     def on_two(telescope, galaxies):
         given, out = (P(), P("device")), P("device")
         return jax.shard_map(cube, mesh=devices, in_specs=given, out_specs=out)(arrays_of(telescope), galaxies)
 
-    def on_one(telescope, galaxies):
-        return jax.lax.map(telescope, galaxies)
+    cubes, (by_telescope, by_galaxies) = seen(on_two)(telescope, galaxies)
+    another = seen_alone(telescope, other)
+    agree(cubes, jnp.stack([one[0], another[0]]), 1e-12)
+    agree(by_telescope, jax.tree.map(jnp.add, one[1][0], another[1][0]), 1e-10)
+    agree(by_galaxies, stacked(one[1][1], another[1][1]), 1e-10)
 
-    found, expected = (seen(way)(telescope, galaxies) for way in (on_two, on_one))
-    agree(found[0], expected[0], 1e-12)
-    agree(found[1], expected[1], 1e-10)
+
+def stacked(*trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def arrays_of(telescope):
@@ -311,7 +319,9 @@ def misfit_and_slope(prior, numbers, data, mesh):
 def test_a_batch_is_the_same_on_one_device_and_on_two(double):
     """Mocks, a misfit with its gradient, and a step of a training, for batches that are laid over the devices."""
     prior = Prior.of(
-        Observation(blurred_weights(), stars(5)),
+        Observation(
+            observer(24, 6, ssp=LowRankSSP.from_library(stages.library(), 1e-2), psf=NoPSF(), lsf=NoLSF()), stars(5)
+        ),
         inclination=(lambda o: o.telescope.orientation.inclination, Isotropic(20.0, 80.0)),
     )
 

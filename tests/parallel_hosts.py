@@ -36,11 +36,13 @@ def stars(count=COUNT):
 
 
 def seen(observe):
-    """The cube and the gradient of a number made of it, with respect to every array."""
+    """A cube, or several, and the gradient of a number made of them, with respect to every array."""
 
     def scalar(arguments):
         cube = observe(*arguments)
-        return jnp.sum(jnp.sin(jnp.arange(cube.size, dtype=cube.dtype)).reshape(cube.shape) * cube), cube
+        shape = cube.shape[-3:]
+        projection = jnp.sin(jnp.arange(np.prod(shape), dtype=cube.dtype)).reshape(shape)
+        return jnp.einsum("yxw,...yxw->", projection, cube), cube
 
     def cube_and_slope(*arguments):
         (_, cube), slope = eqx.filter_value_and_grad(scalar, has_aux=True)(arguments)
