@@ -1,5 +1,6 @@
 """What a careful observer looks at before trusting a cube. On concrete values: nothing here can be traced."""
 
+import dataclasses
 import math
 import os
 import warnings
@@ -16,13 +17,13 @@ from jaxtyping import Array, Float
 
 from ifux.errors import of_arm
 from ifux.grids import AbstractWavelengths
-from ifux.library import SSPLibrary
+from ifux.library import AbstractLibrary
 from ifux.lsf import FieldLSF
 from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Particles, Projected, Stars, particles_of
+from ifux.particles import Particles, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
@@ -167,7 +168,7 @@ def unseen(across: float, cells: int, degree: Degree = 3) -> float:
 
 
 def line_widths(
-    lsf: AbstractLSF, library: SSPLibrary, wavelengths: AbstractWavelengths, redshift: float
+    lsf: AbstractLSF, library: AbstractLibrary, wavelengths: AbstractWavelengths, redshift: float
 ) -> tuple[float, float]:
     """Standard deviations of the narrowest and of the broadest line that a telescope records [km/s].
 
@@ -213,13 +214,12 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     A star that recedes is one at rest at a higher redshift, where it lies on a node.
     """
     ssp, kinematics, redshift = telescope.ssp, telescope.kinematics, telescope.target.redshift
-    metallicity, age = (axis.ravel() for axis in jnp.meshgrid(ssp.metallicity, ssp.age, indexing="ij"))
-    sky = jnp.zeros((age.size, 2), age.dtype)
+    populations = ssp.populations()
     shift = kinematics.spacing / 2 / SPEED_OF_LIGHT
 
     def seen(of: tuple[Float[Array, ""], Float[Array, ""]]) -> Float[Array, "population wave"]:
         velocity, redshift = of
-        stars = Projected(sky, sky[:, 0], sky[:, 0] + velocity, sky[:, 0] + 1, age, metallicity)
+        stars = dataclasses.replace(populations, velocity=populations.velocity + velocity)
         place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
         nodes = telescope.respond(ssp.spectra(), redshift)
         basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)

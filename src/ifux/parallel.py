@@ -72,7 +72,9 @@ def dark(count: int, like: Particles) -> Particles:
     They have the leaves that others have.
     """
     place, none = np.tile([1e6, 0.0, 0.0], (count, 1)), np.zeros(count)
-    return Particles(place, place, none, none, none, None if like.alpha is None else none)
+    alpha = None if like.alpha is None else none
+    mixture = None if like.mixture is None else np.zeros((count, like.mixture.shape[1]))
+    return Particles(place, place, none, none, none, alpha, mixture)
 
 
 @eqx.filter_jit

@@ -38,6 +38,8 @@ class Particles(AbstractGalaxy):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = eqx.field(converter=real_if_any, default=None)
     """[alpha/Fe] [dex]; None where all have that of the library stage. Without effect on a library of one mixture."""
+    mixture: Float[Array, "particle basis"] | None = eqx.field(converter=real_if_any, default=None)
+    """How much of each basis spectrum is in one solar mass; None where the library stage finds it by age and metals."""
 
     def __check_init__(self):
         shapes = {
@@ -49,6 +51,8 @@ class Particles(AbstractGalaxy):
         }
         if self.alpha is not None:
             shapes["alpha"] = (self.count,)
+        if self.mixture is not None:
+            shapes["mixture"] = (self.count, self.mixture.shape[-1])
         for name, expected in shapes.items():
             if (shape := getattr(self, name).shape) != expected:
                 raise ValueError(
@@ -192,6 +196,8 @@ class Projected(eqx.Module):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = None
     """[alpha/Fe] [dex], where the particles have their own."""
+    mixture: Float[Array, "particle basis"] | None = None
+    """How much of each basis spectrum is in one solar mass, where the particles say it themselves."""
     brightness: Float[Array, " particle"] | None = None
     """Flux over that of the same light at the centre of the galaxy, where particles have distances of their own."""
 

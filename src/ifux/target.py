@@ -62,7 +62,7 @@ class AbstractTarget(AbstractLimited):
             sky = jnp.where(there[:, None], jnp.stack([east, north], axis=1) / nearer, OFF_THE_SKY)
         return Projected(
             sky * scale, z, self.expanding(receding, z), turned.mass, turned.age, turned.metallicity, turned.alpha,
-            brightness,
+            turned.mixture, brightness,
         )  # fmt: skip
 
     def flux_per_luminosity(self) -> Float[Array, ""]:

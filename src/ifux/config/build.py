@@ -20,7 +20,7 @@ from ifux.exposure import masked
 from ifux.focal_plane import FibreBundle
 from ifux.galaxies import DiscBulge
 from ifux.grids import AbstractWavelengths
-from ifux.library import SSPLibrary
+from ifux.library import AbstractLibrary
 from ifux.noise.base import AbstractNoise
 from ifux.particles import Stars
 from ifux.telescope import Telescope, line_of_sight
@@ -243,7 +243,7 @@ def noise(description: dict, stages: Mapping[str, Any], observed: AbstractWavele
 
 
 def resolving(
-    stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: SSPLibrary
+    stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: AbstractLibrary
 ) -> tuple[dict[str, Any], AbstractWavelengths, float]:
     """The stages with velocity nodes as near as the narrowest line needs, where the description does not say how near.
 
@@ -255,7 +255,7 @@ def resolving(
     return stages, observed, broadest
 
 
-def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None) -> Telescope:
+def telescope(description: dict, library: AbstractLibrary, stars: Stars | None = None) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
 
     Where the description does not say how near the velocity nodes are, they are as near as the narrowest line needs,
@@ -268,7 +268,7 @@ def telescope(description: dict, library: SSPLibrary, stars: Stars | None = None
 
 
 def telescopes(
-    descriptions: Mapping[str, dict], library: SSPLibrary, stars: Stars | None = None
+    descriptions: Mapping[str, dict], library: AbstractLibrary, stars: Stars | None = None
 ) -> dict[str, tuple[Telescope, tuple[float, float]]]:
     """The telescopes of the arms of one, each with the wavelengths of the library that all keep [angstrom, at rest].
 

@@ -10,6 +10,7 @@ from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
+from ifux.config.cube import with_own_spectra
 from ifux.config.schemes import converted
 from ifux.config.table import DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
@@ -114,6 +115,7 @@ def resolved(description: dict) -> dict:
     """
     check_keys(description, SECTIONS, "configuration", "a configuration")
     description, _ = converted(description)
+    description = with_own_spectra(description)
     for section in ("galaxy", "library", "telescope"):
         if not isinstance(description.get(section), dict):
             found = f"{shown(description[section])} holds no keys" if section in description else "it is missing"
@@ -141,8 +143,8 @@ def resolved(description: dict) -> dict:
         telescope[family] = completed(family, telescope[family])
     telescope = suited(telescope)
     galaxy, library = description["galaxy"], description["library"]
-    choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
-    choose(library.get("kind"), ["embedded", "file", "stored"], "library.kind")
+    choose(galaxy.get("kind"), ["file", *KINDS["model"], *KINDS["source"]], "galaxy.kind")
+    choose(library.get("kind"), ["embedded", "file", "stored", "galaxy"], "library.kind")
     for section, entry in (("galaxy", galaxy), ("library", library)):
         if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
@@ -156,6 +158,8 @@ def resolved(description: dict) -> dict:
     compute = {"contract": "automatic"} | computed(description.get("compute", {}))
     if galaxy["kind"] in KINDS["model"]:
         galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
+    if galaxy["kind"] in KINDS["source"]:
+        galaxy = completed("source", galaxy)
     whole = {
         "galaxy": galaxy,
         "library": library,
