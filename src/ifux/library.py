@@ -1,7 +1,7 @@
 """A library of simple stellar populations, as it comes out of a file."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +10,8 @@ from ifux.errors import InputError
 from ifux.grids import AbstractWavelengths, Medium, Wavelengths, to_air, to_vacuum
 from ifux.grids.base import Grid
 from ifux.units import SOLAR_LUMINOSITY, SPEED_OF_LIGHT
+
+L = TypeVar("L", bound="AbstractLibrary")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class AbstractLibrary:
             )
         return grid
 
-    def resampled(self, step: float) -> Self:
+    def resampled(self: L, step: float) -> L:
         """The library on evenly spaced wavelengths, by linear interpolation of its flux density [angstrom]."""
         size = int((self.wavelength[-1] - self.wavelength[0]) / step) + 1
         wavelength = self.wavelength[0] + step * np.arange(size)
@@ -50,7 +52,7 @@ class AbstractLibrary:
         flux = self.flux[..., place] * (1 - share) + self.flux[..., place + 1] * share
         return replace(self, wavelength=wavelength, flux=flux, fwhm=np.interp(wavelength, self.wavelength, self.fwhm))
 
-    def cut(self, low: float, high: float) -> Self:
+    def cut(self: L, low: float, high: float) -> L:
         """The pixels whose centres lie between two wavelengths of the library's medium [angstrom]."""
         inside = (self.wavelength >= low) & (self.wavelength <= high)
         if inside.sum() < 2:
@@ -61,14 +63,14 @@ class AbstractLibrary:
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
 
     def matched(
-        self,
+        self: L,
         wavelengths: Grid,
         redshift: float | tuple[float, float],
         speed: float,
         *,
         trim: bool = False,
         sigma: float = 0.0,
-    ) -> tuple[Self, Grid]:
+    ) -> tuple[L, Grid]:
         """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
 
         All of the library is kept that stars with up to a line-of-sight speed [km/s] shift onto the detector, at a
@@ -114,7 +116,7 @@ class AbstractLibrary:
         low, high = to_air(np.array([low, high])) if self.medium == "air" else (low, high)
         return float(low), float(high)
 
-    def even(self) -> Self:
+    def even(self: L) -> L:
         """The library on evenly spaced wavelengths: itself if its own are, else on its finest pixels."""
         steps = np.diff(self.wavelength)
         return self if np.ptp(steps) < 1e-6 * steps.mean() else self.resampled(float(steps.min()))

@@ -7,6 +7,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
+from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.grids import AbstractWavelengths, Wavelengths
 from ifux.library import BasisLibrary
@@ -93,6 +94,9 @@ class SourceCube:
             tolerance: Root mean square error of a spectrum over its own, in the cells that hold 95 % of the light.
             accept_coarse: Whether a telescope may ask for a PSF that is sharper than the cube.
             notes: What a careful user should know.
+
+        Raises:
+            InputError: there is no light.
         """
         tall, wide, _ = flux.shape
         rows = flux.reshape(tall * wide, -1).astype(np.float64)
@@ -100,7 +104,7 @@ class SourceCube:
         rows[missing] = 0
         bright = rows.any(axis=1)
         if not bright.any():
-            raise ValueError(f"{name} holds no light")
+            raise InputError(f"{name} holds no light")
         if missing.any():
             notes = (*notes, f"{missing.sum()} of {missing.size} voxels of {name} are not numbers: taken as dark")
         if negative.any():

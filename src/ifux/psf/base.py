@@ -163,7 +163,7 @@ def sharpened(brightness: Brightness, reach: int, scene: Scene, response: Respon
     divisor = np.outer(response(np.fft.fftfreq(size)), response(np.fft.rfftfreq(size)))
     transform = jnp.fft.rfft2(cells)
     if scene.blurred is not None:
-        transform = transform / gaussian_response(scene.blurred / scene.sides, size)
+        transform = transform / gaussian_response(scene.blurred / scene.sides, size).astype(transform.dtype)
     kernel = jnp.fft.irfft2(transform / jnp.asarray(divisor, transform.dtype), cells.shape)
     kernel = kernel[spare:-spare, spare:-spare].astype(scene.sides.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size

@@ -48,8 +48,12 @@ def distribution(
         InputError: the kinds are no velocities and populations.
     """
     kinematics, ssp = operator.telescope.kinematics, operator.telescope.ssp
-    populations = isinstance(kinematics, VelocityChannels) and isinstance(ssp, AbstractTabulatedSSP)
-    if not populations or ssp.size % (ssp.age.size * ssp.metallicity.size):
+    tabulated = isinstance(ssp, AbstractTabulatedSSP)
+    if (
+        not isinstance(kinematics, VelocityChannels)
+        or not tabulated
+        or ssp.size % (ssp.age.size * ssp.metallicity.size)
+    ):
         raise InputError(
             "distribution: the kinds must be velocity channels and populations of a grid of ages and metallicities: "
             "use VelocityChannels and GridSSP."

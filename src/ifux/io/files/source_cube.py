@@ -138,7 +138,7 @@ def frame(redshift: float | None, distance: float | None, skirt: Any, target: di
         distance = target["distance"]
     if distance is None and redshift > 0:
         cosmology = {key: value for key, value in target.get("cosmology", {}).items() if key != "kind"}
-        distance = float(CosmologicalTarget(redshift, FlatLambdaCDM(**cosmology)).luminosity_distance())
+        distance = float(CosmologicalTarget(redshift, cosmology=FlatLambdaCDM(**cosmology)).luminosity_distance())
     if distance is None:
         raise InputError(f"{path} does not say for which distance its flux is: give distance, in Mpc.")
     return float(redshift), float(distance)
