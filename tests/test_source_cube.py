@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -13,6 +14,7 @@ from astropy.io import fits
 from scipy.special import erf
 
 from ifux import (
+    BasisLibrary,
     FixedTarget,
     GaussianPSF,
     InputError,
@@ -29,6 +31,7 @@ from ifux import (
     TableWavelengths,
     VelocityChannels,
     Wavelengths,
+    config,
     parallel,
     real,
     run,
@@ -351,6 +354,18 @@ def test_what_a_file_does_not_say_is_asked_for(tmp_path):
     fits.PrimaryHDU(np.ones((3, 3))).writeto(tmp_path / "flat.fits")
     with pytest.raises(InputError, match="no image with three axes"):
         read_source_cube(str(tmp_path / "flat.fits"))
+
+
+def test_worked_description_of_a_cube_is_muse_before_resting_spectra():
+    resolved = config.resolved(config.load(Path(__file__).parents[1] / "configs" / "cube-muse.json"))
+    telescope = resolved["telescope"]
+    assert config.resolved(resolved) == resolved and resolved["library"] == {"kind": "galaxy"}
+    assert resolved["galaxy"]["tolerance"] == 1e-3 and resolved["galaxy"]["accept_coarse"] is False
+    assert telescope["orientation"] == {"kind": "euler", "alpha": 0.0, "beta": 0.0, "gamma": 0.0}
+    rest = np.arange(4400.0, 9300.0, 1.0)
+    basis = BasisLibrary(name="made up", wavelength=rest, flux=np.ones((2, rest.size)), fwhm=0 * rest + 2, medium="air")
+    built = config.telescope(telescope, basis)
+    assert built.kinematics == RestingKinematics() and isinstance(built.ssp, MixedSpectra) and built.ssp.size == 2
 
 
 def test_description_of_a_cube_makes_an_observation(finished, tmp_path, capsys):
