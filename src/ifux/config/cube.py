@@ -42,7 +42,9 @@ def with_own_spectra(description: dict) -> dict:
         return description
     if description.setdefault("library", OWN) != OWN:
         raise InputError("library: a galaxy of kind 'cube' has spectra of its own: leave the library out")
-    for family, stage in STAGES.items() if isinstance(telescope, dict) else ():
+    if not isinstance(telescope, dict):
+        return description
+    for family, stage in STAGES.items():
         given = telescope.setdefault(family, stage)
         if not isinstance(given, dict) or given.get("kind") != stage["kind"] or given.get("beta", 0) != 0:
             raise InputError(
