@@ -30,7 +30,7 @@ def with_own_spectra(description: dict) -> dict:
     Raises:
         InputError: it names others, or a galaxy without spectra names these.
     """
-    is_cube = isinstance(description.get("galaxy"), dict) and description["galaxy"].get("kind") in KINDS["source"]
+    is_cube = isinstance(description.get("galaxy"), dict) and description["galaxy"].get("kind") in [*KINDS["source"]]
     telescope = description.get("telescope")
     if not is_cube:
         ssp = telescope.get("ssp") if isinstance(telescope, dict) else None
