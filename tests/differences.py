@@ -45,8 +45,12 @@ RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3, "refraction.re
 
 def dealt() -> dict[str, dict[str, str]]:
     """Which members of their families stand in a few telescopes: each of them at least once, dealt like cards."""
-    rng, count = np.random.default_rng(2), max(len(family) for family in stages.FAMILIES.values())
-    hands = {base: rng.permutation(np.resize([*family], count)) for base, family in stages.FAMILIES.items()}
+    families = {
+        base: [name for name in members if name not in stages.CUBES.get(base, ())]
+        for base, members in stages.FAMILIES.items()
+    }
+    rng, count = np.random.default_rng(2), max(len(family) for family in families.values())
+    hands = {base: rng.permutation(np.resize(family, count)) for base, family in families.items()}
     return {f"members {i + 1}": {base: str(hand[i]) for base, hand in hands.items()} for i in range(count)}
 
 
@@ -116,12 +120,23 @@ def parametric() -> Observation:
     return Observation(telescope, galaxy)
 
 
+def finished() -> Observation:
+    """The members that stand before a finished cube, before cells with mixtures of their own."""
+    plain = stages.telescope()
+    made = {family(base): make() for base, members in stages.CUBES.items() for make in members.values()}
+    cells = generic(plain)
+    mixture = np.random.default_rng(9).uniform(0.5, 1.5, (cells.count, made["ssp"].size))
+    cells = replace(cells, velocity=jnp.zeros_like(cells.velocity), mixture=real(mixture))
+    return Observation(replace(plain, **made), cells)
+
+
 VARIANTS = {
     **{name: lambda hand=hand: members(hand) for name, hand in dealt().items()},
     **{name: lambda name=name: preset(name) for name in PRESETS},
     "mixtures, particles": lambda: mixtures(True),
     "mixtures, stage": lambda: mixtures(False),
     "disc and bulge": parametric,
+    "finished cube": finished,
 }
 """Every member of every family, every instrument, every galaxy."""
 

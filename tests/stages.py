@@ -41,6 +41,7 @@ from ifux import (
     InclinedOrientation,
     LogWavelengths,
     LowRankSSP,
+    MixedSpectra,
     MoffatPSF,
     NarrowGaussianPSF,
     NoDust,
@@ -53,7 +54,9 @@ from ifux import (
     PolynomialLSF,
     Rectangle,
     RectangularSpaxels,
+    RemainingPSF,
     ResolvingPowerLSF,
+    RestingKinematics,
     ScaledNoise,
     Scene,
     ScreenDust,
@@ -327,15 +330,21 @@ WAVELENGTHS = {
     "log": lambda: LogWavelengths(4838.0, 2.5e-4, 120, "vacuum"),
     "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 121) ** 1.5, "air"),
 }
+CUBES = {
+    "AbstractKinematics": {"resting": RestingKinematics},
+    "AbstractSSP": {"mixed spectra": lambda: MixedSpectra(library().flux[0], library().fwhm, REST)},
+    "AbstractPSF": {"remaining": lambda: RemainingPSF(MoffatPSF(1.2, 2.8, reach=12), 0.4)},
+}
+"""Members that stand before a finished cube, and not before stars."""
 FAMILIES = {
     "AbstractTarget": TARGETS,
     "AbstractOrientation": ORIENTATIONS,
     "AbstractSpaxels": SPAXELS,
-    "AbstractKinematics": KINEMATICS,
-    "AbstractSSP": SSPS,
+    "AbstractKinematics": KINEMATICS | CUBES["AbstractKinematics"],
+    "AbstractSSP": SSPS | CUBES["AbstractSSP"],
     "AbstractCurve": CURVES,
     "AbstractDust": DUSTS,
-    "AbstractPSF": PSFS,
+    "AbstractPSF": PSFS | CUBES["AbstractPSF"],
     "AbstractFocalPlane": FOCAL_PLANES,
     "AbstractLSF": LSFS,
     "AbstractNoise": NOISES,

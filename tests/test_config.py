@@ -60,7 +60,8 @@ from ifux.io import read_galaxy, write_lines
 from ifux.sky import Curve, Sky
 
 WORKED = sorted((Path(__file__).parents[1] / "configs").glob("*.json"))
-CONFIGS = [path for path in WORKED if "arms" not in config.load(path)["telescope"]]
+CONFIGS = [path for path in WORKED if "library" in (one := config.load(path)) and "arms" not in one["telescope"]]
+"""Those of one telescope before stars."""
 
 BASE = {
     "galaxy": {"kind": "disc-bulge", "count": 200, "seed": 3},

@@ -420,7 +420,7 @@ def made(names=("Hbeta", "Halpha", "[O III] 4959", "[O III] 5007", "[S II] 6716"
 
 
 def test_table_is_interpolated_in_logarithms_and_held_at_its_ends(double):
-    """On the law of Carton et al. (2017) for the ionisation; a pair whose ratio the table leaves alone is one element."""
+    """On the law of Carton et al. (2017) for the ionisation; a pair of one ratio is one element."""
     metals = np.array([0.003, 0.0134, 0.02, 0.5, 0.0, 0.0005])
     cells, emission = gas(metallicity=metals, star_formation_rate=np.ones(6)), TabulatedEmission.of_table(made())
     assert emission.size == 4 and not emission.of_stars

@@ -18,7 +18,7 @@ FLOORS = {
     "sources": 3.5,
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
-    "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5, "galaxy": 5,
+    "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5, "galaxy": 5, "source_cube": 5,
     "io": 6, "programs": 6, "influence": 6, "exposure": 6,
     "config": 7, "plan": 7, "plots": 7, "reconstructed": 7, "fitting": 7,
     "run": 8, "learning": 8,
@@ -29,7 +29,7 @@ FLOORS = {
 """Floor of each module or folder. On floors 2 and 5 some stand on others, without a circle: SHARED says which."""
 
 SHARED = {
-    ("library", "grids"), ("galaxy", "galaxies"), ("target", "particles"),
+    ("library", "grids"), ("galaxy", "galaxies"), ("source_cube", "galaxy"), ("target", "particles"),
     ("observation", "spectrograph"), ("checks", "observation"), ("checks", "spectrograph"),
 }  # fmt: skip
 """Arrows that may run along floors 2 and 5."""

@@ -26,6 +26,7 @@ DATA = {
     "CosmologicalTarget": {"cosmology.hubble", "cosmology.matter", "cosmology.temperature"},
     "InclinedOrientation": {"axes"},
     "GridSSP": {"metallicity", "age", "flux", "fwhm"},
+    "MixedSpectra": {"basis", "fwhm"},
     "LowRankSSP": {"metallicity", "age", "table", "basis", "fwhm"},
     "TargetSNRNoise": {"channels", "band", "places", "signal"},
     "ScaledNoise": {"noise.channels"},

@@ -1,5 +1,6 @@
 """What a careful observer looks at before trusting a cube. On concrete values: nothing here can be traced."""
 
+import dataclasses
 import math
 import os
 import warnings
@@ -19,13 +20,13 @@ from ifux.errors import of_arm
 from ifux.focal_plane import Aperture, FibreBundle
 from ifux.focal_plane.seen import SPARE, cells_across, cells_beyond
 from ifux.grids import AbstractWavelengths
-from ifux.library import SSPLibrary
+from ifux.library import AbstractLibrary
 from ifux.lsf import FieldLSF
 from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Cells, Gas, Particles, Projected, Stars, particles_of
+from ifux.particles import Cells, Gas, Particles, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
@@ -173,7 +174,7 @@ def unseen(across: float, cells: int, degree: Degree = 3) -> float:
 
 
 def line_widths(
-    lsf: AbstractLSF, library: SSPLibrary, wavelengths: AbstractWavelengths, redshift: float
+    lsf: AbstractLSF, library: AbstractLibrary, wavelengths: AbstractWavelengths, redshift: float
 ) -> tuple[float, float]:
     """Standard deviations of the narrowest and of the broadest line that a telescope records [km/s].
 
@@ -243,16 +244,12 @@ def error_between_nodes(telescope: Telescope) -> Float[Array, ""]:
     A star that recedes is one at rest at a higher redshift, where it lies on a node.
     """
     ssp, kinematics, redshift = telescope.ssp, telescope.kinematics, telescope.target.redshift
-    metallicity, age = (axis.ravel() for axis in jnp.meshgrid(ssp.metallicity, ssp.age, indexing="ij"))
-    sky = jnp.zeros((age.size, 2), age.dtype)
+    populations = ssp.populations()
     shift = kinematics.spacing / 2 / SPEED_OF_LIGHT
 
     def seen(of: tuple[Float[Array, ""], Float[Array, ""]]) -> Float[Array, "population wave"]:
         velocity, redshift = of
-        none = sky[:, 0]
-        stars = Projected(
-            sky=sky, depth=none, velocity=none + velocity, mass=none + 1, age=age, metallicity=metallicity
-        )
+        stars = dataclasses.replace(populations, velocity=populations.velocity + velocity)
         place, mixture = kinematics.locate(stars), ssp.coefficients(stars)
         nodes = telescope.respond(ssp.spectra(), redshift)
         basis = jnp.einsum("n,nbw->bw", place.weight[0], nodes[place.index[0]], precision=HIGHEST)

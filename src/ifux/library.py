@@ -1,6 +1,7 @@
 """A library of simple stellar populations, as it comes out of a file."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,73 +11,24 @@ from ifux.grids import AbstractWavelengths, Medium, Wavelengths, to_air, to_vacu
 from ifux.grids.base import Grid
 from ifux.units import SOLAR_LUMINOSITY, SPEED_OF_LIGHT
 
+L = TypeVar("L", bound="AbstractLibrary")
 
-@dataclass(frozen=True)
-class SSPLibrary:
-    """Spectra of simple stellar populations on a grid of metallicity and age, in double precision on the host.
 
-    A library may have two axes more, [alpha/Fe] and the slope of the IMF, which stand before those two in the flux.
-    """
+@dataclass(frozen=True, kw_only=True)
+class AbstractLibrary:
+    """Spectra at wavelengths and of a resolution, in double precision on the host."""
 
     name: str
-    metallicity: Float[np.ndarray, " metallicity"]
-    """Mass fraction Z, increasing."""
-    age: Float[np.ndarray, " age"]
-    """[Gyr], increasing."""
     wavelength: Float[np.ndarray, " rest"]
     """Centres of the pixels [angstrom], increasing."""
-    flux: Float[np.ndarray, "*further metallicity age rest"]
-    """Luminosity density at the centres, per solar mass formed [solar luminosity/angstrom/solar mass].
-
-    Its first axes are `imf_slope` and `alpha`, in this order and only where the library has them.
-    """
+    flux: Float[np.ndarray, "*spectrum rest"]
+    """Luminosity density at the centres."""
     fwhm: Float[np.ndarray, " rest"]
     """Spectral resolution [angstrom]: that of the numbers above, with what the library's own pixels blur in it."""
     medium: Medium
     """Whether the wavelengths are those in air or in vacuum."""
-    imf: str
-    """Initial mass function."""
-    citation: str
-    """What to cite."""
-    solar_luminosity: float = SOLAR_LUMINOSITY
-    """The solar luminosity that the fluxes are counted in [erg/s]."""
-    solar_metallicity: float | None = None
-    """Mass fraction that the library calls [M/H] = 0, where it has one."""
     illustrative: bool = False
     """True of a library that must not be used for science."""
-    alpha: Float[np.ndarray, " alpha"] | None = None
-    """[alpha/Fe] [dex], increasing, where the library has several."""
-    imf_slope: Float[np.ndarray, " slope"] | None = None
-    """Slope of the IMF as the library counts it, increasing, where the library has several."""
-
-    def __post_init__(self):
-        shape = (*(nodes.size for nodes in self.grid.values()), self.wavelength.size)
-        if self.flux.shape != shape:
-            raise ValueError(
-                f"Library {self.name!r}: flux has shape {self.flux.shape}, but its axes {', '.join(self.grid)} and "
-                f"wavelength have lengths {shape}."
-            )
-        if self.fwhm.shape != self.wavelength.shape:
-            raise ValueError(
-                f"Library {self.name!r}: fwhm has shape {self.fwhm.shape}, "
-                f"but there are {self.wavelength.size} wavelengths."
-            )
-        for axis in ("metallicity", "age", "wavelength"):
-            values = getattr(self, axis)
-            if not (np.all(np.diff(values) > 0) and values[0] > 0):
-                raise ValueError(f"Library {self.name!r}: {axis} must be positive and increase strictly.")
-        for axis in ("alpha", "imf_slope"):
-            values = getattr(self, axis)
-            if values is not None and not (values.size > 1 and np.all(np.diff(values) > 0)):
-                raise ValueError(f"Library {self.name!r}: {axis} must be two values or more that increase strictly.")
-        if not np.all(np.isfinite(self.flux)):
-            raise ValueError(f"Library {self.name!r}: {np.sum(~np.isfinite(self.flux))} fluxes are not finite.")
-
-    @property
-    def grid(self) -> dict[str, Float[np.ndarray, " node"]]:
-        """Names and nodes of the axes of the flux, in their order, without that of wavelengths."""
-        axes = {name: getattr(self, name) for name in ("imf_slope", "alpha", "metallicity", "age")}
-        return {name: nodes for name, nodes in axes.items() if nodes is not None}
 
     def pixels(self) -> Wavelengths:
         """The wavelength axis, where it is evenly spaced to a thousandth of a pixel."""
@@ -91,7 +43,7 @@ class SSPLibrary:
             )
         return grid
 
-    def resampled(self, step: float) -> "SSPLibrary":
+    def resampled(self: L, step: float) -> L:
         """The library on evenly spaced wavelengths, by linear interpolation of its flux density [angstrom]."""
         size = int((self.wavelength[-1] - self.wavelength[0]) / step) + 1
         wavelength = self.wavelength[0] + step * np.arange(size)
@@ -100,7 +52,7 @@ class SSPLibrary:
         flux = self.flux[..., place] * (1 - share) + self.flux[..., place + 1] * share
         return replace(self, wavelength=wavelength, flux=flux, fwhm=np.interp(wavelength, self.wavelength, self.fwhm))
 
-    def cut(self, low: float, high: float) -> "SSPLibrary":
+    def cut(self: L, low: float, high: float) -> L:
         """The pixels whose centres lie between two wavelengths of the library's medium [angstrom]."""
         inside = (self.wavelength >= low) & (self.wavelength <= high)
         if inside.sum() < 2:
@@ -111,14 +63,14 @@ class SSPLibrary:
         return replace(self, wavelength=self.wavelength[inside], flux=self.flux[..., inside], fwhm=self.fwhm[inside])
 
     def matched(
-        self,
+        self: L,
         wavelengths: Grid,
         redshift: float | tuple[float, float],
         speed: float,
         *,
         trim: bool = False,
         sigma: float = 0.0,
-    ) -> tuple["SSPLibrary", Grid]:
+    ) -> tuple[L, Grid]:
         """The part of the library that a telescope sees, evenly spaced, and the wavelengths that it then observes.
 
         All of the library is kept that stars with up to a line-of-sight speed [km/s] shift onto the detector, at a
@@ -164,10 +116,77 @@ class SSPLibrary:
         low, high = to_air(np.array([low, high])) if self.medium == "air" else (low, high)
         return float(low), float(high)
 
-    def even(self) -> "SSPLibrary":
+    def even(self: L) -> L:
         """The library on evenly spaced wavelengths: itself if its own are, else on its finest pixels."""
         steps = np.diff(self.wavelength)
         return self if np.ptp(steps) < 1e-6 * steps.mean() else self.resampled(float(steps.min()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasisLibrary(AbstractLibrary):
+    """Spectra of which others are mixed."""
+
+    flux: Float[np.ndarray, "basis rest"]
+    """Luminosity density of a unit of each [solar luminosity/angstrom]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSPLibrary(AbstractLibrary):
+    """Spectra of simple stellar populations on a grid of metallicity and age, in double precision on the host.
+
+    A library may have two axes more, [alpha/Fe] and the slope of the IMF, which stand before those two in the flux.
+    """
+
+    metallicity: Float[np.ndarray, " metallicity"]
+    """Mass fraction Z, increasing."""
+    age: Float[np.ndarray, " age"]
+    """[Gyr], increasing."""
+    flux: Float[np.ndarray, "*further metallicity age rest"]
+    """Luminosity density at the centres, per solar mass formed [solar luminosity/angstrom/solar mass].
+
+    Its first axes are `imf_slope` and `alpha`, in this order and only where the library has them.
+    """
+    imf: str
+    """Initial mass function."""
+    citation: str
+    """What to cite."""
+    solar_luminosity: float = SOLAR_LUMINOSITY
+    """The solar luminosity that the fluxes are counted in [erg/s]."""
+    solar_metallicity: float | None = None
+    """Mass fraction that the library calls [M/H] = 0, where it has one."""
+    alpha: Float[np.ndarray, " alpha"] | None = None
+    """[alpha/Fe] [dex], increasing, where the library has several."""
+    imf_slope: Float[np.ndarray, " slope"] | None = None
+    """Slope of the IMF as the library counts it, increasing, where the library has several."""
+
+    def __post_init__(self):
+        shape = (*(nodes.size for nodes in self.grid.values()), self.wavelength.size)
+        if self.flux.shape != shape:
+            raise ValueError(
+                f"Library {self.name!r}: flux has shape {self.flux.shape}, but its axes {', '.join(self.grid)} and "
+                f"wavelength have lengths {shape}."
+            )
+        if self.fwhm.shape != self.wavelength.shape:
+            raise ValueError(
+                f"Library {self.name!r}: fwhm has shape {self.fwhm.shape}, "
+                f"but there are {self.wavelength.size} wavelengths."
+            )
+        for axis in ("metallicity", "age", "wavelength"):
+            values = getattr(self, axis)
+            if not (np.all(np.diff(values) > 0) and values[0] > 0):
+                raise ValueError(f"Library {self.name!r}: {axis} must be positive and increase strictly.")
+        for axis in ("alpha", "imf_slope"):
+            values = getattr(self, axis)
+            if values is not None and not (values.size > 1 and np.all(np.diff(values) > 0)):
+                raise ValueError(f"Library {self.name!r}: {axis} must be two values or more that increase strictly.")
+        if not np.all(np.isfinite(self.flux)):
+            raise ValueError(f"Library {self.name!r}: {np.sum(~np.isfinite(self.flux))} fluxes are not finite.")
+
+    @property
+    def grid(self) -> dict[str, Float[np.ndarray, " node"]]:
+        """Names and nodes of the axes of the flux, in their order, without that of wavelengths."""
+        axes = {name: getattr(self, name) for name in ("imf_slope", "alpha", "metallicity", "age")}
+        return {name: nodes for name, nodes in axes.items() if nodes is not None}
 
 
 def extreme_shifts(redshift: float | tuple[float, float], speed: float) -> Float[np.ndarray, "2"]:

@@ -74,6 +74,8 @@ class Particles(AbstractGalaxy, AbstractEmitters):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = eqx.field(converter=real_if_any, default=None)
     """[alpha/Fe] [dex]; None where all have that of the library stage. Without effect on a library of one mixture."""
+    mixture: Float[Array, "particle basis"] | None = eqx.field(converter=real_if_any, default=None)
+    """How much of each basis spectrum is in one solar mass; None where the library stage finds it by age and metals."""
 
     def __check_init__(self):
         shapes = {
@@ -85,6 +87,8 @@ class Particles(AbstractGalaxy, AbstractEmitters):
         }
         if self.alpha is not None:
             shapes["alpha"] = (self.count,)
+        if self.mixture is not None:
+            shapes["mixture"] = (self.count, self.mixture.shape[-1])
         for name, expected in shapes.items():
             if (shape := getattr(self, name).shape) != expected:
                 raise ValueError(
@@ -264,6 +268,8 @@ class Projected(AbstractSeen):
     """Mass fraction of metals Z."""
     alpha: Float[Array, " particle"] | None = None
     """[alpha/Fe] [dex], where the particles have their own."""
+    mixture: Float[Array, "particle basis"] | None = None
+    """How much of each basis spectrum is in one solar mass, where the particles say it themselves."""
     brightness: Float[Array, " particle"] | None = None
 
     @property

@@ -33,7 +33,7 @@ from ifux.io.files.cube import BAD, COSMIC_RAY, DEAD, MISSING, SATURATED, TELLUR
 from ifux.io.files.manga import unfit
 from ifux.io.files.spectra import Spectra
 from ifux.io.libraries.embedded import embedded_library
-from ifux.kinematics import AbstractKinematics
+from ifux.kinematics import AbstractKinematics, VelocityChannels
 from ifux.library import SSPLibrary
 from ifux.maps import UNITS
 from ifux.noise import AbstractExposure, BadPixelNoise, NoNoise
@@ -41,6 +41,7 @@ from ifux.particles import cells_of, particles_of
 from ifux.plan import Plan, plan
 from ifux.programs import added, expose, nothing, rebuild, resolution, true_maps
 from ifux.reconstructed import broken_of, reconstructions, sky_places, spaxel_flags
+from ifux.source_cube import SourceCube
 from ifux.sources import EmissionLines
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
@@ -115,15 +116,18 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
             with telling(name):
                 stages, _ = config.parts(one["telescope"])
     with report("reading the galaxy"):
-        galaxy = open_galaxy(whole["galaxy"], float(stages["target"].redshift))
+        cube = open_cube(whole["galaxy"], {name: one["telescope"] for name, one in resolved.items()})
+        galaxy = open_galaxy(whole["galaxy"], float(stages["target"].redshift)) if cube is None else cube.galaxy()
     with report("reading the stellar library"):
         stored = pinned(whole["library"])
-        library = open_library(stored)
+        library = open_library(stored) if cube is None else cube.library
     with report("building the telescope"):
         made = config.telescopes(
             {name: one["telescope"] for name, one in resolved.items()}, library, galaxy.stars, galaxy.gas
         )
         notes = {}
+        if cube is not None:
+            made = {name: (before_cube(cube, telescope, name), band) for name, (telescope, band) in made.items()}
         for name, (telescope, _) in made.items():
             description, changed = given[name]
             notes[name] = [*changed, *galaxy.notes, *assumptions(description["telescope"])]
@@ -158,6 +162,8 @@ def lines_of(telescope: Telescope) -> list[EmissionLines]:
 
 def nodes_of(kinematics: AbstractKinematics) -> dict[str, Any]:
     """Velocity nodes as a description has them."""
+    if not isinstance(kinematics, VelocityChannels):
+        return {}
     further = {"beyond": [[*pair] for pair in kinematics.beyond]} if kinematics.beyond else {}
     return {"reach": kinematics.reach, "spacing": kinematics.spacing, **further}
 
@@ -199,6 +205,28 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
         )
     checks = held_widths, cut_blur, uneven_lines, coarse_channels, unseen_width
     return [found for found in (sentence, *(check(telescope) for check in checks)) if found]
+
+
+def open_cube(description: dict, telescopes: Mapping[str, dict]) -> SourceCube | None:
+    """The finished cube that is the galaxy of a description, as the telescopes of its arms see it; None if it is none.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return config.source_cube(description, telescopes) if description["kind"] == "cube" else None
+
+
+def before_cube(cube: SourceCube, telescope: Telescope, name: str) -> Telescope:
+    """The telescope of an arm, with what its PSF adds to that of the cube.
+
+    Raises:
+        InputError: the cube is too coarse, and that is not accepted.
+    """
+    if (sentence := cube.coarser_than(telescope)) and not cube.accept_coarse:
+        raise InputError(
+            f'telescope.psf: {sentence}; take a wider one, or set galaxy "accept_coarse": true{of_arm(name)}'
+        )
+    return cube.before(telescope)
 
 
 def open_galaxy(description: dict, redshift: float) -> Galaxy:

@@ -26,6 +26,8 @@ class Scene(eqx.Module):
     """Of the B-splines that spread a point of light over cells."""
     shape: tuple[int, int] = eqx.field(static=True)
     """Number of spaxels (y, x) of the field."""
+    blurred: Float[Array, ""] | None = None
+    """Full width at half maximum of a Gaussian that all light was blurred by before it came here [arcsec], if any."""
 
     @property
     def pitch(self) -> Float[Array, "2"]:

@@ -73,6 +73,7 @@ class AbstractTarget(AbstractLimited):
             age=turned.age,
             metallicity=turned.metallicity,
             alpha=turned.alpha,
+            mixture=turned.mixture,
             brightness=seen.brightness,
         )
 

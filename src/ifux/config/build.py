@@ -21,7 +21,7 @@ from ifux.exposure import masked
 from ifux.focal_plane import FibreBundle
 from ifux.galaxies import DiscBulge, GasDisc, SpiralGalaxy
 from ifux.grids import AbstractWavelengths
-from ifux.library import SSPLibrary
+from ifux.library import AbstractLibrary
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.particles import AbstractGalaxy, Cells, Stars
@@ -246,7 +246,7 @@ def noise(description: dict, stages: Mapping[str, Any], observed: AbstractWavele
 
 
 def resolving(
-    stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: SSPLibrary
+    stages: dict[str, Any], observed: AbstractWavelengths, description: dict, library: AbstractLibrary
 ) -> tuple[dict[str, Any], AbstractWavelengths, float]:
     """The stages with velocity nodes as near as the narrowest line needs, where the description does not say how near.
 
@@ -259,7 +259,7 @@ def resolving(
 
 
 def telescope(
-    description: dict, library: SSPLibrary, stars: Stars | None = None, gas: Cells | None = None
+    description: dict, library: AbstractLibrary, stars: Stars | None = None, gas: Cells | None = None
 ) -> Telescope:
     """The telescope of a resolved description, with its stellar library, aligned to the galaxy if there is one.
 
@@ -273,7 +273,7 @@ def telescope(
 
 
 def telescopes(
-    descriptions: Mapping[str, dict], library: SSPLibrary, stars: Stars | None = None, gas: Cells | None = None
+    descriptions: Mapping[str, dict], library: AbstractLibrary, stars: Stars | None = None, gas: Cells | None = None
 ) -> dict[str, tuple[Telescope, tuple[float, float]]]:
     """The telescopes of the arms of one, each with the wavelengths of the library that all keep [angstrom, at rest].
 

@@ -10,6 +10,7 @@ from ifux import instruments
 from ifux.compute import Choices
 from ifux.config.build import check_keys, check_seed, check_type, check_value, choose, parameters, shown
 from ifux.config.cells import suited
+from ifux.config.cube import with_own_spectra
 from ifux.config.schemes import converted
 from ifux.config.table import CELLS, DEFAULTS, DRAWN, FOLLOWS, INSIDE, KINDS
 from ifux.errors import InputError
@@ -116,6 +117,7 @@ def resolved(description: dict) -> dict:
     """
     check_keys(description, SECTIONS, "configuration", "a configuration")
     description, _ = converted(description)
+    description = with_own_spectra(description)
     for section in ("galaxy", "library", "telescope"):
         if not isinstance(description.get(section), dict):
             found = f"{shown(description[section])} holds no keys" if section in description else "it is missing"
@@ -148,8 +150,8 @@ def resolved(description: dict) -> dict:
         raise InputError("telescope.gas_kinematics: no gas shines without telescope.emission")
     telescope = suited(telescope)
     galaxy, library = description["galaxy"], description["library"]
-    choose(galaxy.get("kind"), ["file", *KINDS["model"]], "galaxy.kind")
-    choose(library.get("kind"), ["embedded", "file", "stored"], "library.kind")
+    choose(galaxy.get("kind"), ["file", *KINDS["model"], *KINDS["source"]], "galaxy.kind")
+    choose(library.get("kind"), ["embedded", "file", "stored", "galaxy"], "library.kind")
     for section, entry in (("galaxy", galaxy), ("library", library)):
         if entry["kind"] == "file" and not isinstance(entry.get("path"), str):
             raise InputError(f"{section}.path: a {section} from a file needs the path of the file")
@@ -165,6 +167,8 @@ def resolved(description: dict) -> dict:
         galaxy = completed("model", galaxy) | {key: galaxy.get(key, value) for key, value in DRAWN.items()}
         if isinstance(gas := galaxy.get("gas"), dict):
             galaxy["gas"] = completed("gas", gas) | {key: gas.get(key, value) for key, value in CELLS.items()}
+    if galaxy["kind"] in KINDS["source"]:
+        galaxy = completed("source", galaxy)
     whole = {
         "galaxy": galaxy,
         "library": library,

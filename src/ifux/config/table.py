@@ -22,6 +22,7 @@ from ifux import (
 from ifux.galaxies import DiscBulge, GasDisc
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
+from ifux.io.files.source_cube import read_source_cube
 from ifux.io.lines.read import tabulated_emission
 from ifux.io.skies import read_sky, read_throughput
 
@@ -34,8 +35,12 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "target": {"cosmological": target.CosmologicalTarget, "fixed": target.FixedTarget},
     "orientation": {"euler": orientation.EulerOrientation, "inclined": orientation.InclinedOrientation},
     "spaxels": {"square": spaxels.SquareSpaxels, "rectangular": spaxels.RectangularSpaxels},
-    "kinematics": {"channels": kinematics.VelocityChannels},
-    "ssp": {"grid": ssp.GridSSP.from_library, "low-rank": ssp.LowRankSSP.from_library},
+    "kinematics": {"channels": kinematics.VelocityChannels, "resting": kinematics.RestingKinematics},
+    "ssp": {
+        "grid": ssp.GridSSP.from_library,
+        "low-rank": ssp.LowRankSSP.from_library,
+        "mixed": ssp.MixedSpectra.from_library,
+    },
     "emission": {
         "none": emission.NoEmission,
         "star-forming": emission.StarFormingEmission,
@@ -106,16 +111,17 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
     "model": {"disc-bulge": DiscBulge},
     "gas": {"disc": GasDisc},
+    "source": {"cube": read_source_cube},
 }
 """Family and kind to what is called with the other keys. To add a stage, add its line here."""
 
-USUAL = {"channels": "even"}
+USUAL = {"channels": "even", "kinematics": "channels"}
 """Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
 INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf", "filter": "throughput"}
 """The family of a stage inside another, by the key under which it stands there."""
 
-GIVEN = {"library", "axes", "uniform", "normal", "observed", "element_area", "places", "shape"}
+GIVEN = {"library", "seen", "axes", "uniform", "normal", "observed", "element_area", "places", "shape"}
 """Arguments that do not come from the description."""
 
 FOLLOWS = {

@@ -9,6 +9,7 @@ from .files.cube import write_cube as write_cube
 from .files.psf import read_psf as read_psf
 from .files.rss import read_rss as read_rss
 from .files.rss import write_rss as write_rss
+from .files.source_cube import read_source_cube as read_source_cube
 from .files.spectra import Spectra as Spectra
 from .files.writing import replacing as replacing
 from .inspect import describe as describe

@@ -2,3 +2,4 @@
 
 from ifux.kinematics.base import AbstractKinematics as AbstractKinematics
 from ifux.kinematics.channels import VelocityChannels as VelocityChannels
+from ifux.kinematics.resting import RestingKinematics as RestingKinematics

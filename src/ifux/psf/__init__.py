@@ -14,5 +14,8 @@ from ifux.psf.image import ImagePSF as ImagePSF
 from ifux.psf.moffat import MoffatPSF as MoffatPSF
 from ifux.psf.narrow_gaussian import NarrowGaussianPSF as NarrowGaussianPSF
 from ifux.psf.none import NoPSF as NoPSF
+from ifux.psf.remaining import RemainingPSF as RemainingPSF
+from ifux.psf.remaining import most_removable as most_removable
+from ifux.psf.remaining import remaining as remaining
 from ifux.psf.stretched import AbstractChromaticPSF as AbstractChromaticPSF
 from ifux.psf.tabulated import TabulatedPSF as TabulatedPSF

@@ -16,6 +16,7 @@ from ifux.numerics.stencil import window
 from ifux.scene import Scene
 from ifux.spread import AbstractSpread, SplineSpread
 from ifux.typing import AbstractLimited
+from ifux.units import FWHM_OF_GAUSSIAN
 
 Brightness = Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
 """Surface brightness of a unit source [1/arcsec^2] at offsets to the east and the north [arcsec]."""
@@ -155,16 +156,25 @@ def sampled(brightness: Brightness, reach: int, scene: Scene) -> Float[Array, "v
 
 
 def sharpened(brightness: Brightness, reach: int, scene: Scene, response: Response) -> Float[Array, "v u"]:
-    """The same, with a response along both axes divided out."""
+    """The same, with a response along both axes divided out, and the Gaussian by which light was blurred before."""
     spare = 4
     cells = over_cells(brightness, reach + spare, scene)
     size = cells.shape[0]
     divisor = np.outer(response(np.fft.fftfreq(size)), response(np.fft.rfftfreq(size)))
     transform = jnp.fft.rfft2(cells)
+    if scene.blurred is not None:
+        transform = transform / gaussian_response(scene.blurred / scene.sides, size).astype(transform.dtype)
     kernel = jnp.fft.irfft2(transform / jnp.asarray(divisor, transform.dtype), cells.shape)
     kernel = kernel[spare:-spare, spare:-spare].astype(scene.sides.dtype)
     kernel = kernel + jnp.maximum(1 - kernel.sum(), 0) / kernel.size
     return kernel / kernel.sum()
+
+
+def gaussian_response(across: Float[Array, "2"], size: int) -> Float[Array, "v u"]:
+    """Transform of a Gaussian of a full width at half maximum across x and y [cell], as `rfft2` lays it out."""
+    x, y = 2 * (jnp.pi * across / FWHM_OF_GAUSSIAN) ** 2
+    along = jnp.asarray(np.fft.fftfreq(size) ** 2, across.dtype), jnp.asarray(np.fft.rfftfreq(size) ** 2, across.dtype)
+    return jnp.exp(-y * along[0])[:, None] * jnp.exp(-x * along[1])[None, :]
 
 
 def held(brightness: Brightness, reach: int, scene: Scene) -> Float[Array, ""]:

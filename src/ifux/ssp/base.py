@@ -14,30 +14,12 @@ from ifux.typing import AbstractLimited
 
 
 class AbstractSSP(AbstractLimited):
-    """Simple stellar populations on a grid, linear in log metallicity and log age.
+    """Basis spectra, and how much of each of them is in a particle."""
 
-    Where the library has them, [alpha/Fe] and the slope of the IMF are axes like the others, linear too. Every particle
-    has its own [alpha/Fe], or all have that of the stage; the IMF is one for all.
-
-    Populations off the grid are held at its edge; `covers` counts them.
-    """
-
-    metallicity: eqx.AbstractVar[Float[Array, " metallicity"]]
-    """Nodes, increasing mass fractions Z."""
-    age: eqx.AbstractVar[Float[Array, " age"]]
-    """Nodes, increasing [Gyr]."""
     fwhm: eqx.AbstractVar[Float[Array, " rest"]]
     """Resolution of the spectra [angstrom, rest frame]."""
     rest: eqx.AbstractVar[Wavelengths]
     """Pixels of the spectra in the rest frame."""
-    alpha_nodes: eqx.AbstractVar[Float[Array, " alpha"] | None]
-    """Nodes, increasing [alpha/Fe] [dex], where the library has several."""
-    imf_slope_nodes: eqx.AbstractVar[Float[Array, " slope"] | None]
-    """Nodes, increasing slopes of the IMF, where the library has several."""
-    alpha: eqx.AbstractVar[Float[Array, ""] | None]
-    """[alpha/Fe] of particles that have none of their own [dex]; None where it is no axis."""
-    imf_slope: eqx.AbstractVar[Float[Array, ""] | None]
-    """Slope of the IMF of all particles, as the library counts it; None where it is no axis."""
 
     @property
     @abstractmethod
@@ -51,6 +33,47 @@ class AbstractSSP(AbstractLimited):
     @abstractmethod
     def spectra(self) -> Float[Array, "basis rest"]:
         """The basis spectra [solar luminosity/angstrom, for a coefficient of one]."""
+
+    @abstractmethod
+    def covers(self, projected: Projected) -> Bool[Array, " particle"]:
+        """Whether the stage has the spectrum of each particle."""
+
+    @abstractmethod
+    def populations(self) -> Projected:
+        """One particle for each spectrum that there is: of one solar mass, at rest in the middle of the field."""
+
+    def luminosity(self, projected: Projected) -> Float[Array, " particle"]:
+        """Mean luminosity density of each particle over the rest-frame pixels, as bright as it is seen from here.
+
+        [solar luminosity/angstrom].
+        """
+        mean = self.spectra().mean(axis=1)
+        coefficients = self.coefficients(projected)
+        per_mass = coefficients.gather(mean) if isinstance(coefficients, Stencil) else coefficients @ mean
+        return projected.seen_mass * per_mass
+
+
+class AbstractTabulatedSSP(AbstractSSP):
+    """Simple stellar populations on a grid, linear in log metallicity and log age.
+
+    Where the library has them, [alpha/Fe] and the slope of the IMF are axes like the others, linear too. Every particle
+    has its own [alpha/Fe], or all have that of the stage; the IMF is one for all.
+
+    Populations off the grid are held at its edge; `covers` counts them.
+    """
+
+    metallicity: eqx.AbstractVar[Float[Array, " metallicity"]]
+    """Nodes, increasing mass fractions Z."""
+    age: eqx.AbstractVar[Float[Array, " age"]]
+    """Nodes, increasing [Gyr]."""
+    alpha_nodes: eqx.AbstractVar[Float[Array, " alpha"] | None]
+    """Nodes, increasing [alpha/Fe] [dex], where the library has several."""
+    imf_slope_nodes: eqx.AbstractVar[Float[Array, " slope"] | None]
+    """Nodes, increasing slopes of the IMF, where the library has several."""
+    alpha: eqx.AbstractVar[Float[Array, ""] | None]
+    """[alpha/Fe] of particles that have none of their own [dex]; None where it is no axis."""
+    imf_slope: eqx.AbstractVar[Float[Array, ""] | None]
+    """Slope of the IMF of all particles, as the library counts it; None where it is no axis."""
 
     def nodes(self, projected: Projected) -> Stencil:
         """The nodes of the grid around each particle: [alpha/Fe], metallicity, and age, which varies fastest."""
@@ -77,16 +100,6 @@ class AbstractSSP(AbstractLimited):
             return table
         return between(self.imf_slope[None], self.imf_slope_nodes).gather(table)[0]
 
-    def luminosity(self, projected: Projected) -> Float[Array, " particle"]:
-        """Mean luminosity density of each particle over the rest-frame pixels, as bright as it is seen from here.
-
-        [solar luminosity/angstrom].
-        """
-        mean = self.spectra().mean(axis=1)
-        coefficients = self.coefficients(projected)
-        per_mass = coefficients.gather(mean) if isinstance(coefficients, Stencil) else coefficients @ mean
-        return projected.seen_mass * per_mass
-
     def covers(self, projected: Projected) -> Bool[Array, " particle"]:
         """Whether the age, the metallicity and the [alpha/Fe] of each particle lie on the grid."""
         inside = [
@@ -97,6 +110,17 @@ class AbstractSSP(AbstractLimited):
             mixture = self.mixture(projected)
             inside[0] &= (mixture >= self.alpha_nodes[0]) & (mixture <= self.alpha_nodes[-1])
         return inside[0] & inside[1]
+
+    def populations(self) -> Projected:
+        """Those of the nodes of age and metallicity; [alpha/Fe] is that of the stage."""
+        metallicity, age = (axis.ravel() for axis in jnp.meshgrid(self.metallicity, self.age, indexing="ij"))
+        return in_the_middle(age, metallicity)
+
+
+def in_the_middle(age: Float[Array, " particle"], metallicity: Float[Array, " particle"]) -> Projected:
+    """Particles of one solar mass at rest in the middle of the field."""
+    none, middle = jnp.zeros_like(age), jnp.zeros((age.size, 2), age.dtype)
+    return Projected(sky=middle, depth=none, velocity=none, mass=none + 1, age=age, metallicity=metallicity)
 
 
 def further_axes(library: SSPLibrary, alpha: float | None, imf_slope: float | None) -> dict:
@@ -125,7 +149,7 @@ def further_axes(library: SSPLibrary, alpha: float | None, imf_slope: float | No
     return fields
 
 
-def lengths(ssp: AbstractSSP) -> tuple[int, ...]:
+def lengths(ssp: AbstractTabulatedSSP) -> tuple[int, ...]:
     """How many nodes the axes of the grid of a stage have, in their order."""
     if (ssp.imf_slope_nodes is None) != (ssp.imf_slope is None):
         raise ValueError("A slope of the IMF needs nodes of it, and nodes need a slope: give both or neither.")

@@ -9,13 +9,13 @@ from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.numerics.stencil import Stencil
 from ifux.particles import Projected
-from ifux.ssp.base import AbstractSSP, further_axes, lengths
+from ifux.ssp.base import AbstractTabulatedSSP, further_axes, lengths
 from ifux.typing import DATA, real, real_if_any
 from ifux.units import SOLAR_LUMINOSITY
 
 
 @final
-class GridSSP(AbstractSSP):
+class GridSSP(AbstractTabulatedSSP):
     """The library as it is: exact, and as heavy as its grid."""
 
     metallicity: Float[Array, " metallicity"] = eqx.field(converter=real, metadata=DATA)

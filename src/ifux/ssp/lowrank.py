@@ -10,13 +10,13 @@ from ifux.grids import Wavelengths
 from ifux.library import SSPLibrary
 from ifux.numerics.lowrank import factor
 from ifux.particles import Projected
-from ifux.ssp.base import AbstractSSP, further_axes, lengths
+from ifux.ssp.base import AbstractTabulatedSSP, further_axes, lengths
 from ifux.typing import DATA, Limits, real, real_if_any
 from ifux.units import SOLAR_LUMINOSITY
 
 
 @final
-class LowRankSSP(AbstractSSP):
+class LowRankSSP(AbstractTabulatedSSP):
     """The library compressed to a basis by a singular value decomposition of its light-normalised spectra."""
 
     metallicity: Float[Array, " metallicity"] = eqx.field(converter=real, metadata=DATA)

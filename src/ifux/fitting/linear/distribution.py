@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from ifux.errors import InputError
 from ifux.fitting.linear.operator import CubeOperator
 from ifux.kinematics.channels import VelocityChannels
+from ifux.ssp import AbstractTabulatedSSP
 
 
 @final
@@ -47,12 +48,17 @@ def distribution(
         InputError: the kinds are no velocities and populations.
     """
     kinematics, ssp = operator.telescope.kinematics, operator.telescope.ssp
-    ages, metallicities = ssp.age.size, ssp.metallicity.size
-    if not isinstance(kinematics, VelocityChannels) or ssp.size % (ages * metallicities):
+    tabulated = isinstance(ssp, AbstractTabulatedSSP)
+    if (
+        not isinstance(kinematics, VelocityChannels)
+        or not tabulated
+        or ssp.size % (ssp.age.size * ssp.metallicity.size)
+    ):
         raise InputError(
             "distribution: the kinds must be velocity channels and populations of a grid of ages and metallicities: "
             "use VelocityChannels and GridSSP."
         )
+    ages, metallicities = ssp.age.size, ssp.metallicity.size
     flux = jnp.broadcast_to(operator.templates.mean(axis=1), weights.shape)
     counted = weights * flux if by == "light" else weights
     grid = counted.reshape(*weights.shape[:-1], kinematics.size, -1, metallicities, ages).sum(axis=-3)

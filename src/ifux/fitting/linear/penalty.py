@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.errors import InputError
+from ifux.ssp import AbstractTabulatedSSP
 from ifux.telescope import Telescope
 
 
@@ -47,6 +48,8 @@ class Penalty(eqx.Module):
         along = self.velocity * squared_differences(channels)
         if not (self.age or self.metallicity):
             return along if self.velocity else None
+        if not isinstance(telescope.ssp, AbstractTabulatedSSP):
+            raise InputError("Penalty: the basis has no ages and metallicities to be smooth along: leave both at zero.")
         ages, metallicities = telescope.ssp.age.size, telescope.ssp.metallicity.size
         if telescope.ssp.size % (ages * metallicities):
             raise InputError(

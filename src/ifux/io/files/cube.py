@@ -214,7 +214,7 @@ def read_cube(path: str | Path) -> Cube:
         name = _name(file, path)
         header = file[name].header
         record = recorded(file[0].header, path) if "IFUX0001" in file[0].header else {}
-        wavelengths, (pitch, position, angle) = spectral_axis(header, file, path), _plane(header, file)
+        wavelengths, (pitch, position, angle) = spectral_axis(header, file, path), sky_plane(header, file)
         comments, made = record.get("maps", {}), reconstruction.read(file)
         others = {f"{one.band}{reconstruction.PSF}" for one in made}
         shape = file[name].shape
@@ -284,7 +284,7 @@ def read_configuration(path: str | Path) -> dict:
         if "rss" not in record:
             header = file[_name(file, path)].header
             spectral_axis(header, file, path)
-            _plane(header, file)
+            sky_plane(header, file)
         return record["configuration"]
 
 
@@ -321,7 +321,7 @@ def _celestial(cube: Cube) -> list[tuple]:
     ]  # fmt: skip
 
 
-def _plane(header: Any, file: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
+def sky_plane(header: Any, file: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
     """Sides of a spaxel [arcsec], right ascension and declination of the centre of the field, its angle [degree]."""
     from astropy.wcs import WCS
 
