@@ -2,7 +2,7 @@
 
     python benchmarks/forward.py [--particles 10000 100000 1000000] [--devices 2] [--tolerance 1e-3 | --exact]
         [--psf moffat | chromatic | polynomial] [--cells 2] [--lsf constant | polynomial | table | field]
-        [--noise target | exposure] [--plane muse | slicer | bundle | refracted]
+        [--noise target | exposure] [--plane muse | slicer | bundle | refracted] [--gas 3000000]
 
 A parametric disc + bulge through MUSE (100 x 100 spaxels of 0.2 arcsec, 3721 channels; Moffat PSF, Gaussian LSF,
 noise), with the embedded library on 12 metallicities x 53 ages x 4300 pixels, as large as the MILES grid. Aligned, and
@@ -21,6 +21,8 @@ chromatic --lsf polynomial --noise exposure`, in turns with no option.
 `--plane` changes the instrument: MaNGA's field of 72 x 72 spaxels of half an arcsec and its 4563 channels, seen by a
 slicer, or by the bundle of 127 fibres in three dithered exposures, of which the cube is made; or the same 35 degrees
 from the zenith, where light is refracted. Noise acts on what collects the light.
+
+`--gas` puts a disc of so many cells beside the stars, which shine in all lines of `StarFormingEmission` that MUSE sees.
 """
 
 import argparse
@@ -42,9 +44,10 @@ import numpy as np
 import ifux
 from ifux import instruments, parallel
 from ifux.checks import fastest
+from ifux.config.build import emission_lines
 from ifux.config.build import noise as noise_of
 from ifux.focal_plane import hexagonal
-from ifux.galaxies import DiscBulge
+from ifux.galaxies import DiscBulge, GasDisc, SpiralGalaxy, StarsAndGas
 from ifux.io import embedded_library
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -164,6 +167,18 @@ def telescope(
     )
 
 
+def with_gas(telescope: ifux.Telescope, stars: ifux.Particles, count: int) -> tuple[ifux.Telescope, StarsAndGas]:
+    """The telescope with the lines of a disc of gas, on velocities as far as its cells go, and the stars beside it."""
+    keys = jax.random.split(jax.random.key(2))
+    gas = jax.block_until_ready(
+        SpiralGalaxy(DiscBulge.sample(2, key=keys[0]), GasDisc.sample(count, key=keys[1])).gas()
+    )
+    described = {"emission": {"kind": "star-forming"}, "gas_kinematics": {"kind": "channels"}}
+    seen = {"target": telescope.target, "orientation": telescope.orientation}
+    lines = emission_lines(described, seen, [(telescope.lsf, telescope.wavelengths)], stars, gas)
+    return replace(telescope, sources=lines), StarsAndGas(stars, gas)
+
+
 def seconds(function, runs: int) -> dict[str, float]:
     """Minimum and median of several runs, after one that compiles."""
     start = time.perf_counter()
@@ -225,6 +240,7 @@ def main() -> None:
     arguments.add_argument("--lsf", choices=[*LSFS], default="constant")
     arguments.add_argument("--noise", choices=[*NOISES], default="target")
     arguments.add_argument("--plane", choices=["muse", *PLANES], default="muse")
+    arguments.add_argument("--gas", type=int, default=0, help="cells of gas beside the stars")
     arguments.add_argument("--exact", action="store_true", help="the exact grid in place of the low-rank basis")
     arguments.add_argument("--forward", action="store_true", help="no gradients")
     arguments.add_argument("--runs", type=int, default=5)
@@ -262,24 +278,26 @@ def main() -> None:
         particles = jax.block_until_ready(DiscBulge.sample(count, key=jax.random.key(1)).particles())
         aligned = muse.aligned_to(particles)
         fitted = aligned.limited_to(fastest(aligned.orientation, aligned.target, particles))
-        shared = particles if devices.size == 1 else parallel.shard(particles, devices)
-        both = ifux.Observation(fitted, shared)
+        galaxy = particles
+        if chosen.gas:
+            fitted, galaxy = with_gas(fitted, particles, chosen.gas)
+        both = ifux.Observation(fitted, galaxy if devices.size == 1 else parallel.shard(galaxy, devices))
         times = {"whole": seconds(lambda o=both: forward(o, key), chosen.runs)}
         needs = {"whole": memory(forward, both, key)}
         if not chosen.forward:
             times["value and gradient"] = seconds(lambda o=both: gradient(o, key, data), chosen.runs)
             needs["value and gradient"] = memory(gradient, both, key, data)
         if devices.size == 1:
-            weights, templates = deposit(fitted, particles), respond(fitted)
+            weights, templates = deposit(fitted, galaxy), respond(fitted)
             cube = observe(fitted, weights, templates)
             times |= {
-                "deposit": seconds(lambda t=fitted, p=particles: deposit(t, p), chosen.runs),
+                "deposit": seconds(lambda t=fitted, g=galaxy: deposit(t, g), chosen.runs),
                 "templates": seconds(lambda t=fitted: respond(t), chosen.runs),
                 "observe": seconds(lambda t=fitted, w=weights, s=templates: observe(t, w, s), chosen.runs),
                 "noise": seconds(lambda t=fitted, c=cube: noise(t, c, key), chosen.runs),
                 "rebuild": seconds(lambda t=fitted, c=cube: rebuild(t, c), chosen.runs),
             }
-            needs["particles"] = nbytes(particles)
+            needs["particles"] = nbytes(galaxy)
             needs["weights + templates + cube"] = nbytes((weights, templates, cube))
         most = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         peaks = {"whole": peak(lambda o=both: forward(o, key))}
@@ -291,6 +309,8 @@ def main() -> None:
             "device": f"{devices.size} x {jax.devices()[0].device_kind}",
             "machine": platform.machine(),
             "particles": count,
+            "gas": chosen.gas,
+            "lines": sum(len(source.emission.lines) for source in fitted.sources),
             "kinds": fitted.kinds,
             "plane": chosen.plane,
             "psf": chosen.psf,

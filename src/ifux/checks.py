@@ -26,7 +26,7 @@ from ifux.lsf.base import AbstractLSF
 from ifux.numerics.stencil import Degree, Stencil
 from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
-from ifux.particles import Cells, Gas, Particles, Stars, particles_of
+from ifux.particles import AbstractEmitters, Cells, Gas, Particles, Stars, particles_of
 from ifux.program_cache import kept
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
@@ -320,6 +320,33 @@ def lost_light(sight: Sight) -> list[str]:
             f"{lost:.1%} of the formed mass lies outside the library's grid of ages and metallicities: held at its edge"
         )
     return findings + outgrown(sight)
+
+
+def lost_lines(telescope: Telescope, number: int, stream: Stars | Cells) -> list[str]:
+    """What the telescope does not represent of a source, counted from one, one sentence for each reason."""
+    size, found = min(BLOCK, stream.count), []
+    for block in stream.blocks(size):
+        found.append(jax.tree.map(float, see_source(telescope, number, block.filled(size))))
+    total = sum(one["luminosity"] for one in found)
+    if not total > 0:
+        return []
+    lost = {
+        name: 1 - sum(one["luminosity"] * one[name] for one in found) / total for name in ("field", "channels", "known")
+    }
+    sentences = {
+        "field": "of the light of lines lies outside the field of view",
+        "channels": "of the light of lines moves too fast for its velocity channels, and is held at the last: raise "
+        "telescope.gas_kinematics.reach",
+        "known": "of the light of lines lies beyond the metallicities that its calibration holds for: held at its ends",
+    }
+    return [f"{lost[name]:.1%} {words}" for name, words in sentences.items() if lost[name] > NEGLIGIBLE]
+
+
+@kept
+def see_source(telescope: Telescope, number: int, emitters: AbstractEmitters) -> dict[str, Float[Array, ""]]:
+    """What is represented of some of a source, by the names of `SourceCoverage`."""
+    found = telescope.coverage_of(number, emitters)
+    return {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 def outgrown(sight: Sight) -> list[str]:

@@ -20,6 +20,7 @@ from ifux.checks import (
     held_widths,
     look,
     lost_light,
+    lost_lines,
     uneven_lines,
     unseen_width,
 )
@@ -139,6 +140,8 @@ def built(descriptions: Mapping[str, dict], report: Report) -> dict[str, Session
     with report("looking at the galaxy"):
         for name, (telescope, _) in made.items():
             notes[name] += lost_light(look(telescope, galaxy.stars))
+            for number, stream in shining(telescope, galaxy):
+                notes[name] += lost_lines(telescope, number, stream) if number else []
             notes[name] += [dark for source in lines_of(telescope) if (dark := dark_gas(source.emission, galaxy.gas))]
     sessions = {}
     for name, (telescope, band) in made.items():

@@ -79,6 +79,20 @@ class Coverage(eqx.Module):
 
 
 @final
+class SourceCoverage(eqx.Module):
+    """The fractions of the luminosity of a source that the telescope represents."""
+
+    luminosity: Float[Array, ""]
+    """All of it [solar luminosity]."""
+    field: Float[Array, ""]
+    """On the field of view, before the PSF."""
+    channels: Float[Array, ""]
+    """Within the velocity nodes; the rest is held at their ends, its light is not lost."""
+    known: Float[Array, ""]
+    """Within what is known of its light, such as a calibration; the rest is held at its ends, not lost."""
+
+
+@final
 class Telescope(eqx.Module):
     r"""A differentiable integral field unit.
 
@@ -418,6 +432,23 @@ class Telescope(eqx.Module):
             fraction(self.ssp.covers(projected).astype(projected.mass.dtype)),
             self.reached().astype(projected.mass.dtype).mean(),
             self.psf.held(self.spaxels.scene),
+        )
+
+    def coverage_of(self, number: int, emitters: AbstractEmitters) -> SourceCoverage:
+        """How much is seen of what shines of a source, counted from one."""
+        self, source = ready(self), self.sources[number - 1]
+        seen, _, _, amount = self.light(number, emitters)
+        light = jnp.sum(source.luminosities(emitters), axis=1) * amount
+        total = jnp.sum(light)
+
+        def fraction(weight: Float[Array, " emitter"]) -> Float[Array, ""]:
+            return jnp.sum(light * weight) / jnp.where(total > 0, total, 1)
+
+        return SourceCoverage(
+            total,
+            fraction(self.spaxels.locate(seen, 0).total()),
+            fraction(source.represented(seen).astype(light.dtype)),
+            fraction(source.covers(emitters).astype(light.dtype)),
         )
 
     def signal_to_noise(self, particles: AbstractGalaxy) -> Float[Array, "y x wave"]:

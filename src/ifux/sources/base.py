@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, final
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.dust.base import AbstractDust
 from ifux.grids import AbstractWavelengths
@@ -66,6 +66,14 @@ class AbstractSource(AbstractLimited):
     @abstractmethod
     def luminosities(self, emitters: AbstractEmitters) -> Float[Array, "emitter element"]:
         """Luminosity of each emitter in every element [solar luminosity]; zero of one whose numbers are zero."""
+
+    @abstractmethod
+    def represented(self, seen: AbstractSeen) -> Bool[Array, " emitter"]:
+        """Whether the velocity of each emitter is one that its nodes have."""
+
+    @abstractmethod
+    def covers(self, emitters: AbstractEmitters) -> Bool[Array, " emitter"]:
+        """Whether the light of each is within what is known of it; that of others is held at its ends."""
 
     @abstractmethod
     def templates(self, view: View) -> Float[Array, "kind part"]:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ifux.emission.base import AbstractEmission
 from ifux.grids import refractivity
@@ -61,9 +61,15 @@ class EmissionLines(AbstractSource):
 
     def luminosities(self, emitters: AbstractEmitters) -> Float[Array, "emitter element"]:
         """As the emission has them."""
-        if not isinstance(emitters, Gas | Particles):
-            raise ValueError(f"EmissionLines shine of Gas or Particles, and of no {type(emitters).__name__}.")
-        return self.emission.coefficients(emitters)
+        return self.emission.coefficients(shining(emitters))
+
+    def represented(self, seen: AbstractSeen) -> Bool[Array, " emitter"]:
+        """As their kinematics say."""
+        return self.kinematics.represented(seen)
+
+    def covers(self, emitters: AbstractEmitters) -> Bool[Array, " emitter"]:
+        """As the emission says."""
+        return self.emission.covered(shining(emitters))
 
     def bands(self, view: View) -> Bands:
         """One for every line."""
@@ -101,7 +107,7 @@ class EmissionLines(AbstractSource):
         dimmed = view.dust.transmission(jnp.asarray(wave, dtype))
         flux = view.flux_per_luminosity * self.emission.shares() * dimmed
         through = jnp.asarray(self.kinematics.through, dtype)
-        seen = jnp.einsum("vn,l,nlw->lvw", through, flux, self.shining(view, wave, bands), precision=HIGHEST)
+        seen = jnp.einsum("vn,l,nlw->lvw", through, flux, self.in_pixels(view, wave, bands), precision=HIGHEST)
 
         def add(found, line):
             element, first, seen = line
@@ -114,7 +120,7 @@ class EmissionLines(AbstractSource):
         found, _ = jax.lax.scan(add, nothing, (elements, bands.first, seen))
         return jnp.moveaxis(found, 0, 1).reshape(self.kinds, view.sampled.size)
 
-    def shining(self, view: View, wave: Float[np.ndarray, " line"], bands: Bands) -> Float[Array, "node line part"]:
+    def in_pixels(self, view: View, wave: Float[np.ndarray, " line"], bands: Bands) -> Float[Array, "node line part"]:
         """Share of lines in each pixel of their bands, over its width [1/angstrom].
 
         Wavelengths are differences from those that the lines have at rest, which are exact: single precision is enough.
@@ -136,6 +142,13 @@ class EmissionLines(AbstractSource):
         variance = (self.emission.variances() / SPEED_OF_LIGHT**2)[None, :] * centre**2
         below = view.lsf.below(offsets, centre, variance, view.wavelengths)
         return jnp.diff(below, axis=2) / jnp.asarray(view.sampled.widths(), dtype)[pixel[None, :, :-1]]
+
+
+def shining(emitters: AbstractEmitters) -> Gas | Particles:
+    """What shines, where it can."""
+    if not isinstance(emitters, Gas | Particles):
+        raise ValueError(f"EmissionLines shine of Gas or Particles, and of no {type(emitters).__name__}.")
+    return emitters
 
 
 def two_parts(numbers: Float[np.ndarray, " number"], dtype) -> tuple[Float[Array, " number"], Float[Array, " number"]]:
