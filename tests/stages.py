@@ -39,12 +39,14 @@ from ifux import (
     Hexagon,
     ImagePSF,
     InclinedOrientation,
+    LineTable,
     LogWavelengths,
     LowRankSSP,
     MixedSpectra,
     MoffatPSF,
     NarrowGaussianPSF,
     NoDust,
+    NoEmission,
     NoLSF,
     NoNoise,
     NoPSF,
@@ -65,13 +67,16 @@ from ifux import (
     Soft,
     SquareSpaxels,
     SSPLibrary,
+    StarFormingEmission,
     TableLSF,
     TableWavelengths,
+    TabulatedEmission,
     TabulatedPSF,
     TargetSNRNoise,
     Telescope,
     VelocityChannels,
     Wavelengths,
+    YoungStarEmission,
     real,
 )
 from ifux.focal_plane import hexagonal, rectangular
@@ -153,6 +158,13 @@ def particles(count=60, seed=1, spread=0.3):
 def cells(pitch, degree=3):
     """A scene of square cells, one to a spaxel."""
     return Scene(real([pitch, pitch]), real(0.0), (1, 1), degree, (1, 1))
+
+
+def line_table():
+    """Ratios of photoionisation models, made up: two lines of one species on three axes of two nodes."""
+    ratios = np.random.default_rng(4).normal(size=(2, 2, 2, 2)) * 0.3
+    axes = np.array([0.005, 0.02]), np.array([-3.5, -2.5]), np.array([1.0, 2.0])
+    return LineTable(("[O III] 4959", "Halpha"), *axes, ratios=ratios, citation="nobody")
 
 
 def telescope(**stages):
@@ -330,6 +342,12 @@ WAVELENGTHS = {
     "log": lambda: LogWavelengths(4838.0, 2.5e-4, 120, "vacuum"),
     "table": lambda: TableWavelengths(4836.0 + 145 * np.linspace(0, 1, 121) ** 1.5, "air"),
 }
+EMISSIONS = {
+    "none": NoEmission,
+    "star-forming": lambda: StarFormingEmission(diffuse=1.0),
+    "tabulated": lambda: TabulatedEmission.of_table(line_table()),
+    "young stars": YoungStarEmission.of_table,
+}
 CUBES = {
     "AbstractKinematics": {"resting": RestingKinematics},
     "AbstractSSP": {"mixed spectra": lambda: MixedSpectra(library().flux[0], library().fwhm, REST)},
@@ -352,6 +370,8 @@ FAMILIES = {
     "AbstractFootprint": FOOTPRINTS,
     "AbstractReconstruction": RECONSTRUCTIONS,
     "AbstractRefraction": REFRACTIONS,
+    "AbstractEmission": EMISSIONS,
 }
-INSIDE = ("AbstractCurve", "AbstractFootprint", "AbstractReconstruction", "AbstractRefraction")
-"""Families whose members stand inside those of others, and all of them somewhere in the lists above."""
+INSIDE = ("AbstractCurve", "AbstractFootprint", "AbstractReconstruction", "AbstractRefraction", "AbstractEmission")
+"""Families whose members stand inside those of others, and all of them somewhere in the lists above; or inside a source
+of light, of which `test_gas_lines.py` has the gradients."""

@@ -15,6 +15,7 @@ from ifux import (
     GaussianLSF,
     GaussianPSF,
     InputError,
+    NoDust,
     ResolvingPowerLSF,
     ScreenDust,
     SquareSpaxels,
@@ -22,9 +23,10 @@ from ifux import (
     Wavelengths,
     run,
 )
-from ifux.emission import NoEmission, StarFormingEmission
+from ifux.emission import NoEmission, StarFormingEmission, YoungStarEmission
 from ifux.galaxies import StarsAndGas
-from ifux.sources import EmissionLines
+from ifux.sources import EmissionLines, View
+from ifux.typing import real
 
 LINES = ("Halpha", "[N II] 6548", "[N II] 6583", "[S II] 6716")
 RED = Wavelengths(6660.0, 1.25, 160, "air")
@@ -172,9 +174,7 @@ def test_a_cell_between_nodes_has_its_lines_to_a_thousandth_of_their_peak(double
     source = EmissionLines(emission, VelocityChannels(20 * sigma, sigma).resolving(sigma), reach=10)
 
     def line(velocity, redshift):
-        view = telescope(
-            sources=(source,), wavelengths=wavelengths, lsf=ResolvingPowerLSF(power), target=FixedTarget(redshift, 90.0)
-        ).view
+        view = View(NoDust(), ResolvingPowerLSF(power), wavelengths, wavelengths, real(redshift), real(1.0))
         seen = source.locate(FixedTarget(0.0, 90.0).see(moving(velocity)))
         templates = source.templates(view).reshape(source.velocities, -1)
         return np.asarray(seen.weight[0] @ templates[seen.index[0]])
@@ -206,6 +206,33 @@ def test_a_spectrograph_of_place_sees_lines_as_wide_as_it_makes_them(double):
 def red_library():
     """Stars that reach there."""
     return telescope().ssp.from_library(library(Wavelengths(6450.0, 1.0, 350, "air")))
+
+
+def test_light_of_lines_that_is_not_seen_as_it_is_is_counted(double):
+    """By luminosity: a cell off the field, one too fast, one richer than the calibration, and one that is none."""
+    gas = eqx.tree_at(
+        lambda c: (c.position, c.velocity, c.metallicity, c.star_formation_rate),
+        cells(4),
+        (
+            jnp.array([[50.0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]),
+            jnp.array([[0.0, 0, 0], [0, 0, 5e3], [0, 0, 0], [0, 0, 0]]),
+            jnp.array([0.01, 0.01, 0.05, 0.01]),
+            jnp.array([1.0, 2.0, 3.0, 4.0]),
+        ),
+    )
+    found = telescope(sources=(shining(("Halpha",)),)).coverage_of(1, gas)
+    assert [float(share) for share in (found.field, found.channels, found.known)] == pytest.approx([0.9, 0.8, 0.7])
+
+
+def test_young_stars_shine_in_place_of_gas(double):
+    """The nebulae around them are where they are, and as bright as the emission says, whatever gas there is."""
+    source = EmissionLines(YoungStarEmission.of_table(lines=("Halpha",)), VelocityChannels(600.0, 25.0))
+    found, stars = telescope(sources=(source,)), particles()
+    stars = eqx.tree_at(lambda s: s.age, stars, jnp.where(jnp.arange(60) < 30, 0.003, 5.0))
+    kinds = found.kinds_of[0]
+    weights = found.weights(StarsAndGas(stars, cells()))[..., kinds:]
+    assert float(weights.sum()) == pytest.approx(float(source.emission.coefficients(stars).sum()), rel=1e-3)
+    assert np.array_equal(weights, found.weights(stars)[..., kinds:])
 
 
 def test_gas_that_does_not_shine_needs_nothing_of_a_telescope():

@@ -33,6 +33,8 @@ DATA = {
     "BadPixelNoise": {"time", "dead", "cosmic_rays", "pixels"},
     "ImagePSF": {"image"},
     "TabulatedPSF": {"psfs.0.image", "psfs.2.image"},
+    "TabulatedEmission": {"metallicity", "ionisation", "density", "ratios", "relative"},
+    "YoungStarEmission": {"metallicity", "age", "rates"},
 }
 """What no optimiser is to move, of every stage that has any."""
 

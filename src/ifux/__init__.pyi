@@ -109,6 +109,8 @@ from .scene import Scene as Scene
 from .shortcuts import instrument as instrument
 from .shortcuts import observe as observe
 from .source_cube import SourceCube as SourceCube
+from .sources import AbstractSource as AbstractSource
+from .sources import EmissionLines as EmissionLines
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels
