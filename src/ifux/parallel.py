@@ -84,8 +84,8 @@ def dark(count: int, like: E) -> E:
 
     They have the leaves that others have.
     """
-    none = jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape[1:])), like)
-    place = np.tile([1e6, 0.0, 0.0], (count, 1))
+    none = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), like)
+    place = jnp.asarray(np.tile([1e6, 0.0, 0.0], (count, 1)), like.position.dtype)
     return eqx.tree_at(lambda e: (e.position, e.velocity), none, (place, place))
 
 

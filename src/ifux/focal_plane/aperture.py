@@ -15,9 +15,6 @@ from ifux.numerics.reading import splined
 from ifux.scene import Scene
 from ifux.typing import real, within
 
-LINES = 64
-"""Of the quadrature over what the aperture covers of a spaxel: to some 1e-5 of its area."""
-
 
 @final
 class Aperture(AbstractFocalPlane):
@@ -61,7 +58,7 @@ class Aperture(AbstractFocalPlane):
         """What part of the aperture lies on every spaxel."""
         east, north = centres(scene)
         across, up = jnp.broadcast_arrays(self.centre[0] - east[None, :], self.centre[1] - north[:, None])
-        return shared_area(across, up, self.footprint, scene.pitch, LINES) / self.footprint.area()
+        return shared_area(across, up, self.footprint, scene.pitch) / self.footprint.area()
 
     def rebuild(
         self, elements: Float[Array, "one one wave"], scene: Scene, wavelengths: AbstractWavelengths

@@ -50,14 +50,10 @@ class Drizzle(AbstractReconstruction):
 
 
 def shared_area(
-    east: Float[Array, "*pair"],
-    north: Float[Array, "*pair"],
-    footprint: AbstractFootprint,
-    pitch: Float[Array, "2"],
-    lines: int = LINES,
+    east: Float[Array, "*pair"], north: Float[Array, "*pair"], footprint: AbstractFootprint, pitch: Float[Array, "2"]
 ) -> Float[Array, "*pair"]:
     """Of a footprint at an offset from the middle of a spaxel, and of the spaxel [arcsec, arcsec2]."""
-    place, share = np.polynomial.legendre.leggauss(lines)
+    place, share = np.polynomial.legendre.leggauss(LINES)
     line = (*(1,) * east.ndim, -1)
     place, share = (jnp.asarray(values, east.dtype).reshape(line) for values in (place, share))
     half, (across, up) = footprint.half_width(), pitch / 2
