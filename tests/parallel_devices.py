@@ -34,8 +34,11 @@ from ifux import (
     Wavelengths,
     parallel,
 )
+from ifux.emission import StarFormingEmission
+from ifux.galaxies import StarsAndGas
 from ifux.learning import Batches, Isotropic, Prior, misfit, train
 from ifux.numerics import contract
+from ifux.sources import EmissionLines
 
 
 def observer(channels, columns, **stages_):
@@ -126,6 +129,19 @@ def test_terms_that_a_channel_sees_are_those_of_one_device(double, columns, spli
     found = parallel.observe(telescope, particles, several(4), key=KEY)
     assert found.sharding.is_equivalent_to(NamedSharding(several(4), P(*split)), 3)
     agree(found, eqx.filter_jit(telescope)(particles, key=KEY), 1e-12)
+
+
+def test_gas_is_that_of_one_device(double):
+    """Its lines, whatever else shines, and every gradient: of cells that devices do not divide evenly, too."""
+    lines = EmissionLines(StarFormingEmission(lines=("Hbeta",)), VelocityChannels(500.0, 50.0))
+    telescope = eqx.tree_at(lambda t: t.sources, blurred_weights(64, 8), (lines,))
+    galaxy = StarsAndGas(stars(), stages.gas(29))
+    cube, gradient = seen_alone(telescope, galaxy)
+    devices = several(4)
+    found, slope = seen(lambda t, g: parallel.observe(t, g, devices, key=KEY))(telescope, galaxy)
+    agree(found, cube, 1e-12)
+    agree(slope, gradient, 1e-10)
+    assert np.abs(np.asarray(gradient[1].cells.star_formation_rate)).max() > 0
 
 
 def test_fibres_are_those_of_one_device(double):

@@ -32,6 +32,7 @@ from ifux import (
     FibreBundle,
     FieldLSF,
     FixedTarget,
+    Gas,
     GaussHermiteLSF,
     GaussianLSF,
     GaussianPSF,
@@ -152,6 +153,23 @@ def particles(count=60, seed=1, spread=0.3):
         mass=10 ** rng.normal(5, 0.3, count),
         age=10 ** rng.uniform(-1.3, 1.2, count),
         metallicity=10 ** rng.uniform(-3.5, -1.4, count),
+    )
+
+
+def gas(count=30, seed=5, spread=0.3):
+    """Random gas that forms stars, but for a cell that is dark, and some beyond the calibration [kpc]."""
+    rng = np.random.default_rng(seed)
+    rate = rng.uniform(0.2, 2, count) * 1e-3
+    rate[0] = 0
+    return Gas(
+        position=rng.normal(size=(count, 3)) * spread,
+        velocity=rng.normal(size=(count, 3)) * 120,
+        mass=10 ** rng.normal(5, 0.3, count),
+        density=10 ** rng.normal(7, 0.3, count),
+        temperature=np.full(count, 1e4),
+        metallicity=10 ** rng.uniform(-2.6, -1.6, count),
+        star_formation_rate=rate,
+        smoothing_length=np.full(count, 0.05),
     )
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from specification import Specification, gaussian
 from stages import REDSHIFT, library, particles, telescope
+from stages import gas as cells
 
 from ifux import (
     FieldLSF,
     FixedTarget,
-    Gas,
     GaussianLSF,
     GaussianPSF,
     InputError,
@@ -23,6 +23,7 @@ from ifux import (
     Wavelengths,
     run,
 )
+from ifux.checks import shortcomings
 from ifux.emission import NoEmission, StarFormingEmission, YoungStarEmission
 from ifux.galaxies import StarsAndGas
 from ifux.sources import EmissionLines, View
@@ -31,23 +32,6 @@ from ifux.typing import real
 LINES = ("Halpha", "[N II] 6548", "[N II] 6583", "[S II] 6716")
 RED = Wavelengths(6660.0, 1.25, 160, "air")
 """Pixels around H-alpha, [N II] and [S II] at the redshift of the small telescope."""
-
-
-def cells(count=30, seed=5, spread=0.3):
-    """Random gas that forms stars, but for a cell that is dark, and some beyond the calibration [kpc]."""
-    rng = np.random.default_rng(seed)
-    rate = rng.uniform(0.2, 2, count) * 1e-3
-    rate[0] = 0
-    return Gas(
-        position=rng.normal(size=(count, 3)) * spread,
-        velocity=rng.normal(size=(count, 3)) * 120,
-        mass=10 ** rng.normal(5, 0.3, count),
-        density=10 ** rng.normal(7, 0.3, count),
-        temperature=np.full(count, 1e4),
-        metallicity=10 ** rng.uniform(-2.6, -1.6, count),
-        star_formation_rate=rate,
-        smoothing_length=np.full(count, 0.05),
-    )
 
 
 def shining(lines=LINES, spacing=25.0, **given):
@@ -224,6 +208,13 @@ def test_light_of_lines_that_is_not_seen_as_it_is_is_counted(double):
     assert [float(share) for share in (found.field, found.channels, found.known)] == pytest.approx([0.9, 0.8, 0.7])
 
 
+def test_lines_that_outgrow_their_bands_are_told(double):
+    narrow = telescope(sources=(shining(("Halpha",)),))
+    assert not any("lines of gas" in sentence for sentence in shortcomings(narrow))
+    wide = eqx.tree_at(lambda t: t.lsf.fwhm, narrow, jnp.asarray(9.0))
+    assert any("lines of gas are 17 pixels wide" in sentence for sentence in shortcomings(wide))
+
+
 def test_young_stars_shine_in_place_of_gas(double):
     """The nebulae around them are where they are, and as bright as the emission says, whatever gas there is."""
     source = EmissionLines(YoungStarEmission.of_table(lines=("Halpha",)), VelocityChannels(600.0, 25.0))
@@ -236,9 +227,10 @@ def test_young_stars_shine_in_place_of_gas(double):
 
 
 def test_gas_that_does_not_shine_needs_nothing_of_a_telescope():
-    """None is the default, and no source; one of no lines has no kinds."""
+    """No source is the default, and what has no lines is none."""
     assert telescope().sources == ()
-    assert EmissionLines(NoEmission(), VelocityChannels()).kinds == 0
+    with pytest.raises(ValueError, match="leave the source out"):
+        EmissionLines(NoEmission(), VelocityChannels())
 
 
 DESCRIPTION = {

@@ -205,7 +205,7 @@ def test_dark_spaxels_are_left_out_on_demand(double):
 def test_what_does_not_fit_is_refused_before_it_is_begun(monkeypatch):
     session = run.prepare(DESCRIPTION)
     monkeypatch.setattr("ifux.plan.memory", lambda: 10**6)
-    monkeypatch.setattr(run, "deposit", lambda *arguments: pytest.fail("it was begun"))
+    monkeypatch.setattr(run, "added", lambda *arguments: pytest.fail("it was begun"))
     with pytest.raises(InputError, match=r"does not fit into memory: .* GB at the peak, .*; take "):
         run.observe(session)
 

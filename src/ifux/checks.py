@@ -28,6 +28,7 @@ from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractEmitters, Cells, Gas, Particles, Stars, particles_of
 from ifux.program_cache import kept
+from ifux.sources import EmissionLines
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
 from ifux.target import AbstractTarget
@@ -410,7 +411,21 @@ def of_telescope(telescope: Telescope, stars: Stars | None) -> list[str]:
         found = outgrown(Sight(1.0, 1.0, 1.0, float(reached), float(held), 0.0))
     else:
         found = outgrown(look(telescope, stars))
-    return [*found, *filter(None, [unseen_width(telescope, NARROW), *moved_fibres(telescope)])]
+    return [*found, *filter(None, [unseen_width(telescope, NARROW), *moved_fibres(telescope), *cut_lines(telescope)])]
+
+
+def cut_lines(telescope: Telescope) -> list[str]:
+    """That lines reach further than they are made for, a sentence for each source."""
+    redshift, found = float(telescope.target.redshift), []
+    for source in telescope.sources:
+        if isinstance(source, EmissionLines):
+            _, needed = lines_recorded(source.emission, redshift, telescope.lsf, telescope.wavelengths)
+            if needed > source.reach:
+                found.append(
+                    f"lines of gas are {needed} pixels wide on either side, and are cut at {source.reach}: raise the "
+                    "reach of EmissionLines"
+                )
+    return found
 
 
 def moved_fibres(telescope: Telescope) -> list[str]:

@@ -1,5 +1,7 @@
 """The programs of an observation: particles are deposited block by block, then their light is observed."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,10 +46,10 @@ def deposit_source(
     return before + parallel.deposited_of(telescope, number, emitters, parallel.mesh(), block=choices.block)
 
 
-def added(telescope: Telescope, number: int, emitters: AbstractEmitters, before: Sums, choices: Choices) -> Sums:
+def added(telescope: Telescope, number: int, emitters: Any, before: Sums, choices: Choices) -> Sums:
     """The sums with a block of stars, whose number is zero, or of what shines of a source."""
     weights, light = before
-    if not number and isinstance(emitters, Particles):
+    if number == 0:
         one, light = deposit(telescope, emitters, (weights[0], light), choices)
     else:
         one = deposit_source(telescope, number, emitters, weights[number], choices)

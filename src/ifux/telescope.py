@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import equinox as eqx
 import jax
@@ -22,7 +22,7 @@ from ifux.library import common_words, extreme_shifts
 from ifux.lsf.base import AbstractLSF
 from ifux.noise.base import AbstractNoise
 from ifux.numerics import piecewise
-from ifux.numerics.bands import add_bands
+from ifux.numerics.bands import Bands, add_bands
 from ifux.numerics.blocks import accumulate
 from ifux.numerics.contract import Range, contract
 from ifux.numerics.deposit import deposit, joined
@@ -36,7 +36,6 @@ from ifux.particles import (
     AbstractGalaxy,
     AbstractSeen,
     Cells,
-    Particles,
     Projected,
     Stars,
     gas_of,
@@ -222,8 +221,8 @@ class Telescope(eqx.Module):
         self, number: int, emitters: AbstractEmitters
     ) -> tuple[AbstractSeen, Stencil, Stencil | Float[Array, "emitter basis"], Float[Array, " emitter"]]:
         """Where emitters are seen, their velocity nodes, their mixture, and how much of it there is."""
-        turned = self.orientation(emitters)
-        if isinstance(turned, Particles) and not number:
+        turned: Any = self.orientation(emitters)
+        if number == 0:
             projected = self.target.project(turned)
             mixture = joined(self.dust.coefficients(projected), self.ssp.coefficients(projected))
             return projected, self.kinematics.locate(projected), mixture, projected.seen_mass
@@ -289,53 +288,59 @@ class Telescope(eqx.Module):
         self, weights, templates = ready((self, weights, templates))
         missing = jnp.isnan(templates[0])
         templates = jnp.where(missing[None], 0, templates)
-        share, ranges = self.terms(templates.dtype)
+        (share, ranges), banded = self.terms(templates.dtype), self.banded()
         if occupied is not None:
             collected = self.focal_plane.sample(weights[None], self.spaxels.scene, None)[0]
             elements = contract_where_occupied(collected, templates * share.sum(axis=0)[None, :], occupied)
         elif (blur or self.cheaper_to_blur) == "weights":
             maps = in_pieces(self.collect, weights)
-            elements = self.contracted(maps, templates, share, ranges, missing)
+            spectra = share[:, None, :] * self.without(banded, templates, 0)[None, :, :]
+            elements = contract(
+                self.without(banded, maps, -1), jnp.where(missing[None, None], jnp.nan, spectra), ranges
+            )
+            elements = self.with_bands(banded, elements, maps, templates, share, missing)
             return self.lsf.broaden_elements(elements, self.wavelengths, missing)
         else:
-            one, none = jnp.ones((1, templates.shape[1]), templates.dtype), jnp.zeros_like(missing)
-            cube = self.contracted(weights[None], templates, one, None, none)
+            cube = contract(self.without(banded, weights[None], -1), self.without(banded, templates, 0)[None])
+            cube = self.with_bands(banded, cube, weights[None], templates, jnp.ones_like(templates[:1]), missing)
             collected = in_pieces(self.collect, cube)
             elements = jnp.einsum("t...w,tw->...w", collected, share, precision=HIGHEST)
         return self.lsf.broaden_elements(jnp.where(missing, jnp.nan, elements), self.wavelengths, missing)
 
-    def contracted(
+    def banded(self) -> dict[int, Bands]:
+        """The sources that are dark but for bands, by their numbers, counted from one."""
+        found = {number: source.bands(self.view) for number, source in enumerate(self.sources, 1)}
+        return {number: bands for number, bands in found.items() if bands is not None}
+
+    def parts(self) -> list[slice]:
+        """Which kinds are those of the stars, and of every source."""
+        ends = [int(end) for end in np.cumsum(self.kinds_of)]
+        return [slice(*pair) for pair in pairwise([0, *ends])]
+
+    def without(self, banded: dict[int, Bands], kinds: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+        """What is contracted everywhere: all kinds along an axis, but for those of sources that shine in bands."""
+        if not banded:
+            return kinds
+        whole = [part for number, part in enumerate(self.parts()) if number not in banded]
+        found = [jax.lax.slice_in_dim(kinds, part.start, part.stop, axis=axis) for part in whole]
+        return jnp.concatenate(found, axis=axis) if found[1:] else found[0]
+
+    def with_bands(
         self,
+        banded: dict[int, Bands],
+        cube: Float[Array, "*element part"],
         maps: Float[Array, "term *element kind"],
         templates: Float[Array, "kind part"],
         share: Float[Array, "term part"],
-        ranges: tuple[Range, ...] | None,
         missing: Bool[Array, " part"],
     ) -> Float[Array, "*element part"]:
-        """The sum over terms and kinds; of sources that are dark but for bands, in these bands.
-
-        Not a number in channels that are missing.
-        """
-        ends = [int(end) for end in np.cumsum(self.kinds_of)]
-        parts = [slice(*pair) for pair in pairwise([0, *ends])]
-        banded = {
-            number: bands
-            for number, source in enumerate(self.sources, 1)
-            if (bands := source.bands(self.view)) is not None
-        }
-        if banded:
-            whole = [part for number, part in enumerate(parts) if number not in banded]
-            dense = jnp.concatenate([maps[..., part] for part in whole], axis=-1) if whole[1:] else maps[..., whole[0]]
-            shining = jnp.concatenate([templates[part] for part in whole])
-        else:
-            dense, shining = maps, templates
-        spectra = share[:, None, :] * shining[None, :, :]
-        elements = contract(dense, jnp.where(missing[None, None], jnp.nan, spectra), ranges)
+        """The cube with the light of sources that shine in bands."""
         for number, bands in banded.items():
-            shape = self.sources[number - 1].velocities, self.sources[number - 1].elements
-            here = maps[..., parts[number]].reshape(*maps.shape[:-1], *shape)
-            elements = add_bands(elements, here, templates[parts[number]].reshape(*shape, -1), share, missing, bands)
-        return elements
+            source, part = self.sources[number - 1], self.parts()[number]
+            shape = source.velocities, source.elements
+            here = maps[..., part].reshape(*maps.shape[:-1], *shape)
+            cube = add_bands(cube, here, templates[part].reshape(*shape, -1), share, missing, bands)
+        return cube
 
     def collect(self, maps: Float[Array, "tall wide channel"]) -> Float[Array, "term *element channel"]:
         """What the elements collect of maps of the scene, behind the PSF: in every term of the optics."""

@@ -332,7 +332,7 @@ def emission_lines(
     stars: Stars | None,
     gas: Cells | None,
 ) -> tuple[EmissionLines, ...]:
-    """The lines that a description asks for, with velocity nodes for the narrowest of them; none of gas that is dark.
+    """The lines that a description asks for, with velocity nodes for the narrowest of them; none where nothing shines.
 
     Where it does not say which, those that may lie in an arm; where it does not say how far the nodes reach, they do as
     far as what shines.

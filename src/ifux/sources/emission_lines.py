@@ -41,6 +41,12 @@ class EmissionLines(AbstractSource):
     reach: int = eqx.field(static=True, default=8, metadata=within(above=0))
     """Pixels of the detector from the centre of a line beyond which it is dark: five standard deviations or more."""
 
+    def __check_init__(self):
+        if not self.emission.lines:
+            raise ValueError(
+                f"EmissionLines.emission: {type(self.emission).__name__} has no lines: leave the source out."
+            )
+
     @property
     def velocities(self) -> int:
         """Those of their kinematics."""

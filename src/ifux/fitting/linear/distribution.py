@@ -53,10 +53,11 @@ def distribution(
         not isinstance(kinematics, VelocityChannels)
         or not tabulated
         or ssp.size % (ssp.age.size * ssp.metallicity.size)
+        or operator.telescope.sources
     ):
         raise InputError(
             "distribution: the kinds must be velocity channels and populations of a grid of ages and metallicities: "
-            "use VelocityChannels and GridSSP."
+            "use VelocityChannels and GridSSP, and no sources beside the stars."
         )
     ages, metallicities = ssp.age.size, ssp.metallicity.size
     flux = jnp.broadcast_to(operator.templates.mean(axis=1), weights.shape)

@@ -44,6 +44,10 @@ class Penalty(eqx.Module):
         A block is the velocities of a population, the populations at a velocity, or all kinds of a spaxel, whichever
         is the smallest that holds them.
         """
+        if telescope.sources:
+            raise InputError(
+                "Penalty: what shines beside the stars is no population: take a telescope without sources."
+            )
         populations, channels = telescope.kinds // telescope.kinematics.size, telescope.kinematics.size
         along = self.velocity * squared_differences(channels)
         if not (self.age or self.metallicity):
