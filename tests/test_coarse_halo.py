@@ -179,7 +179,8 @@ def test_channels_that_are_blurred_in_pieces_are_those_of_one_piece(double, monk
 def test_deposit_is_written_over_what_was_there_before():
     """So that memory holds the weights three times at most, and not four."""
     telescope, stars = stages.telescope(), stages.particles(30)
-    before = nothing(telescope, stars)
+    (weights,), light = nothing(telescope, stars)
+    before = (weights, light)
     told = needs(deposit, telescope, stars, before, Choices())
     assert told.alias_size_in_bytes >= before[0].nbytes
     first = jax.tree.map(np.asarray, deposit(telescope, stars, before, Choices()))

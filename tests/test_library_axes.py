@@ -35,7 +35,7 @@ from ifux import (
 )
 from ifux.compute import Choices
 from ifux.io import describe, read_ssp, write_ssp
-from ifux.programs import deposit, nothing
+from ifux.programs import added, nothing
 
 ALPHA = np.array([-0.2, 0.0, 0.4])
 SLOPE = np.array([0.8, 1.3])
@@ -208,8 +208,8 @@ def test_mixtures_pass_through_blocks_of_the_model_and_devices(double, own):
     filling = parallel.dark(3, stars)
     assert jax.tree.structure(filling) == jax.tree.structure(stars)
     more = jax.tree.map(lambda one, two: jnp.concatenate([one, two]), stars, filling)
-    sums = deposit(telescope, more, nothing(telescope, more), Choices())
-    assert np.allclose(sums[0], whole, rtol=1e-12, atol=1e-9 * float(whole.max()))
+    (weights,), _ = added(telescope, 0, more, nothing(telescope, more), Choices())
+    assert np.allclose(weights, whole, rtol=1e-12, atol=1e-9 * float(whole.max()))
 
 
 def test_where_a_stage_stands_must_be_said(bits):

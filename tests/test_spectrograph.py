@@ -392,7 +392,7 @@ def test_survey_makes_the_arms_of_a_galaxy_together_as_observe_does(tmp_path, mo
     arms = made.together(made.cases[0])
     files = {arm: {"partial": str(tmp_path / "half.fits"), "out": str(tmp_path / f"{arm}.fits")} for arm in arms}
     deposits = []
-    monkeypatch.setattr(run, "deposit", lambda *given, of=run.deposit: deposits.append(1) or of(*given))
+    monkeypatch.setattr(run, "added", lambda *given, of=run.added: deposits.append(1) or of(*given))
     monkeypatch.setattr(worker, "keep_programs", lambda: None)
     assert [arm for arm, _ in worker.written(arms, files, False)] == ["blue", "red"]
     assert len(deposits) == 1
