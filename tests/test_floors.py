@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "ifux"
 FLOORS = {
     "units": 0, "typing": 0, "errors": 0, "program_cache": 0,
     "numerics": 1,
-    "grids": 2, "particles": 2, "library": 2, "target": 2, "scene": 2, "spread": 2,
+    "grids": 2, "particles": 2, "library": 2, "data": 2, "target": 2, "scene": 2, "spread": 2,
     "orientation": 3, "spaxels": 3, "kinematics": 3, "ssp": 3, "emission": 3, "dust": 3, "psf": 3, "focal_plane": 3,
     "lsf": 3, "noise": 3,
     "sources": 3.5,
@@ -29,7 +29,7 @@ FLOORS = {
 """Floor of each module or folder. On floors 2 and 5 some stand on others, without a circle: SHARED says which."""
 
 SHARED = {
-    ("library", "grids"), ("galaxy", "galaxies"), ("source_cube", "galaxy"), ("target", "particles"),
+    ("library", "grids"), ("data", "grids"), ("galaxy", "galaxies"), ("source_cube", "galaxy"), ("target", "particles"),
     ("observation", "spectrograph"), ("checks", "observation"), ("checks", "spectrograph"),
 }  # fmt: skip
 """Arrows that may run along floors 2 and 5."""
@@ -39,12 +39,14 @@ ROOMS = {
     "downloads": 1,
     "libraries": 2,
     "lines": 2,
+    "observed": 2,
     "snapshots": 2,
     "inspect": 3,
     "skies": 3,
     "__init__": 4,
 }
-"""Floors of the rooms of `io`: any files; the network; spectra; galaxies; what is told of a file, skies; the names."""
+"""Floors of the rooms of `io`: any files; the network; spectra, galaxies, what telescopes saw; what is told of a file,
+skies; the names."""
 
 
 def imports(path: Path) -> set[tuple[str, ...]]:

@@ -26,6 +26,8 @@ from .libraries.store import stored_names as stored_names
 from .libraries.store import stored_ssp as stored_ssp
 from .lines.native import write_lines as write_lines
 from .lines.read import read_lines as read_lines
+from .observed.read import OBSERVATION_FORMATS as OBSERVATION_FORMATS
+from .observed.read import read_observation as read_observation
 from .snapshots.arrays import galaxy_from_arrays as galaxy_from_arrays
 from .snapshots.native import write_galaxy as write_galaxy
 from .snapshots.read import GALAXY_FORMATS as GALAXY_FORMATS

@@ -1,0 +1,1 @@
+"""Cubes that telescopes recorded, in the layouts that surveys publish."""
