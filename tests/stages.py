@@ -55,6 +55,7 @@ from ifux import (
     Particles,
     PoissonNoise,
     PolynomialLSF,
+    RecordedNoise,
     Rectangle,
     RectangularSpaxels,
     RemainingPSF,
@@ -353,6 +354,7 @@ NOISES = {
     "exposure": exposure,
     "counts": lambda: PoissonNoise(exposure()),
     "exposure behind a filter": lambda: exposure(filter=np.linspace(0.7, 1, OBSERVED.size)),
+    "recorded": lambda: RecordedNoise(np.linspace(0.05, 0.2, OBSERVED.size)),
     "bad pixels": lambda: BadPixelNoise(exposure(), 3600.0, 0.01, 0.02, 1.5),
 }
 WAVELENGTHS = {

@@ -214,7 +214,7 @@ def test_configuration_and_command_line_state_what_a_file_lacks(data, tmp_path, 
     assert "--option: it is for a galaxy from a file" in capsys.readouterr().err
     assert cli.main(["observe", str(tmp_path / "a.json"), "--galaxy", str(path), "--option", "cosmology=Planck"]) == 2
     assert cli.main(["inspect", str(data("cases/cube-whole.fits")), "--option", "format=eagl"]) == 2
-    assert "'eagl' is no format of a galaxy or of a library" in capsys.readouterr().err
+    assert "'eagl' is no format of a galaxy, a library or a cube" in capsys.readouterr().err
 
 
 def test_inspect_takes_the_format_that_is_stated(data, capsys):

@@ -1,16 +1,21 @@
 """Cubes of other people: the same physical numbers, whatever layout they are in."""
 
+import dataclasses
 import warnings
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 import observed_files as files
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from ifux.data import Data, Reason
-from ifux.errors import InputError
-from ifux.io import read_observation
+import ifux
+from ifux import Data, GaussianPSF, InputError, MoffatPSF, Reason, TableLSF, real
+from ifux.galaxies import DiscBulge
+from ifux.io import describe, read_observation, write_observation
 
 CASES = {
     "muse": (files.muse, {}, "air"),
@@ -247,7 +252,7 @@ def test_what_cannot_be_known_is_asked_for(tmp_path, change, sentence):
         ("muse", {"medium": "water"}, r"medium: 'water' is not one of \['air', 'vacuum'\]"),
         ("muse", {"error_kind": "ivar"}, "error_kind: 'ivar' is not one of"),
         ("muse", {"redshift": "z"}, "redshift: 'z' is not a number above -1"),
-        ("muse", {"format": "hst"}, "'hst' is no layout of observed cubes: ifux knows ifux, manga, jwst,"),
+        ("muse", {"format": "hst"}, "'hst' is no layout of observed cubes: ifux knows ifux, rewritten, manga,"),
         ("muse", {"format": "manga"}, "holds no cube of layout manga: no FLUX of three axes"),
     ],
 )
@@ -348,3 +353,133 @@ def test_spaxels_of_a_real_bin_share_a_spectrum(data):
     for number in binned:
         spectra = found.flux[:, found.bins == number]
         assert np.array_equal(spectra, np.broadcast_to(spectra[:, :1], spectra.shape), equal_nan=True)
+
+
+# --- written again ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["muse", "sami", "logcube", "jwst bands", "kcwi", "plain"])
+def test_data_written_again_are_the_same(tmp_path, name):
+    path, stated, _, _ = made(tmp_path, name)
+    data = read_observation(path, **stated)
+    write_observation(tmp_path / "again.fits.gz", data)
+    again = read_observation(tmp_path / "again.fits.gz")
+    for field in dataclasses.fields(Data):
+        one, other = getattr(data, field.name), getattr(again, field.name)
+        if field.name == "headers":
+            assert {card[:2] for card in one[0] if card[0] in ("INSTRUME", "MANGAID", "Z_SPEC", "TELESCOP")} <= {
+                card[:2] for card in other[0]
+            }
+        elif isinstance(one, np.ndarray):
+            assert np.allclose(one, other, rtol=3e-7, equal_nan=True), field.name
+        elif field.name in ("pitch", "position", "position_angle"):
+            assert one == pytest.approx(other, rel=1e-9, abs=1e-7)
+        elif field.name == "wavelengths":
+            assert type(one) is type(other) and np.allclose(one.edges(), other.edges(), rtol=1e-12)
+        else:
+            assert one == other, field.name
+    with fits.open(tmp_path / "again.fits.gz") as file:
+        text = repr(file[0].header) + repr(file["DATA"].header)
+        assert "simulat" not in text and "read and written again by ifux" in text
+        assert file["DATA"].header["BUNIT"] == data.unit
+    with pytest.raises(InputError, match="exists already"):
+        write_observation(tmp_path / "again.fits.gz", data)
+
+
+def test_mirrored_field_is_mirrored_again(tmp_path):
+    truth = files.truth()
+    axes = [*files.sky(truth, "CD", mirrored=True), *files.spectral(truth)]
+    path = tmp_path / "cube.fits"
+    fits.HDUList([
+        files.primary(), files.image("DATA", truth.flux, axes), files.image("STAT", truth.variance)
+    ]).writeto(path)  # fmt: skip
+    data = read_observation(path)
+    write_observation(tmp_path / "again.fits", data.cut(x=(1, 4)))
+    with fits.open(path) as file, fits.open(tmp_path / "again.fits") as again:
+        # x is counted from the west in the data, from the east in the file
+        assert np.allclose(again["DATA"].data, file["DATA"].data[..., :3], rtol=1e-12)
+        one, other = (WCS(hdu["DATA"].header).celestial.pixel_to_world([0, 2], [1, 4]) for hdu in (file, again))
+    assert one.separation(other).arcsec.max() < 1e-6
+
+
+def test_mpdaf_reads_what_is_written_again(tmp_path):
+    mpdaf = pytest.importorskip("mpdaf.obj", reason="mpdaf is not installed")
+    path, _, truth, _ = made(tmp_path, "muse")
+    write_observation(tmp_path / "again.fits", read_observation(path))
+    with warnings.catch_warnings(action="ignore"):
+        theirs = mpdaf.Cube(str(tmp_path / "again.fits"))
+    assert np.allclose(theirs.data.data[truth.good], truth.flux[truth.good], rtol=1e-6)
+    assert np.allclose(theirs.var.data[truth.good], truth.variance[truth.good], rtol=1e-6)
+    assert np.allclose(theirs.wave.coord(), truth.centres, rtol=1e-9)
+
+
+# --- the telescope that took them -------------------------------------------------------------------------------------
+
+GAUSSIAN = {"psf": {"kind": "gaussian", "fwhm": 1.2}, "lsf": {"kind": "gaussian", "fwhm": 4.0}}
+
+
+@pytest.mark.parametrize("name", ["muse", "sami", "lincube", "plain"])
+def test_telescope_of_data_has_their_pixels(tmp_path, name):
+    path, stated, _, _ = made(tmp_path, name)
+    data = read_observation(path, **stated)
+    telescope = ifux.telescope_of(data, redshift=0.02, **GAUSSIAN)
+    assert np.allclose(telescope.wavelengths.edges(), data.wavelengths.edges(), rtol=1e-9)
+    assert telescope.spaxels.shape == data.flux.shape[1:]
+    assert np.allclose(telescope.spaxels.sides, data.pitch, rtol=1e-6)
+    assert float(telescope.spaxels.position_angle) == pytest.approx(data.position_angle, abs=1e-5)
+    assert float(telescope.target.redshift) == pytest.approx(0.02)
+    flux, variance, mask = data.measured()
+    assert np.array_equal(telescope.noise.variance(real(flux)), real(variance), equal_nan=True)
+    assert flux.shape == (files.TALL, files.WIDE, files.WAVE) and np.array_equal(np.isfinite(flux), mask)
+
+
+def test_telescope_of_data_takes_what_the_file_states(tmp_path):
+    path, _, _, _ = made(tmp_path, "sami")
+    data = read_observation(path)
+    telescope = ifux.telescope_of(data, lsf=GAUSSIAN["lsf"])
+    assert isinstance(telescope.psf, MoffatPSF) and float(telescope.psf.fwhm) == pytest.approx(2.1)
+    assert float(telescope.target.redshift) == pytest.approx(0.05)
+    with pytest.raises(InputError, match=r"telescope_of: the data do not state their width of lines: give lsf\."):
+        ifux.telescope_of(data)
+    with pytest.raises(InputError, match=r"telescope_of: the data do not state their redshift"):
+        ifux.telescope_of(dataclasses.replace(data, redshift=None), **GAUSSIAN)
+    (tmp_path / "manga").mkdir()
+    path, _, _, _ = made(tmp_path / "manga", "logcube")
+    telescope = ifux.telescope_of(read_observation(path), redshift=0.02)
+    assert isinstance(telescope.psf, GaussianPSF) and isinstance(telescope.lsf, TableLSF)
+    wave = real(files.manga_centres(True))
+    assert np.allclose(telescope.lsf.width(wave), wave / 2000, rtol=1e-4)
+
+
+def test_model_of_real_data_is_one_subtraction_away(data):
+    """A made galaxy on the very grid of a MUSE file; the likelihood leaves out what is masked, and has a gradient."""
+    found = read_observation(data("real/muse_abell478_hbeta_mgb.fits"), redshift=0.0858)
+    found = found.cut(wavelengths=(5300.0, 5500.0))
+    telescope = ifux.telescope_of(found, **GAUSSIAN)
+    flux, _, mask = found.measured()
+    galaxy = DiscBulge.sample(200, key=jax.random.key(1), mass=1e11)
+
+    @eqx.filter_jit
+    @eqx.filter_value_and_grad
+    def misfit(telescope):
+        cube = telescope(galaxy)
+        return -telescope.noise.log_prob(real(flux), cube, mask=jnp.asarray(mask))
+
+    value, slope = misfit(telescope)
+    assert telescope(galaxy).shape == flux.shape
+    assert np.isfinite(value) and np.isfinite(slope.psf.fwhm) and float(slope.psf.fwhm) != 0
+
+
+def test_summary_of_a_cube_says_what_is_missing(tmp_path):
+    path, _, _, _ = made(tmp_path, "muse")
+    text = describe(path)
+    for words in (
+        "observed cube, layout muse: galaxy", "4 x 5 spaxels of 0.5 x 0.4 arcsec", "5000 to 5048.75 angstrom in air",
+        "signal to noise of a channel", "% of the voxels do not count", "what their variances say",
+        "not stated: redshift, width of lines",
+    ):  # fmt: skip
+        assert words in text, words
+    (tmp_path / "kmos").mkdir()
+    path, stated, _, _ = made(tmp_path / "kmos", "kmos")
+    assert "does not say its unit: give unit" in describe(path)
+    assert "layout kmos" in describe(path, **stated)

@@ -15,6 +15,8 @@ from . import run as run
 from . import sky as sky
 from . import survey as survey
 from . import units as units
+from .data import Data as Data
+from .data import Reason as Reason
 from .dust import AbstractCurve as AbstractCurve
 from .dust import AbstractDust as AbstractDust
 from .dust import CalzettiCurve as CalzettiCurve
@@ -77,6 +79,7 @@ from .noise import ConstantNoise as ConstantNoise
 from .noise import ExposureNoise as ExposureNoise
 from .noise import NoNoise as NoNoise
 from .noise import PoissonNoise as PoissonNoise
+from .noise import RecordedNoise as RecordedNoise
 from .noise import ScaledNoise as ScaledNoise
 from .noise import TargetSNRNoise as TargetSNRNoise
 from .observation import Observation as Observation
@@ -108,6 +111,7 @@ from .psf import TabulatedPSF as TabulatedPSF
 from .scene import Scene as Scene
 from .shortcuts import instrument as instrument
 from .shortcuts import observe as observe
+from .shortcuts import telescope_of as telescope_of
 from .source_cube import SourceCube as SourceCube
 from .sources import AbstractSource as AbstractSource
 from .sources import EmissionLines as EmissionLines

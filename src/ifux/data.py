@@ -65,6 +65,8 @@ class Data:
     """Of the object, where the file states it."""
     reddening: float | None = None
     """E(B-V) of the Milky Way that the file states [mag]; it is not corrected."""
+    unit: str = "1e-20 erg/s/cm2/Angstrom"
+    """Of the flux in the file, in whose numbers it is written again."""
     title: str = ""
     """Name of the object."""
     layout: str = ""
@@ -90,6 +92,20 @@ class Data:
     def mask(self) -> Bool[np.ndarray, "wave y x"]:
         """True where the data count."""
         return np.ones(self.flux.shape, bool) if self.reasons is None else self.reasons == 0
+
+    def measured(
+        self,
+    ) -> tuple[Float[np.ndarray, "y x wave"], Float[np.ndarray, "y x wave"], Bool[np.ndarray, "y x wave"]]:
+        """Flux, variance and mask as cubes of a telescope are laid out; not a number where the data do not count.
+
+        Raises:
+            InputError: the data have no variance.
+        """
+        if self.variance is None:
+            raise InputError("The data have no variance: say what the noise is.")
+        mask = np.moveaxis(self.mask, 0, -1)
+        flux, variance = (np.where(mask, np.moveaxis(array, 0, -1), np.nan) for array in (self.flux, self.variance))
+        return flux, variance, mask
 
     def counted(self) -> dict[str, float]:
         """The share of the voxels that each reason leaves out, of those that hold anywhere."""

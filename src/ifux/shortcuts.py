@@ -18,6 +18,8 @@ from ifux.config.arms import OWN, resolved_arm, seed_of, with_common_cells
 from ifux.config.build import check_keys, check_seed, module
 from ifux.config.cells import read_from, with_cells
 from ifux.config.document import FAMILIES
+from ifux.config.observed import stages_of
+from ifux.data import Data
 from ifux.errors import InputError
 from ifux.exposure import masked
 from ifux.focal_plane import FibreBundle
@@ -26,6 +28,7 @@ from ifux.instruments import overlaid
 from ifux.io import embedded_library
 from ifux.io.files.cube import Cube
 from ifux.library import SSPLibrary
+from ifux.noise import RecordedNoise
 from ifux.particles import AbstractGalaxy, Stars, cells_of, particles_of
 from ifux.spectrograph import Spectrograph
 from ifux.telescope import Telescope
@@ -70,6 +73,44 @@ def instrument(
     """
     check_keys(changes, CHANGES, "instrument", "an instrument")
     asked = {"": {"instrument": name} | changes} if isinstance(name, str) else of_arms(name, changes)
+    telescopes = of_stages(asked, redshift, library)
+    return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
+
+
+def telescope_of(
+    data: Data, *, redshift: float | None = None, library: SSPLibrary | None = None, **changes: Any
+) -> Telescope:
+    """The telescope that took some data: its cubes are of their very spaxels and channels, one subtraction away.
+
+    Its noise is that of the variances of the file; `fitting` takes `data.measured()` as it is. The object is in the
+    middle of the field, unless `spaxels={"centre": [east, north]}` says where else.
+
+    Args:
+        data: As `ifux.io.read_observation` read them.
+        redshift: Of the object, in the standard cosmology, where the file does not state it.
+        library: By default the embedded one, which is an illustration.
+        changes: Stages by their family, as `instrument` takes them: `psf` and `lsf` where the file states none.
+
+    Raises:
+        InputError: what the file does not state is not given, or the library does not cover the wavelengths.
+    """
+    redshift = data.redshift if redshift is None else redshift
+    if redshift is None and "target" not in changes:
+        raise InputError("telescope_of: the data do not state their redshift: give redshift, or target.")
+    check_keys(changes, FAMILIES, "telescope_of", "a telescope of data")
+    stages = stages_of(data)
+    if data.variance is not None:
+        stages["noise"] = RecordedNoise(data.measured()[1])
+    for family, what in (("psf", "PSF"), ("lsf", "width of lines")):
+        if family not in {*stages, *changes}:
+            raise InputError(f"telescope_of: the data do not state their {what}: give {family}.")
+    return of_stages({"": overlaid(stages, changes)}, redshift or 0.0, library)[""]
+
+
+def of_stages(
+    asked: Mapping[str, Mapping[str, Any]], redshift: float, library: SSPLibrary | None
+) -> dict[str, Telescope]:
+    """The telescope of every arm, of the stages that are asked for in it."""
     target = {"target": {"kind": "cosmological", "redshift": redshift}}
     given, modules = {}, {}
     for arm, stages in asked.items():
@@ -99,7 +140,7 @@ def instrument(
             plane = plane.suited_to(telescope.spaxels.scene) if isinstance(plane, FibreBundle) else plane
             telescope = dataclasses.replace(telescope, focal_plane=plane)
         telescopes[arm] = telescope
-    return telescopes[""] if isinstance(name, str) else Spectrograph.of(telescopes)
+    return telescopes
 
 
 def of_arms(arms: Mapping[str, str | Mapping[str, Any]], changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

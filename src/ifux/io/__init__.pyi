@@ -28,6 +28,7 @@ from .lines.native import write_lines as write_lines
 from .lines.read import read_lines as read_lines
 from .observed.read import OBSERVATION_FORMATS as OBSERVATION_FORMATS
 from .observed.read import read_observation as read_observation
+from .observed.rewritten import write_observation as write_observation
 from .snapshots.arrays import galaxy_from_arrays as galaxy_from_arrays
 from .snapshots.native import write_galaxy as write_galaxy
 from .snapshots.read import GALAXY_FORMATS as GALAXY_FORMATS

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float
 
+from ifux.data import Data
 from ifux.errors import InputError
 from ifux.galaxy import Galaxy
 from ifux.grids import AbstractWavelengths
@@ -15,6 +16,7 @@ from ifux.io.files.fits import is_fits, opened_fits
 from ifux.io.files.hdf5 import beginning, is_hdf5
 from ifux.io.files.spectral import spectral_axis
 from ifux.io.libraries.read import LIBRARY_FORMATS, library_format, read_ssp
+from ifux.io.observed.read import OBSERVATION_FORMATS, observation_format, read_observation
 from ifux.io.snapshots.centre import distances
 from ifux.io.snapshots.gas import UNITS as GAS
 from ifux.io.snapshots.read import GALAXY_FORMATS, existing, galaxy_format, read_galaxy
@@ -30,19 +32,21 @@ FURTHER = {"alpha": "[alpha/Fe]", "imf_slope": "slope of the IMF"}
 def describe(path: str | Path, **options) -> str:
     """Lines about a galaxy, a library of stellar populations, or a FITS file.
 
-    `options` go to `read_galaxy` or `read_ssp`: what the file does not say.
+    `options` go to `read_galaxy`, `read_ssp` or `read_observation`: what the file does not say.
 
     Raises:
         InputError: the file is none of these, or is damaged, or leaves open what an option must say.
     """
     path, wanted = existing(path), options.get("format")
+    if wanted in OBSERVATION_FORMATS:
+        return "\n".join(cube_lines(path, options))
     if wanted is None:
         galaxy, library = galaxy_format(path) is not None, library_format(path) is not None
     else:
         galaxy, library = wanted in GALAXY_FORMATS, wanted in LIBRARY_FORMATS
         if not (galaxy or library):
-            known = ", ".join(dict.fromkeys((*GALAXY_FORMATS, *LIBRARY_FORMATS)))
-            raise InputError(f"{path}: {wanted!r} is no format of a galaxy or of a library: ifux knows {known}.")
+            known = ", ".join(dict.fromkeys((*GALAXY_FORMATS, *LIBRARY_FORMATS, *OBSERVATION_FORMATS)))
+            raise InputError(f"{path}: {wanted!r} is no format of a galaxy, a library or a cube: ifux knows {known}.")
         if galaxy and library:
             galaxy = library_format(path) is None
     if galaxy:
@@ -52,7 +56,7 @@ def describe(path: str | Path, **options) -> str:
     if path.is_dir():
         raise InputError(f"{path} is a folder in which neither a galaxy nor a library of a known format was found.")
     if is_fits(path):
-        return describe_fits(path)
+        return "\n".join([describe_fits(path), *cube_lines(path, options)])
     if not is_hdf5(path):
         raise InputError(f"{path} is neither HDF5 nor FITS, nor of another format that is known: {beginning(path)}.")
     raise InputError(f"{no_galaxy(path)} It is no library of stellar populations either.")
@@ -148,6 +152,48 @@ def describe_fits(path: Path) -> str:
     if own:
         read_configuration(path)
     return "\n".join(lines)
+
+
+def cube_lines(path: Path, options: Mapping[str, Any]) -> list[str]:
+    """What was read of an observed cube; of one that leaves something open, the sentence that says what."""
+    with opened_fits(path) as file:
+        if not options and observation_format(file) is None:
+            return []
+    try:
+        return observed_lines(read_observation(path, **options))
+    except InputError as error:
+        if options:
+            raise
+        return [str(error)]
+
+
+def observed_lines(data: Data) -> list[str]:
+    """Field, range, noise and mask of observed data, and what they do not state."""
+    centres, (_, tall, wide) = data.wavelengths.centres(), data.flux.shape
+    sides = "" if data.pitch is None else f" of {data.pitch[0]:.5g} x {data.pitch[1]:.5g} arcsec"
+    lines = [
+        f"observed cube, layout {data.layout}: {data.title or 'without a name'}",
+        f"  {wide} x {tall} spaxels{sides}, y at a position angle of {data.position_angle:.4g} degree",
+        f"  {centres[0]:.7g} to {centres[-1]:.7g} angstrom in {data.wavelengths.medium}, {centres.size} channels",
+    ]
+    mask = data.mask
+    if mask.any():
+        lines.append(f"  flux of {np.median(data.flux[mask]):.4g} in the median [1e-20 erg/s/cm2/angstrom per spaxel]")
+    if data.variance is not None:
+        ratio = data.signal_to_noise()
+        if np.isfinite(ratio).any():
+            middle, most = np.nanmedian(ratio), np.nanmax(ratio)
+            lines.append(f"  signal to noise of a channel {middle:.3g} in the median spaxel, {most:.3g} in the best")
+        lines.append(f"  spectra scatter by {data.noise_check():.3g} of what their variances say")
+    for reason, share in data.counted().items():
+        lines.append(f"  {100 * share:.3g} % of the voxels do not count: {reason}")
+    stated = {
+        "errors": data.variance, "place on the sky": data.position, "redshift": data.redshift, "PSF": data.psf,
+        "width of lines": data.resolution,
+    }  # fmt: skip
+    if missing := [name for name, value in stated.items() if value is None]:
+        lines.append(f"  not stated: {', '.join(missing)}")
+    return [*lines, *(f"  note: {note}" for note in data.notes)]
 
 
 def channels(wavelengths: AbstractWavelengths) -> str:

@@ -143,7 +143,7 @@ def read_layout(file: Any, path: Any, layout: Layout, stated: dict[str, Any]) ->
     data = Data(
         **{
             "flux": flux, "wavelengths": wavelengths, "pitch": plane.pitch, "variance": variance, "reasons": reasons,
-            "position": plane.position, "position_angle": plane.angle, "layout": layout.name,
+            "position": plane.position, "position_angle": plane.angle, "layout": layout.name, "unit": unit,
             "title": str(header.get("OBJECT", file[0].header.get("OBJECT", ""))).strip(),
             "redshift": stated.get("redshift", redshift_in(file[0].header, header)),
             "reddening": number_in("EBVGAL", file[0].header, header),

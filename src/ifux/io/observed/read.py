@@ -12,7 +12,7 @@ from ifux.data import Data
 from ifux.errors import InputError
 from ifux.grids import Medium
 from ifux.io.files.fits import opened_fits
-from ifux.io.observed import own, plain, rows, sauron
+from ifux.io.observed import own, plain, rewritten, rows, sauron
 from ifux.io.observed.layout import FORMS, Layout, read_layout
 from ifux.io.observed.layouts import LAYOUTS
 
@@ -36,6 +36,7 @@ class Reader:
 
 OBSERVATION_FORMATS = {
     "ifux": Reader(own.recognises, own.read_own, ("redshift",)),
+    "rewritten": Reader(rewritten.recognises, rewritten.read_rewritten, ("redshift",)),
     **{name: Reader(layout.recognises, partial(of_layout, layout)) for name, layout in LAYOUTS.items()},
     "manga-rows": Reader(rows.of_manga, rows.read_manga, ("unit", "redshift")),
     "califa-rows": Reader(rows.of_califa, rows.read_califa, ("unit", "medium", "redshift")),

@@ -93,6 +93,6 @@ def spectra(
     reasons |= np.where(np.isfinite(variance) & (variance > 0), 0, Reason.NO_VARIANCE).astype(np.uint8)
     reasons |= np.where(flagged.T[:, None, :], Reason.FLAGGED, 0).astype(np.uint8)
     return {
-        "flux": flux, "variance": variance, "wavelengths": wavelengths, "pitch": None,
+        "flux": flux, "variance": variance, "wavelengths": wavelengths, "pitch": None, "unit": unit,
         "reasons": reasons if reasons.any() else None,
     }  # fmt: skip

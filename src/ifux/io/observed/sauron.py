@@ -57,6 +57,6 @@ def read_sauron(file: Any, path: Any, stated: dict[str, Any]) -> Data:
     return Data(
         flux=flux, wavelengths=wavelengths, pitch=(PITCH, PITCH), reasons=reasons if reasons.any() else None,
         resolution=np.full(wavelengths.size, FWHM), title=str(header.get("OBJECT", "")).strip(),
-        redshift=stated.get("redshift"), layout="sauron", headers=headers(file[0]),
+        redshift=stated.get("redshift"), layout="sauron", unit=unit, headers=headers(file[0]),
         notes=("the file has no errors", f"lines are taken to be {FWHM} angstrom wide"),
     )  # fmt: skip
