@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 import ifux
-from ifux import Data, GaussianPSF, InputError, MoffatPSF, Reason, TableLSF, real
+from ifux import Data, GaussianPSF, InputError, MoffatPSF, Reason, TableLSF, Wavelengths, binned, dereddened, real
 from ifux.galaxies import DiscBulge
 from ifux.io import describe, read_observation, write_observation
 
@@ -483,3 +483,79 @@ def test_summary_of_a_cube_says_what_is_missing(tmp_path):
     path, stated, _, _ = made(tmp_path / "kmos", "kmos")
     assert "does not say its unit: give unit" in describe(path)
     assert "layout kmos" in describe(path, **stated)
+
+
+# --- bins, and the dust in front --------------------------------------------------------------------------------------
+
+
+def test_bins_are_means_of_what_counts(tmp_path):
+    """Against a loop; and the same of a model, whose derivative is the transpose."""
+    path, _, truth, _ = made(tmp_path, "muse")
+    data = read_observation(path)
+    bins = np.array([[0, 1, 1, 7], [0, 1, 1, 7], [3, 3, 3, 7], [3, 3, 3, 0], [0, 0, 0, 0]])
+    means, binning = binned(data, bins, correlation=1.62)
+    assert means.flux.shape == (files.WAVE, 1, 3) and means.places.shape == (3, 2)
+    for place, number in enumerate((1, 3, 7)):
+        for wave in (0, 17):
+            chosen = (bins == number) & truth.good[wave]
+            n = chosen.sum()
+            assert means.flux[wave, 0, place] == pytest.approx(truth.flux[wave][chosen].mean(), rel=1e-6)
+            expected = truth.variance[wave][chosen].sum() / n**2 * (1 + 1.62 * np.log10(n)) ** 2
+            assert means.variance[wave, 0, place] == pytest.approx(expected, rel=1e-5)
+    flux, _, _ = data.measured()
+    assert np.allclose(binning(real(flux)).T, means.flux[:, 0], rtol=1e-5)
+    cube, seen = (real(np.random.default_rng(6).normal(size=shape)) for shape in (flux.shape, (3, files.WAVE)))
+    back = jax.grad(lambda cube: jnp.vdot(seen, binning(cube)))(cube)
+    assert float(jnp.vdot(back, cube)) == pytest.approx(float(jnp.vdot(seen, binning(cube))), rel=1e-4)
+    # two spaxels up, one to the left of the centre of the field
+    right, up = -1.0 * 0.5, 0.0
+    angle = np.radians(30.0)
+    assert means.places[1] == pytest.approx(
+        [(up + 0.2) * np.sin(angle) - (right + 0.25) * np.cos(angle), 0.2 * np.cos(angle) - 0.25 * np.sin(angle)]
+    )
+    with pytest.raises(InputError, match="binned: no spaxel is in a bin"):
+        binned(data, np.zeros((5, 4), int))
+    with pytest.raises(InputError, match=r"binned: the map of bins has shape \(2, 2\)"):
+        binned(data, np.ones((2, 2), int))
+
+
+def test_correlated_noise_of_bins_is_that_of_draws():
+    """Independent noise averages out as one over the number: 4000 draws, in units of what is expected of them."""
+    random = np.random.default_rng(0)
+    draws = random.normal(size=(4000, 3, 4)) * 2.0
+    wavelengths = Wavelengths(5000.0, 1.0, 4000, "air")
+    data = Data(draws, wavelengths, (0.5, 0.5), np.full(draws.shape, 4.0))
+    means, _ = binned(data, np.array([[1, 1, 1, 2]] * 3))
+    scatter = (means.flux[:, 0] ** 2 / means.variance[:, 0]).mean(axis=0)
+    assert np.abs(scatter - 1).max() < 4 * np.sqrt(2 / 4000)
+
+
+def test_dust_in_front_is_taken_away_as_the_law_says(tmp_path):
+    """A(V) = 3.1 E(B-V) at 5494.5 angstrom, where the curve is one; a published ratio at another wavelength."""
+    pytest.importorskip("dust_extinction", reason="dust_extinction is not installed")
+    path, _, _, _ = made(tmp_path, "logcube")
+    data = read_observation(path)
+    clear = dereddened(data)
+    assert clear.reddening == 0 and "E(B-V) = 0.03, F99" in clear.notes[-1]
+    ratio = clear.flux[data.mask] / data.flux[data.mask]
+    assert np.allclose(clear.variance[data.mask] / data.variance[data.mask], ratio**2, rtol=1e-5)
+    # A(5000 angstrom) / E(B-V) of Fitzpatrick (1999), R_V = 3.1: 3.47 in his table 3, at 4861 angstrom 3.59
+    assert np.median(ratio) == pytest.approx(10 ** (0.4 * 0.03 * 3.47), rel=1e-3)
+    with pytest.raises(InputError, match="dereddened: the data do not state their reddening"):
+        dereddened(dataclasses.replace(data, reddening=None))
+    with pytest.raises(InputError, match=r"dereddened: law: 'Calzetti' is not one of \['CCM89'"):
+        dereddened(data, law="Calzetti")
+
+
+def test_dust_that_a_survey_states_is_of_the_same_form(data):
+    """SAMI's own factors for each channel, which are not applied, are those of the law for one E(B-V), to 1e-3."""
+    pytest.importorskip("dust_extinction", reason="dust_extinction is not installed")
+    path = data("real/sami_209807_sectors_blue.fits.gz")
+    found = read_observation(path)
+    with fits.open(path) as file:
+        stated = np.asarray(file["DUST"].data, float)
+    flat = dataclasses.replace(found, flux=np.ones((stated.size, 1, 1)), variance=None, reasons=None, bins=None)
+    one = dereddened(flat, 0.1, "CCM89").flux[:, 0, 0]
+    share = np.log(stated).mean() / np.log(one).mean()
+    assert 0.1 * share < 0.2
+    assert np.allclose(one**share, stated, rtol=1e-3)

@@ -15,6 +15,8 @@ from . import run as run
 from . import sky as sky
 from . import survey as survey
 from . import units as units
+from .binning import Binning as Binning
+from .binning import binned as binned
 from .data import Data as Data
 from .data import Reason as Reason
 from .dust import AbstractCurve as AbstractCurve
@@ -71,6 +73,7 @@ from .lsf import NoLSF as NoLSF
 from .lsf import PolynomialLSF as PolynomialLSF
 from .lsf import ResolvingPowerLSF as ResolvingPowerLSF
 from .lsf import TableLSF as TableLSF
+from .milky_way import dereddened as dereddened
 from .noise import AbstractExposure as AbstractExposure
 from .noise import AbstractGaussianNoise as AbstractGaussianNoise
 from .noise import AbstractNoise as AbstractNoise
