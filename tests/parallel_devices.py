@@ -38,7 +38,7 @@ from ifux.emission import StarFormingEmission
 from ifux.galaxies import StarsAndGas
 from ifux.learning import Batches, Isotropic, Prior, misfit, train
 from ifux.numerics import contract
-from ifux.sources import EmissionLines
+from ifux.sources import EmissionLines, PointSource, PowerLaw
 
 
 def observer(channels, columns, **stages_):
@@ -131,10 +131,11 @@ def test_terms_that_a_channel_sees_are_those_of_one_device(double, columns, spli
     agree(found, eqx.filter_jit(telescope)(particles, key=KEY), 1e-12)
 
 
-def test_gas_is_that_of_one_device(double):
-    """Its lines, whatever else shines, and every gradient: of cells that devices do not divide evenly, too."""
+def test_gas_and_a_nucleus_are_those_of_one_device(double):
+    """Whatever else shines, and every gradient: of cells that devices do not divide evenly, and of a single place."""
     lines = EmissionLines(StarFormingEmission(lines=("Hbeta",)), VelocityChannels(500.0, 50.0))
-    telescope = eqx.tree_at(lambda t: t.sources, blurred_weights(64, 8), (lines,))
+    nucleus = PointSource((0.1, 0.0, 0.2), continuum=PowerLaw(1e5))
+    telescope = eqx.tree_at(lambda t: t.sources, blurred_weights(64, 8), (lines, nucleus))
     galaxy = StarsAndGas(stars(), stages.gas(29))
     cube, gradient = seen_alone(telescope, galaxy)
     devices = several(4)
@@ -142,6 +143,7 @@ def test_gas_is_that_of_one_device(double):
     agree(found, cube, 1e-12)
     agree(slope, gradient, 1e-10)
     assert np.abs(np.asarray(gradient[1].cells.star_formation_rate)).max() > 0
+    assert np.abs(np.asarray(gradient[0].sources[1].position)).max() > 0
 
 
 def test_fibres_are_those_of_one_device(double):

@@ -116,8 +116,14 @@ from .shortcuts import instrument as instrument
 from .shortcuts import observe as observe
 from .shortcuts import telescope_of as telescope_of
 from .source_cube import SourceCube as SourceCube
+from .sources import AbstractComponent as AbstractComponent
 from .sources import AbstractSource as AbstractSource
 from .sources import EmissionLines as EmissionLines
+from .sources import NoComponent as NoComponent
+from .sources import NuclearLines as NuclearLines
+from .sources import PointSource as PointSource
+from .sources import PowerLaw as PowerLaw
+from .sources import TabulatedContinuum as TabulatedContinuum
 from .spaxels import AbstractSpaxels as AbstractSpaxels
 from .spaxels import RectangularSpaxels as RectangularSpaxels
 from .spaxels import SquareSpaxels as SquareSpaxels

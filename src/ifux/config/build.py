@@ -300,6 +300,9 @@ def telescopes(
     if "emission" in description:
         lsfs = [(stages["lsf"], wavelengths) for stages, wavelengths, _ in arms.values()]
         seen["sources"] = emission_lines(description, seen, lsfs, stars, gas)
+    if "nucleus" in description:
+        nucleus = module("nucleus", description["nucleus"], "telescope.nucleus")
+        seen["sources"] = (*seen.get("sources", ()), nucleus)
     redshift, speed = float(seen["target"].redshift), seen["kinematics"].span
     observed, bands = {}, [one["library_band"] for one in descriptions.values() if "library_band" in one]
     for name, (_, wavelengths, broadest) in arms.items():

@@ -19,8 +19,8 @@ from ifux.io.files.cube import LAYOUTS
 
 SECTIONS = ["scheme", "galaxy", "library", "telescope", "compute", "layout", "seed"]
 FAMILIES = ["target", "orientation", "spaxels", "kinematics", "ssp", "dust", "psf", "focal_plane", "lsf", "noise"]
-LINES = ["emission", "gas_kinematics"]
-"""What a telescope says of lines, if it sees any."""
+SOURCES = ["emission", "gas_kinematics", "nucleus"]
+"""What a telescope says of what shines beside the stars, if anything does."""
 CHOICES = ["trim", "accept_coarse_library"]
 BAND = "library_band"
 """Wavelengths at rest of which the library is kept in any case [angstrom, in its own medium]: those of other arms."""
@@ -126,7 +126,7 @@ def resolved(description: dict) -> dict:
     if "arms" in given:
         raise InputError("telescope.arms: one telescope is wanted here, and this one has several arms: describe one")
     name = given.pop("instrument", None)
-    known = [*FAMILIES, *LINES, "wavelengths", *CHOICES, BAND, "instrument", "arms"]
+    known = [*FAMILIES, *SOURCES, "wavelengths", *CHOICES, BAND, "instrument", "arms"]
     check_keys(given, known, "telescope", "a telescope")
     preset = {} if name is None else preset_named(name)
     described = overlaid(preset["telescope"] if preset else {}, given)
@@ -148,6 +148,8 @@ def resolved(description: dict) -> dict:
         telescope["gas_kinematics"] = completed("kinematics", telescope.get("gas_kinematics", {"kind": "channels"}))
     elif "gas_kinematics" in telescope:
         raise InputError("telescope.gas_kinematics: no gas shines without telescope.emission")
+    if "nucleus" in telescope:
+        telescope["nucleus"] = completed("nucleus", telescope["nucleus"])
     telescope = suited(telescope)
     galaxy, library = description["galaxy"], description["library"]
     choose(galaxy.get("kind"), ["file", *KINDS["model"], *KINDS["source"]], "galaxy.kind")

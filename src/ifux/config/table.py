@@ -15,16 +15,19 @@ from ifux import (
     orientation,
     psf,
     sky,
+    sources,
     spaxels,
     ssp,
     target,
 )
 from ifux.galaxies import DiscBulge, GasDisc
+from ifux.io.files.continuum import read_continuum
 from ifux.io.files.lsf import field_lsf
 from ifux.io.files.psf import read_psf
 from ifux.io.files.source_cube import read_source_cube
 from ifux.io.lines.read import tabulated_emission
 from ifux.io.skies import read_sky, read_throughput
+from ifux.nuclei import nuclear_lines
 
 KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "channels": {
@@ -109,6 +112,13 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
     "refraction": {"none": focal_plane.NoRefraction, "atmospheric": focal_plane.AtmosphericRefraction},
     "curve": {"calzetti": dust.CalzettiCurve, "cardelli": dust.CardelliCurve},
     "cosmology": {"flat-lambda-cdm": target.FlatLambdaCDM},
+    "nucleus": {"point": sources.PointSource},
+    "component": {
+        "none": sources.NoComponent,
+        "power-law": sources.PowerLaw,
+        "file": read_continuum,
+        "lines": nuclear_lines,
+    },
     "model": {"disc-bulge": DiscBulge},
     "gas": {"disc": GasDisc},
     "source": {"cube": read_source_cube},
@@ -118,7 +128,9 @@ KINDS: dict[str, dict[str, Callable[..., Any]]] = {
 USUAL = {"channels": "even", "kinematics": "channels"}
 """Kinds that a description need not name. Channels are those of the detector, under telescope.wavelengths."""
 
-INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf", "filter": "throughput"}
+INSIDE = {**{family: family for family in KINDS}, "core": "psf", "halo": "psf", "filter": "throughput"} | {
+    "continuum": "component", "lines": "component",
+}  # fmt: skip
 """The family of a stage inside another, by the key under which it stands there."""
 
 GIVEN = {"library", "seen", "axes", "uniform", "normal", "observed", "element_area", "places", "shape"}

@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ifux.emission.base import AbstractEmission
-from ifux.grids import refractivity
 from ifux.kinematics.base import AbstractKinematics
 from ifux.numerics.bands import Bands
 from ifux.numerics.stencil import Stencil
 from ifux.particles import AbstractEmitters, AbstractSeen, Gas, Particles
 from ifux.sources.base import AbstractSource, View
+from ifux.sources.line_profiles import in_pixels
 from ifux.typing import within
-from ifux.units import SPEED_OF_LIGHT
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -113,7 +112,10 @@ class EmissionLines(AbstractSource):
         dimmed = view.dust.transmission(jnp.asarray(wave, dtype))
         flux = view.flux_per_luminosity * self.emission.shares() * dimmed
         through = jnp.asarray(self.kinematics.through, dtype)
-        seen = jnp.einsum("vn,l,nlw->lvw", through, flux, self.in_pixels(view, wave, bands), precision=HIGHEST)
+        shift = jnp.log1p(view.redshift) + jnp.asarray(self.kinematics.looked_up, dtype)
+        shifts = jnp.broadcast_to(shift[:, None], (shift.size, len(lines)))
+        shares = in_pixels(view, wave, shifts, self.emission.variances(), bands.first, bands.size)
+        seen = jnp.einsum("vn,l,nlw->lvw", through, flux, shares, precision=HIGHEST)
 
         def add(found, line):
             element, first, seen = line
@@ -126,38 +128,9 @@ class EmissionLines(AbstractSource):
         found, _ = jax.lax.scan(add, nothing, (elements, bands.first, seen))
         return jnp.moveaxis(found, 0, 1).reshape(self.kinds, view.sampled.size)
 
-    def in_pixels(self, view: View, wave: Float[np.ndarray, " line"], bands: Bands) -> Float[Array, "node line part"]:
-        """Share of lines in each pixel of their bands, over its width [1/angstrom].
-
-        Wavelengths are differences from those that the lines have at rest, which are exact: single precision is enough.
-        """
-        dtype = view.redshift.dtype
-        rest, shift = jnp.asarray(wave, dtype), jnp.log1p(view.redshift) + jnp.asarray(self.kinematics.looked_up, dtype)
-        moved = rest[None, :] * jnp.expm1(shift)[:, None]
-        edges, pixel = (
-            view.sampled.vacuum_edges(),
-            bands.first[:, None] + jnp.arange(bands.size + 1, dtype=jnp.int32)[None],
-        )
-        coarse, fine = two_parts(edges, dtype)
-        coarse_rest, fine_rest = two_parts(wave, dtype)
-        apart = (coarse[pixel] - coarse_rest[:, None]) + (fine[pixel] - fine_rest[:, None])
-        offsets, centre = apart[None, :, :] - moved[:, :, None], rest[None, :] + moved
-        if view.sampled.medium == "air":
-            slower = 1 + refractivity(centre)
-            offsets, centre = offsets / slower[:, :, None], centre / slower
-        variance = (self.emission.variances() / SPEED_OF_LIGHT**2)[None, :] * centre**2
-        below = view.lsf.below(offsets, centre, variance, view.wavelengths)
-        return jnp.diff(below, axis=2) / jnp.asarray(view.sampled.widths(), dtype)[pixel[None, :, :-1]]
-
 
 def shining(emitters: AbstractEmitters) -> Gas | Particles:
     """What shines, where it can."""
     if not isinstance(emitters, Gas | Particles):
         raise ValueError(f"EmissionLines shine of Gas or Particles, and of no {type(emitters).__name__}.")
     return emitters
-
-
-def two_parts(numbers: Float[np.ndarray, " number"], dtype) -> tuple[Float[Array, " number"], Float[Array, " number"]]:
-    """Numbers of double precision as the sum of two of a lower one."""
-    coarse = np.asarray(numbers, dtype)
-    return jnp.asarray(coarse), jnp.asarray(numbers - coarse, dtype)
