@@ -58,7 +58,7 @@ TESTED = [*MEMBERS, *INSTRUMENTS, "mixtures, particles", "mixtures, stage", "dis
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", TESTED)
 def test_gradient_of_every_leaf_is_that_of_finite_differences(double, variant):
-    wrong = [str(one) for one in compared(VARIANTS[variant]()) if not one.agrees]
+    wrong = [str(one) for one in compared(VARIANTS[variant](), alone=1) if not one.agrees]
     assert not wrong, "\n" + "\n".join(wrong)
 
 
