@@ -16,21 +16,27 @@ import numpy as np
 import stages
 
 from ifux import (
+    LINES,
     Aperture,
     Drizzle,
+    EmissionLines,
     FibreBundle,
     FieldLSF,
     GridSSP,
     LowRankSSP,
     NoNoise,
+    NuclearLines,
     Observation,
     Particles,
+    PointSource,
+    PowerLaw,
     ScreenDust,
+    StarFormingEmission,
     VelocityChannels,
     Wavelengths,
     config,
 )
-from ifux.galaxies import DiscBulge
+from ifux.galaxies import DiscBulge, StarsAndGas
 from ifux.typing import real
 
 CONSTANT = ("axes", "uniform", "normal")
@@ -135,6 +141,19 @@ def finished() -> Observation:
     return Observation(replace(plain, **made), cells)
 
 
+def shining() -> Observation:
+    """Lines of gas and an active nucleus beside the stars."""
+    lines = EmissionLines(StarFormingEmission(lines=("Hbeta", "[O III] 5007")), VelocityChannels(400.0, 50.0))
+    nucleus = PointSource(
+        (0.03, -0.02, 0.01),
+        velocity=70.0,
+        continuum=PowerLaw(1e5),
+        lines=NuclearLines((LINES["Hbeta"].wavelength,), (3e6,), (900.0,), (-120.0,)),
+    )
+    telescope = stages.telescope(dust=ScreenDust(0.7), sources=(lines, nucleus))
+    return Observation(telescope, StarsAndGas(generic(telescope), stages.gas(20, spread=0.2)))
+
+
 VARIANTS = {
     **{name: lambda hand=hand: members(hand) for name, hand in dealt().items()},
     **{name: lambda name=name: preset(name) for name in PRESETS},
@@ -142,6 +161,7 @@ VARIANTS = {
     "mixtures, stage": lambda: mixtures(False),
     "disc and bulge": parametric,
     "finished cube": finished,
+    "gas and a nucleus": shining,
 }
 """Every member of every family, every instrument, every galaxy."""
 
