@@ -97,6 +97,24 @@ def test_cube_of_a_stream_is_that_of_the_stars_in_memory(file, double):
     assert stream.notes == memory.notes
 
 
+def test_lines_of_a_stream_are_those_of_the_gas_in_memory(file, double):
+    """Of cells in blocks of 700, and a nucleus that is of no file."""
+    nucleus = '{"continuum": {"kind": "power-law", "luminosity": 1e5}}'
+    settings = [
+        "galaxy.kind=file", f"galaxy.path={file}", "compute.chunk=700", "telescope.noise.kind=none",
+        "telescope.wavelengths.start=4900.0",
+        'telescope.emission={"kind": "star-forming", "lines": ["Hbeta"]}', f"telescope.nucleus={nucleus}",
+    ]  # fmt: skip
+    plain = config.with_settings(DESCRIPTION | {"telescope": {**DESCRIPTION["telescope"], "noise": {}}}, settings)
+    memory, stream = (
+        run.observe(run.prepare(config.with_settings(plain, [f"galaxy.stream={flag}"]))) for flag in ("false", "true")
+    )
+    assert np.allclose(stream.flux, memory.flux, rtol=0, atol=1e-12 * memory.flux.max())
+    telescope = {key: stage for key, stage in plain["telescope"].items() if key not in ("emission", "nucleus")}
+    dark = run.observe(run.prepare({**plain, "telescope": telescope}))
+    assert (memory.flux - dark.flux).max() > 1e-3 * dark.flux.max()
+
+
 def test_stars_that_cannot_be_used_are_counted(file):
     with h5py.File(file, "r+") as opened:
         opened["stars/mass"][5] = -1.0
