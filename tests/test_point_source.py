@@ -1,5 +1,7 @@
 """A nucleus: one place with a spectrum of its own, on a kind of its own."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,7 @@ from ifux import (
     real,
     run,
 )
+from ifux.checks import short_table
 from ifux.config.build import module
 from ifux.emission import LINES
 from ifux.units import SPEED_OF_LIGHT
@@ -140,7 +143,7 @@ def test_dust_dims_it_as_it_dims_gas(double):
     bare, dimmed = (telescope(wavelengths=VACUUM, **given) for given in ({}, {"dust": ScreenDust(0.8)}))
     line = PointSource(lines=NuclearLines((HBETA,), (3e7,), (100.0,)))
     ratio = float(spectrum(line, dimmed).sum() / spectrum(line, bare).sum())
-    assert ratio == pytest.approx(float(dimmed.dust.transmission(real([HBETA]))[0]), rel=1e-12)
+    assert ratio == pytest.approx(float(dimmed.dust.transmission(real([HBETA]))[0]), rel=1e-5)
 
 
 LEAVES = {
@@ -240,7 +243,7 @@ HALF = {"kind": "lines", "lines": ["Hbeta"]}
             {"lines": {"kind": "lines", "lines": ["Hbeta"], "luminosity": [1, 2], "fwhm": [1]}},
             "must hold a number for each of the 1",
         ),
-        ({"velocity": -3e5}, "telescope.nucleus.velocity: -300000.0 is not greater than -299792"),
+        ({"velocity": -3e5}, "telescope.nucleus.velocity: -300000.0 is below -290000"),
         ({"position": [0, 0]}, "telescope.nucleus.position: [0, 0] is not a list of 3 numbers"),
     ],
 )
@@ -266,6 +269,10 @@ def test_file_of_a_spectrum_is_read(tmp_path):
     got = spectrum(PointSource(continuum=found), seen)
     wanted = spectrum(PointSource(continuum=PowerLaw(1e4, -1.3, 5000.0)), seen)
     assert np.abs(np.asarray(got / wanted) - 1).max() < 2e-4
+    assert short_table(eqx.tree_at(lambda t: t.sources, seen, (PointSource(continuum=found),))) is None
+    short = replace(found, rest=found.rest.part(0, 700), spectrum=found.spectrum[:700], fwhm=found.fwhm[:700])
+    told = short_table(eqx.tree_at(lambda t: t.sources, seen, (PointSource(continuum=short),)))
+    assert "reaches from 4500 to 4849.5 angstrom at rest: it is dark in " in str(told)
     QTable({"wavelength": wave, "luminosity": light}).write(tmp_path / "bare.ecsv")
     with pytest.raises(InputError, match=r"column wavelength has no unit"):
         module("component", {"kind": "file", "path": str(tmp_path / "bare.ecsv"), "fwhm": 2.0}, "x")

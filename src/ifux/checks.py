@@ -28,7 +28,7 @@ from ifux.observation import Observation
 from ifux.orientation.base import AbstractOrientation
 from ifux.particles import AbstractEmitters, Cells, Gas, Particles, Stars, particles_of
 from ifux.program_cache import kept
-from ifux.sources import EmissionLines
+from ifux.sources import EmissionLines, PointSource, TabulatedContinuum
 from ifux.spectrograph import Spectrograph
 from ifux.spread import GaussianSpread
 from ifux.target import AbstractTarget
@@ -334,13 +334,31 @@ def lost_lines(telescope: Telescope, number: int, stream: Stars | Cells) -> list
     lost = {
         name: 1 - sum(one["luminosity"] * one[name] for one in found) / total for name in ("field", "channels", "known")
     }
+    name = telescope.sources[number - 1].name
     sentences = {
-        "field": "of the light of lines lies outside the field of view",
-        "channels": "of the light of lines moves too fast for its velocity channels, and is held at the last: raise "
+        "field": f"of the light of {name} lies outside the field of view",
+        "channels": f"of the light of {name} moves too fast for its velocity channels, and is held at the last: raise "
         "telescope.gas_kinematics.reach",
-        "known": "of the light of lines lies beyond the metallicities that its calibration holds for: held at its ends",
+        "known": f"of the light of {name} lies beyond the metallicities that its calibration holds for: held at its "
+        "ends",
     }
     return [f"{lost[name]:.1%} {words}" for name, words in sentences.items() if lost[name] > NEGLIGIBLE]
+
+
+def short_table(telescope: Telescope) -> str | None:
+    """Whether the spectrum of a nucleus ends within the telescope's wavelengths; None if none does."""
+    redshift = float(telescope.target.redshift)
+    for source in telescope.sources:
+        if isinstance(source, PointSource) and isinstance(table := source.continuum, TabulatedContinuum):
+            shift = (1 + redshift) * np.exp(np.arctanh(float(source.velocity) / SPEED_OF_LIGHT)) - 1
+            reached = table.kinematics.reached(table.rest, telescope.wavelengths, real(shift))
+            if dark := int((~np.asarray(reached)).sum()):
+                return (
+                    f"the spectrum of the nucleus reaches from {table.rest.centres()[0]:.6g} to "
+                    f"{table.rest.centres()[-1]:.6g} angstrom at rest: it is dark in {dark} of the "
+                    f"{telescope.wavelengths.size} channels, which lie beyond"
+                )
+    return None
 
 
 @kept

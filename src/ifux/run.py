@@ -21,6 +21,7 @@ from ifux.checks import (
     look,
     lost_light,
     lost_lines,
+    short_table,
     uneven_lines,
     unseen_width,
 )
@@ -206,7 +207,7 @@ def shortcomings(telescope: Telescope, *, accept_coarse: bool) -> list[str]:
             f'telescope.lsf: {sentence}; take a wider one, or set "accept_coarse_library": true to keep the library\'s '
             "own resolution there"
         )
-    checks = held_widths, cut_blur, uneven_lines, coarse_channels, unseen_width
+    checks = held_widths, cut_blur, uneven_lines, coarse_channels, unseen_width, short_table
     return [found for found in (sentence, *(check(telescope) for check in checks)) if found]
 
 

@@ -39,6 +39,11 @@ class AbstractSource(AbstractLimited):
 
     @property
     @abstractmethod
+    def name(self) -> str:
+        """What shines, in words."""
+
+    @property
+    @abstractmethod
     def velocities(self) -> int:
         """Number of velocity nodes."""
 

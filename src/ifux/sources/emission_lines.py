@@ -47,6 +47,11 @@ class EmissionLines(AbstractSource):
             )
 
     @property
+    def name(self) -> str:
+        """Whatever they shine of."""
+        return "lines"
+
+    @property
     def velocities(self) -> int:
         """Those of their kinematics."""
         return self.kinematics.size

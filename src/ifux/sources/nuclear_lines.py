@@ -22,7 +22,10 @@ def waves(lines: Sequence[float]) -> tuple[float, ...]:
 
 @final
 class NuclearLines(AbstractComponent):
-    """Gaussians in velocity, broad or narrow: one line may stand here several times."""
+    """Gaussians in velocity, broad or narrow: one line may stand here several times.
+
+    Dust dims them pixel by pixel, since a broad one reaches over many.
+    """
 
     lines: tuple[float, ...] = eqx.field(static=True, converter=waves, metadata=within(above=0))
     """Wavelengths at rest in vacuum [angstrom], as `ifux.LINES` has them."""
@@ -51,5 +54,6 @@ class NuclearLines(AbstractComponent):
         first = jnp.zeros(wave.size, jnp.int32)
         variance = (self.fwhm / FWHM_OF_GAUSSIAN) ** 2
         shares = in_pixels(view, wave, (shift + own)[None], variance, first, view.sampled.size)[0]
-        dimmed = self.luminosity * view.dust.transmission(jnp.asarray(wave, dtype))
-        return jnp.einsum("l,lw->w", dimmed, shares, precision="highest")
+        edges = view.sampled.vacuum_edges()
+        rest = jnp.asarray((edges[1:] + edges[:-1]) / 2, dtype) * jnp.exp(-shift)
+        return view.dust.transmission(rest) * jnp.einsum("l,lw->w", self.luminosity, shares, precision="highest")

@@ -15,6 +15,9 @@ from ifux.sources.no_component import NoComponent
 from ifux.typing import real, within
 from ifux.units import SPEED_OF_LIGHT
 
+FASTEST = 2.9e5
+"""Velocity along the line of sight that may be described [km/s]."""
+
 
 @final
 class Places(AbstractEmitters):
@@ -35,12 +38,17 @@ class PointSource(AbstractSource):
 
     position: Float[Array, "3"] = eqx.field(converter=real, default=(0.0, 0.0, 0.0))
     """Offset from the centre of the galaxy, in its frame [kpc]."""
-    velocity: Float[Array, ""] = eqx.field(converter=real, default=0.0, metadata=within(above=-SPEED_OF_LIGHT))
+    velocity: Float[Array, ""] = eqx.field(converter=real, default=0.0, metadata=within(least=-FASTEST, most=FASTEST))
     """Along the line of sight, relative to the galaxy, receding is positive [km/s]."""
     continuum: AbstractComponent = eqx.field(default_factory=NoComponent)
     """Its spectrum without lines."""
     lines: AbstractComponent = eqx.field(default_factory=NoComponent)
     """Its lines."""
+
+    @property
+    def name(self) -> str:
+        """It is one of the galaxy."""
+        return "the nucleus"
 
     @property
     def velocities(self) -> int:

@@ -17,7 +17,8 @@ from ifux.typing import DATA, real, within
 class TabulatedContinuum(AbstractComponent):
     """A spectrum on even pixels, which the instrument blurs as far as it is not as blurred already.
 
-    What lies beyond its ends is dark.
+    What lies beyond its ends is dark, which the checks of an observation tell. Of one that approaches its galaxy at
+    10,000 km/s up to 5e-5 of the light of a pixel is lost, at 3,000 km/s 3e-7.
     """
 
     spectrum: Float[Array, " rest"] = eqx.field(converter=real, metadata=DATA)
