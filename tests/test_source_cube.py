@@ -1,6 +1,7 @@
 """A finished cube as the galaxy: through PSF, plane, LSF and noise like any other."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from ifux.io import read_cube, read_source_cube, write_cube
 from ifux.io.files.cube import Cube
 from ifux.numerics.compress import compress
 from ifux.source_cube import at_rest
+from ifux.units import FWHM_OF_GAUSSIAN
 
 FINE = Wavelengths(4815.0, 0.5, 400, "air")
 """Channels of a finished cube: finer and more than those of the small telescope."""
@@ -191,6 +193,15 @@ def test_star_anywhere_in_a_cell_has_the_psf_on_average(double):
     anywhere = (found @ x**2) / found.sum() + 0.3**2 / 12
     # Both the point's place in its cell and the cell of the telescope add the variance of a square.
     assert anywhere == pytest.approx(1.2**2 / (8 * np.log(2)) + 0.3**2 / 12, rel=1e-4)
+
+
+@pytest.mark.parametrize(("share", "error"), [(4, 2.5e-4), (3, 8e-4)])
+def test_square_is_as_much_lower_than_a_gaussian_as_is_said(share, error):
+    """In the middle of a point's image, of a side that is a share of the FWHM, at one and the same variance."""
+    side = FWHM_OF_GAUSSIAN / share
+    rest = math.sqrt(1 - side**2 / 12)
+    peak = math.erf(side / 2 / rest / math.sqrt(2)) / side
+    assert 1 - peak**2 * 2 * math.pi == pytest.approx(error, rel=0.05)
 
 
 def test_cube_that_is_too_coarse_says_so():

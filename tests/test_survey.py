@@ -18,7 +18,7 @@ from stages import particles
 from ifux import InputError, Wavelengths, cli, run, survey
 from ifux.galaxy import Galaxy
 from ifux.io import read_configuration, write_galaxy, write_ssp
-from ifux.survey import cluster
+from ifux.survey import cluster, observing
 from ifux.survey.cluster import dispatched
 
 OBSERVATION = {
@@ -102,6 +102,16 @@ def test_cases_are_listed_and_combined_with_what_is_varied():
     assert settings(cases=listed) == listed
     made = settings(cases=listed, vary={TILTS: [0, 90]})
     assert made == [{**case, TILTS: tilt} for case in listed for tilt in (0, 90)]
+
+
+def test_memory_of_a_worker_has_room_for_the_kinds_of_a_nucleus():
+    """One more kind: its map on the cells of the scene, two to a spaxel and four around the field, and its spectrum."""
+    alone = observing.rehearsed(survey.load(described()))
+    nucleus = {"continuum": {"kind": "power-law", "luminosity": 1e5}}
+    shining = {**OBSERVATION, "telescope": {**OBSERVATION["telescope"], "nucleus": nucleus}}
+    Path("nucleus.json").write_text(json.dumps({"observation": shining}))
+    cells = (2 * 6 + 2 * 4) * (2 * 5 + 2 * 4)
+    assert observing.rehearsed(survey.load("nucleus.json")) == alone + 4 * (cells + 60)
 
 
 def test_a_description_that_varies_nothing_is_one_case():

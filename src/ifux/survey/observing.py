@@ -45,7 +45,9 @@ def rehearsed(survey: Survey) -> int:
         stages, observed = config.parts(configuration["telescope"])
         stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
         third = math.prod(telescope.spaxels.shape) * observed.size
-        needs.append(SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + third))
+        cells = math.prod(telescope.spaxels.scene_shape(telescope.margin))
+        beside = sum(telescope.kinds_of[1:]) * (cells + telescope.sampled.size)
+        needs.append(SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + beside + third))
     return max(needs)
 
 
