@@ -43,17 +43,21 @@ CONSTANT = ("axes", "uniform", "normal")
 """Leaves whose gradient is stopped on purpose."""
 
 ANGLES = ("inclination", "azimuth", "position_angle", "orientation.alpha", "orientation.beta", "orientation.gamma")
-RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3, "refraction.reference": 1e-4}
+RELATIVE = {"redshift": 0, "temperature": 8e-3, "psf.beta": 2e-3, "refraction.reference": 1e-4, "efficiency": 1e-5}
 """Steps as a share of the value where a thousandth of it is too small or too large to differentiate well."""
 
 
 # --- variants ---------------------------------------------------------------------------------------------------------
 
 
+APART = {"AbstractNoise": ("recorded",)}
+"""Members that stand in a variant of their own."""
+
+
 def dealt() -> dict[str, dict[str, str]]:
     """Which members of their families stand in a few telescopes: each of them at least once, dealt like cards."""
     families = {
-        base: [name for name in members if name not in stages.CUBES.get(base, ())]
+        base: [name for name in members if name not in (*stages.CUBES.get(base, ()), *APART.get(base, ()))]
         for base, members in stages.FAMILIES.items()
     }
     rng, count = np.random.default_rng(2), max(len(family) for family in families.values())
@@ -142,7 +146,7 @@ def finished() -> Observation:
 
 
 def shining() -> Observation:
-    """Lines of gas and an active nucleus beside the stars."""
+    """Lines of gas and an active nucleus beside the stars, and noise as a file states it."""
     lines = EmissionLines(StarFormingEmission(lines=("Hbeta", "[O III] 5007")), VelocityChannels(400.0, 50.0))
     nucleus = PointSource(
         (0.03, -0.02, 0.01),
@@ -150,7 +154,14 @@ def shining() -> Observation:
         continuum=PowerLaw(1e5),
         lines=NuclearLines((LINES["Hbeta"].wavelength,), (3e6,), (900.0,), (-120.0,)),
     )
-    telescope = stages.telescope(dust=ScreenDust(0.7), sources=(lines, nucleus))
+    library = stages.library(Wavelengths(4760.0, 1.0, 340, "air"))
+    telescope = stages.telescope(
+        wavelengths=Wavelengths(4945.0, 1.5, stages.OBSERVED.size, "air"),
+        ssp=LowRankSSP.from_library(library, 1e-2),
+        dust=ScreenDust(0.7),
+        noise=stages.NOISES["recorded"](),
+        sources=(lines, nucleus),
+    )
     return Observation(telescope, StarsAndGas(generic(telescope), stages.gas(20, spread=0.2)))
 
 

@@ -19,7 +19,7 @@ FLOORS = {
     "telescope": 4,
     "parallel": 5, "galaxies": 5, "maps": 5, "checks": 5, "embedded": 5, "instruments": 5, "compute": 5,
     "sky": 5, "spectrograph": 5, "observation": 5, "covariance": 5, "galaxy": 5, "source_cube": 5, "binning": 5,
-    "milky_way": 5, "nuclei": 5,
+    "milky_way": 5, "nuclei": 5, "nebular": 5,
     "io": 6, "programs": 6, "influence": 6, "exposure": 6,
     "config": 7, "plan": 7, "plots": 7, "reconstructed": 7, "fitting": 7,
     "run": 8, "learning": 8,

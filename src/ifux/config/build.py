@@ -23,6 +23,7 @@ from ifux.galaxies import DiscBulge, GasDisc, SpiralGalaxy
 from ifux.grids import AbstractWavelengths
 from ifux.library import AbstractLibrary
 from ifux.lsf.base import AbstractLSF
+from ifux.nebular import nebular_library
 from ifux.noise.base import AbstractNoise
 from ifux.particles import AbstractGalaxy, Cells, Stars
 from ifux.sources import EmissionLines
@@ -298,6 +299,8 @@ def telescopes(
         if seen["kinematics"].span > usual.span:
             remedy = f"; or hold faster stars at {usual.reach:g} km/s, with telescope.kinematics.reach={usual.reach:g}"
     if "emission" in description:
+        if sentence := nebular_library(library):
+            raise InputError(f"telescope.emission: {sentence}")
         lsfs = [(stages["lsf"], wavelengths) for stages, wavelengths, _ in arms.values()]
         seen["sources"] = emission_lines(description, seen, lsfs, stars, gas)
     if "nucleus" in description:
