@@ -77,14 +77,10 @@ def members(hand: dict[str, str]) -> Observation:
     if isinstance(built["lsf"], FieldLSF):
         shape = built["focal_plane"].element_shape(built["spaxels"].scene)
         built["lsf"] = made["AbstractLSF"](shape)
-    if isinstance(built["kinematics"], VelocityChannels):
-        built["kinematics"] = replace(built["kinematics"], reach=FAST)
     telescope = stages.telescope(**built)
     return Observation(telescope, generic(telescope))
 
 
-FAST = 200.0
-"""Of the velocity channels that are dealt [km/s]: four on either side, as every one is differentiated alike."""
 PRESETS = [
     "califa-v1200-cube", "califa-v500-cube", "manga-cube", "muse-nfm", "muse-wfm", "sami-blue-cube", "sami-red-cube",
 ]  # fmt: skip
@@ -199,9 +195,7 @@ def generic(telescope, count=24, outside=2, seed=3):
     east, north = up * np.sin(angle) - right * np.cos(angle), up * np.cos(angle) + right * np.sin(angle)
     away = 6 * sides[0] * rng.normal(size=count)
     place = np.stack([east + centre[0], north + centre[1], away], axis=1) / scale(telescope)
-    reach = min(6, int(telescope.kinematics.reach / telescope.kinematics.spacing))
-    speed = between(-reach, reach) * telescope.kinematics.spacing
-    motion = np.stack([*rng.normal(size=(2, count)) * 100, speed], axis=1)
+    motion = np.stack([*rng.normal(size=(2, count)) * 100, between(-6, 6) * telescope.kinematics.spacing], axis=1)
 
     def on_grid(nodes):
         nodes = np.log(np.asarray(nodes, np.float64))
