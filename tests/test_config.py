@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import stages
+from astropy import units
 from astropy import units as u
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import QTable, Table
 from stages import OBSERVED, particles
 from stages import library as made_up
 
@@ -93,6 +94,9 @@ MINIMAL = {
     ("spaxels", "square"): {"pitch": 0.4, "size": [4, 3]},
     ("spaxels", "rectangular"): {"pitch": [0.4, 0.8], "size": [4, 3]},
     ("emission", "tabulated"): {"path": "lines.h5"},
+    ("component", "power-law"): {"luminosity": 1e5},
+    ("component", "file"): {"path": "nucleus.ecsv", "fwhm": 2.0},
+    ("component", "lines"): {"lines": ["Hbeta", 5008.24], "luminosity": [1e7, 2e7], "fwhm": [2000.0, 300.0]},
     ("dust", "screen"): {"depth": 0.3},
     ("psf", "gaussian"): {"fwhm": 0.9},
     ("psf", "narrow-gaussian"): {"fwhm": 0.0},
@@ -176,6 +180,8 @@ def tables(tmp_path, monkeypatch):
     nanometre = np.linspace(400, 600, 50)
     Table({"lam": nanometre, "flux": nanometre, "trans": nanometre / 1e3}).write("sky.fits")
     Table({"wavelength": nanometre * u.nm, "share": nanometre / 1e3}).write("throughput.ecsv")
+    nucleus = {"wavelength": np.array([4000.0, 4001.0]) * units.AA, "luminosity": np.ones(2) * units.Lsun / units.AA}
+    QTable(nucleus).write("nucleus.ecsv")
     write_lines("lines.h5", LineTable(("Hbeta",), np.ones(1), np.ones(1), np.ones(1), np.zeros((1, 1, 1, 1))))
 
 
