@@ -34,8 +34,8 @@ class SourceCube:
     behind its own line spread function. Both are taken off what a telescope adds, in quadrature: of a cell the variance
     $s^2 / 12$ of its side along each axis, and as much again for the points that it is drawn with, where these fill
     the square: $s^2 (1 - 1 / n^2) / 12$. A square in place of a Gaussian is lower by $s^4 / 480\,\sigma^4$ of the peak
-    of a point behind a Gaussian of that width: by 2.5e-4 for a side of a quarter of its FWHM, 8e-4 for a third; behind a Moffat
-    function 1.4 to 2 times as much.
+    of a point behind a Gaussian of that width: by 2.5e-4 for a side of a quarter of its FWHM, 8e-4 for a third; behind
+    a Moffat function 1.4 to 2 times as much.
     """
 
     name: str
