@@ -301,10 +301,10 @@ def moved(tree, name, step):
 def small(observation, name, leaf):
     """Steps for every number of a leaf that are small against what the cube is smooth over.
 
-    Areas that are shared with spaxels have a kink wherever a corner meets a line along which they are integrated.
+    The slopes of areas that are shared with spaxels have kinks, wherever a corner of the one meets a side of the other.
     """
     kinked = shares_areas(observation.telescope.focal_plane) and name.endswith(OF_AREAS)
-    return (0.02 if kinked else 1.0) * smooth(observation, name, leaf)
+    return (0.1 if kinked else 1.0) * smooth(observation, name, leaf)
 
 
 OF_AREAS = (

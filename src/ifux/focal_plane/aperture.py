@@ -8,7 +8,6 @@ from jaxtyping import Array, Float
 
 from ifux.focal_plane.base import AbstractFocalPlane, centres
 from ifux.focal_plane.footprints.base import AbstractFootprint
-from ifux.focal_plane.reconstruction.drizzle import shared_area
 from ifux.focal_plane.seen import seen_by
 from ifux.grids import AbstractWavelengths
 from ifux.numerics.reading import splined
@@ -58,7 +57,7 @@ class Aperture(AbstractFocalPlane):
         """What part of the aperture lies on every spaxel."""
         east, north = centres(scene)
         across, up = jnp.broadcast_arrays(self.centre[0] - east[None, :], self.centre[1] - north[:, None])
-        return shared_area(across, up, self.footprint, scene.pitch) / self.footprint.area()
+        return self.footprint.shared_area(across, up, scene.pitch) / self.footprint.area()
 
     def rebuild(
         self, elements: Float[Array, "one one wave"], scene: Scene, wavelengths: AbstractWavelengths

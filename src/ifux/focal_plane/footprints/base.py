@@ -34,5 +34,11 @@ class AbstractFootprint(AbstractLimited):
         """How far it reaches to the east, and to the west [arcsec]."""
 
     @abstractmethod
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-        """The ends of what it covers of lines from south to north, within its width [arcsec]."""
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
+        """Of it, at an offset from the middle of a rectangle with sides to the east and north, and of that.
+
+        Offsets and sides [arcsec], areas [arcsec2]; exact, and zero where they do not touch. Where a side lies on one
+        of the rectangle's its derivative jumps.
+        """

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
+from ifux.numerics.areas import around, rectangle, shared_with_disc
 from ifux.typing import real, within
 
 
@@ -44,10 +45,13 @@ class Circle(AbstractFootprint):
         """The radius."""
         return self.diameter / 2
 
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-        """That of a circle."""
-        half = rooted(self.diameter**2 / 4 - east**2)
-        return -half, half
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
+        """In radii, around the middle of the circle."""
+        radius = self.diameter / 2
+        begin, end = around(-east / radius, -north / radius, rectangle(sides / radius))
+        return radius**2 * shared_with_disc(begin, end)
 
 
 @final
@@ -81,15 +85,14 @@ class Ellipse(AbstractFootprint):
         sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
         return jnp.sqrt((self.major * sin) ** 2 + (self.minor * cos) ** 2) / 2
 
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-        """Between the roots of the equation of second degree."""
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
+        """In half axes, in which the ellipse is a circle and the rectangle a parallelogram."""
         sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
-        width = self.half_width()
-        middle = east * (self.major**2 - self.minor**2) * sin * cos / (4 * width**2)
-        half = self.major * self.minor / (4 * width**2) * rooted(width**2 - east**2)
-        return middle - half, middle + half
-
-
-def rooted(x: Float[Array, "*line"]) -> Float[Array, "*line"]:
-    """The square root, and zero of what is negative, without a slope there."""
-    return jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1)), 0)
+        along, across = self.major / 2, self.minor / 2
+        place, spaxel = (
+            ((x * cos - y * sin) / across, (x * sin + y * cos) / along) for x, y in ((-east, -north), rectangle(sides))
+        )
+        begin, end = around(*place, jnp.stack(spaxel))
+        return along * across * shared_with_disc(begin, end)

@@ -10,11 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ifux.focal_plane.footprints.base import AbstractFootprint
-from ifux.numerics.extremes import larger, smaller
+from ifux.numerics.areas import around, rectangle, shared_with_square
+from ifux.numerics.extremes import larger
 from ifux.typing import real, within
-
-ALONG = 1e-6
-"""Sine of the angle to the north from which on a side does not end a line from south to north."""
 
 
 def turned(points: Float[Array, "point 2"], angle: Float[Array, ""]) -> Float[Array, "point 2"]:
@@ -24,19 +22,16 @@ def turned(points: Float[Array, "point 2"], angle: Float[Array, ""]) -> Float[Ar
     return jnp.stack([east * cos + north * sin, north * cos - east * sin], axis=1)
 
 
-def between_sides(
-    normals: Float[Array, "side 2"], distances: Float[Array, " side"], east: Float[Array, "*line"]
-) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-    """What lies between pairs of sides at distances from the middle, of lines from south to north."""
-    low, high = jnp.full_like(east, -jnp.inf), jnp.full_like(east, jnp.inf)
-    for side in range(normals.shape[0]):
-        across, up, distance = normals[side, 0], normals[side, 1], distances[side]
-        ends = jnp.abs(up) > ALONG
-        slope = jnp.where(ends, up, 1)
-        one, other = ((sign * distance - east * across) / slope for sign in (-1, 1))
-        low = larger(low, jnp.where(ends, smaller(one, other), -jnp.inf))
-        high = smaller(high, jnp.where(ends, larger(one, other), jnp.inf))
-    return low, larger(low, high)
+def shared(
+    corners: Float[Array, "corner 2"],
+    east: Float[Array, "*pair"],
+    north: Float[Array, "*pair"],
+    sides: Float[Array, "2"],
+) -> Float[Array, "*pair"]:
+    """Area of a polygon and of rectangles that it is at offsets from: in halves of their sides, which make squares."""
+    half = sides / 2
+    begin, end = around(east / half[0], north / half[1], (corners / half[None]).T)
+    return half[0] * half[1] * shared_with_square(begin, end)
 
 
 @final
@@ -70,10 +65,15 @@ class Rectangle(AbstractFootprint):
         sin, cos = jnp.sin(jnp.deg2rad(self.angle)), jnp.cos(jnp.deg2rad(self.angle))
         return (self.width * jnp.abs(cos) + self.height * jnp.abs(sin)) / 2
 
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-        """Between both pairs of sides."""
-        normals = turned(jnp.eye(2, dtype=self.width.dtype), self.angle)
-        return between_sides(normals, jnp.stack([self.width, self.height]) / 2, east)
+    def corners(self) -> Float[Array, "corner 2"]:
+        """From its middle, around from east to north [arcsec]."""
+        return turned(rectangle(jnp.stack([self.width, self.height])).T, self.angle)
+
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
+        """That of a polygon."""
+        return shared(self.corners(), east, north, sides)
 
 
 @final
@@ -110,11 +110,16 @@ class Hexagon(AbstractFootprint):
 
     def half_width(self) -> Float[Array, ""]:
         """Of the corner that is furthest to the east."""
-        corners = jnp.deg2rad(self.angle) + math.pi / 3 * np.arange(6).astype(self.angle.dtype)
-        return reduce(larger, jnp.sin(corners)) * self.across / math.sqrt(3)
+        return reduce(larger, self.corners()[:, 0])
 
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
-        """Between three pairs of sides."""
-        around = math.pi / 3 * np.arange(3) + math.pi / 6
-        normals = jnp.asarray(np.stack([np.sin(around), np.cos(around)], axis=1), self.across.dtype)
-        return between_sides(turned(normals, self.angle), jnp.full(3, 0.5, self.across.dtype) * self.across, east)
+    def corners(self) -> Float[Array, "corner 2"]:
+        """From its middle, around from east to north [arcsec]."""
+        angles = -math.pi / 3 * np.arange(6)
+        unit = jnp.asarray(np.stack([np.sin(angles), np.cos(angles)], axis=1), self.across.dtype)
+        return turned(unit * self.radius(), self.angle)
+
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
+        """That of a polygon."""
+        return shared(self.corners(), east, north, sides)

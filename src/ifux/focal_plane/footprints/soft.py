@@ -46,6 +46,8 @@ class Soft(AbstractFootprint):
         """Of the other."""
         return self.footprint.half_width()
 
-    def chord(self, east: Float[Array, "*line"]) -> tuple[Float[Array, "*line"], Float[Array, "*line"]]:
+    def shared_area(
+        self, east: Float[Array, "*pair"], north: Float[Array, "*pair"], sides: Float[Array, "2"]
+    ) -> Float[Array, "*pair"]:
         """Of the other: whoever drops light takes a footprint for sharp."""
-        return self.footprint.chord(east)
+        return self.footprint.shared_area(east, north, sides)
