@@ -1,13 +1,11 @@
 """Programs on disc: taken where they are the same, ignored where they are not, never a reason to fail."""
 
-import os
-from pathlib import Path
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ifux import program_cache
@@ -33,6 +31,14 @@ def folder(tmp_path):
     yield tmp_path / FOLDER
     for name, value in before.items():
         jax.config.update(name, value)
+
+
+@pytest.fixture
+def jax_folder(folder):
+    """Where JAX itself keeps what it compiles, begun anew: no other process writes there."""
+    compilation_cache.reset_cache()
+    yield folder.parent
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture
@@ -70,15 +76,14 @@ def test_next_process_traces_nothing_and_finds_the_same_bit_for_bit(bits, folder
     assert np.array_equal(one, called(plain, key=key)) and process.traced == 2
 
 
-def test_machine_code_is_neither_taken_from_the_cache_of_jax_nor_put_there(folder, process):
-    own = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+def test_machine_code_is_neither_taken_from_the_cache_of_jax_nor_put_there(jax_folder, process):
     called(process())
-    before = {*own.iterdir()}
+    before = {*jax_folder.iterdir()}
     named = jax.jit(lambda x: x + 1.5).lower(real(1.0))
     called(process(), count=7)
-    assert {*own.iterdir()} == before
+    assert {*jax_folder.iterdir()} == before
     named.compile()
-    assert {*own.iterdir()} > before
+    assert {*jax_folder.iterdir()} > before
 
 
 def test_numbers_of_the_leaves_are_free(folder, process):
