@@ -1,6 +1,7 @@
 """Light of gas in lines: where they are, how bright, how broad."""
 
 import dataclasses
+import re
 
 import equinox as eqx
 import h5py
@@ -121,6 +122,26 @@ def test_lines_are_where_pyneb_has_them(pyneb):
             there = float(to_vacuum(np.array([there]))[0]) if there > 2000 else there
             assert line.wavelength == pytest.approx(there, rel=5e-6), line.name
             assert line.mass == pytest.approx(pyneb.utils.physics.Z[element] * 2, rel=0.25)
+
+
+H2 = {
+    (0, 0): 0.0, (0, 1): 170.476087, (0, 2): 509.863865, (0, 3): 1015.084191, (0, 4): 1681.638721, (0, 5): 2503.744448,
+    (0, 6): 3474.497936, (0, 7): 4586.058794, (0, 8): 5829.841867, (0, 9): 7196.708468, (0, 10): 8677.148594,
+    (1, 1): 6148.959120, (1, 2): 6471.385922, (1, 3): 6951.294303, (1, 4): 7584.338855,
+    (1, 5): 8364.936176, (2, 3): 12550.022258,
+}  # fmt: skip
+"""Energies of states by v and J [K]: Roueff et al. (2019), A&A 630, A58, as the Meudon PDR code has them."""
+
+
+def test_lines_of_molecular_hydrogen_are_differences_of_its_energies():
+    """To 0.3 km/s. J falls by two in S, by none in Q."""
+    lines = [line for line in LINES.values() if line.species == "H2"]
+    assert len(lines) == 15
+    for line in lines:
+        high, low, branch, rotation = re.fullmatch(r"H2 (\d)-(\d) ([SQ])\((\d)\)", line.name).groups()
+        below = int(rotation)
+        energy = H2[int(high), below + {"S": 2, "Q": 0}[branch]] - H2[int(low), below]
+        assert line.wavelength == pytest.approx(1.438776877e8 / energy, rel=1e-6), line.name
 
 
 def test_lines_are_where_ppxf_has_them():

@@ -114,6 +114,28 @@ def test_memory_of_a_worker_has_room_for_the_kinds_of_a_nucleus():
     assert observing.rehearsed(survey.load("nucleus.json")) == alone + 4 * (cells + 60)
 
 
+@pytest.mark.parametrize("kind", ["star-forming", "young-stars"])
+def test_memory_of_a_worker_has_room_for_lines_as_fast_as_by_default(kind):
+    """Of one element at 27 velocities, though what stands in for the galaxy is at rest and has no gas."""
+    seen = {**OBSERVATION["telescope"], "wavelengths": OBSERVATION["telescope"]["wavelengths"] | {"start": 4910.0}}
+    lines = {
+        "emission": {"kind": kind, "lines": ["Hbeta"]},
+        "gas_kinematics": {"kind": "channels", "spacing": 50.0},
+    }
+    alone, shining = (
+        observing.rehearsed(survey.load(described(observation={**OBSERVATION, "telescope": {**seen, **more}})))
+        for more in ({}, lines)
+    )
+    cells = (2 * 6 + 2 * 4) * (2 * 5 + 2 * 4)
+    assert shining == alone + 4 * 27 * (cells + 60)
+
+
+def test_memory_of_a_worker_is_foreseen_where_stars_are_at_rest():
+    resting = {**OBSERVATION["telescope"], "kinematics": {"kind": "resting"}}
+    moving = observing.rehearsed(survey.load(described()))
+    assert observing.rehearsed(survey.load(described(observation={**OBSERVATION, "telescope": resting}))) < moving
+
+
 def test_a_description_that_varies_nothing_is_one_case():
     (case,) = survey.load(described()).cases
     assert case.settings == {} and case.file.startswith("survey_")

@@ -22,8 +22,9 @@ FORMING = 1e11
 DIFFUSE_RATIOS = (0.6, 0.0, -0.3, -0.25)
 """Logarithms of [O II] 3726, 3729 and [O III] 5007 over H-beta, [N II] 6583 and [S II] 6716, 6731 over H-alpha.
 
-To begin with: lines of low ions are stronger than in H II regions, and differ by factors of two within a galaxy and
-between them, see Haffner et al. (2009), RMP 81, 969, sec. II, and Zhang et al. (2017), MNRAS 466, 3217.
+Assumed, to begin with, and of no table: lines of low ions are stronger than in H II regions, and differ by factors of
+two within a galaxy and between them, see Haffner et al. (2009), RMP 81, 969, sec. II, and Zhang et al. (2017), MNRAS
+466, 3217.
 """
 
 SCALE = EMISSIVITY / HYDROGEN_MASS**2 * (SOLAR_MASS / KILOPARSEC**3) * SOLAR_MASS / SOLAR_LUMINOSITY

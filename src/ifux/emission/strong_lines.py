@@ -14,7 +14,10 @@ CALIBRATION = {
     "[N II]": ("Halpha", (-0.489, 1.513, -2.554, -5.293, -2.867)),
     "[S II]": ("Halpha", (-0.442, -0.360, -6.271, -8.339, -3.559)),
 }
-"""By species: the line of hydrogen that it is relative to, and coefficients of rising powers of x."""
+"""By species: the line of hydrogen that it is relative to, and coefficients of rising powers of x.
+
+Not [O I], [S III] or others, which this calibration has not: their light is from a table alone, `TabulatedEmission`.
+"""
 
 DOUBLETS = {
     "[O II] 3726": 0.4257, "[O II] 3729": 0.5743,

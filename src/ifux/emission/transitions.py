@@ -41,15 +41,14 @@ TRANSITIONS: dict[str, dict[str, float]] = {
     "[Fe II]": {"[Fe II] 1.257 um": 12570.20, "[Fe II] 1.644 um": 16440.00, "[Fe II] 5.34 um": 53401.7,
                 "[Fe II] 26.0 um": 259883.0},
     "H2": {
-        "H2 1-0 S(3)": 19575.6, "H2 1-0 S(2)": 20337.6, "H2 1-0 S(1)": 21218.3, "H2 1-0 S(0)": 22232.9,
-        "H2 2-1 S(1)": 22477.2, "H2 1-0 Q(1)": 24065.9, "H2 0-0 S(8)": 50531.2, "H2 0-0 S(7)": 55111.8,
-        "H2 0-0 S(6)": 61085.7, "H2 0-0 S(5)": 69095.2, "H2 0-0 S(4)": 80250.5, "H2 0-0 S(3)": 96649.1,
-        "H2 0-0 S(2)": 122786.2, "H2 0-0 S(1)": 170348.5, "H2 0-0 S(0)": 282188.2,
+        "H2 1-0 S(3)": 19575.59, "H2 1-0 S(2)": 20337.58, "H2 1-0 S(1)": 21218.34, "H2 1-0 S(0)": 22232.90,
+        "H2 2-1 S(1)": 22477.15, "H2 1-0 Q(1)": 24065.92, "H2 0-0 S(8)": 50531.15, "H2 0-0 S(7)": 55111.83,
+        "H2 0-0 S(6)": 61085.64, "H2 0-0 S(5)": 69095.09, "H2 0-0 S(4)": 80250.41, "H2 0-0 S(3)": 96649.11,
+        "H2 0-0 S(2)": 122786.12, "H2 0-0 S(1)": 170348.46, "H2 0-0 S(0)": 282188.44,
     },
 }  # fmt: skip
 """By species and name [angstrom]: names are those of the air above 2000 angstrom, of the vacuum in the infrared.
 
 Atoms and ions: NIST Atomic Spectra Database, lines of hydrogen and helium as means over their fine structure. Molecular
-hydrogen, whose lines are not there: 0-0 of Roueff et al. (2019), A&A 630, A58; 1-0 and 2-1 of Bragg, Brault & Smith
-(1982), ApJ 263, 999.
+hydrogen, whose lines are not there: Roueff et al. (2019), A&A 630, A58, table 2.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from ifux import config, run
 from ifux.checks import voxels
 from ifux.errors import InputError
+from ifux.kinematics import VelocityChannels
 from ifux.survey.cluster import connected, dispatched
 from ifux.survey.description import Case, Survey
 from ifux.survey.table import Table
@@ -37,18 +38,28 @@ def rehearsed(survey: Survey) -> int:
     """
     arms, needs = survey.together(survey.largest), []
     try:
-        sessions = run.built({name: {**one, "galaxy": STAND_IN} for name, one in arms.items()}, run.silent)
+        sessions = run.built({name: stood_in(one) for name, one in arms.items()}, run.silent)
     except InputError as error:
         raise InputError(f"{survey.largest}: {error}") from error
     for name, configuration in arms.items():
         telescope = sessions[name].telescope
         stages, observed = config.parts(configuration["telescope"])
-        stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
+        if isinstance(stages["kinematics"], VelocityChannels):
+            stages["kinematics"] = replace(stages["kinematics"], spacing=telescope.kinematics.spacing)
         third = math.prod(telescope.spaxels.shape) * observed.size
         cells = math.prod(telescope.spaxels.scene_shape(telescope.margin))
         beside = sum(telescope.kinds_of[1:]) * (cells + telescope.sampled.size)
         needs.append(SPARE + 4 * (voxels(stages, observed, basis=telescope.ssp.size) + beside + third))
     return max(needs)
+
+
+def stood_in(description: dict) -> dict:
+    """An observation of the stand-in, whose lines reach as far as by default, at rest though it is."""
+    telescope = description["telescope"]
+    if telescope.get("gas_kinematics", {}).get("kind") == "channels":
+        channels = {"reach": VelocityChannels.reach, **telescope["gas_kinematics"]}
+        telescope = {**telescope, "gas_kinematics": channels}
+    return {**description, "galaxy": STAND_IN, "telescope": telescope}
 
 
 def conduct(
